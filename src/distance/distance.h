@@ -1,0 +1,137 @@
+/*-------------------------------------------------------------------------
+ *
+ * distance.h
+ *		Contract of the distance kernels.
+ *
+ * Plain C: no PostgreSQL header, no allocation, no error.  Every kernel takes
+ * pointers and a length.  Input may be unaligned and is never read beyond n
+ * elements.  Lengths may be zero.
+ *
+ * Numeric contract, for every instruction set:
+ *	- float32 input is accumulated in float32, in any order; the result is
+ *	  within 1e-6 * (1 + n / 1000) * sum |term| of the long double result.
+ *	- float16 input is widened to float32 exactly, then treated the same way.
+ *	- integer and bit kernels are exact.
+ *	- NaN in gives NaN out; overflow gives infinity.  Cosine kernels return
+ *	  sums, so the caller decides what a zero norm means.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_DISTANCE_H
+#define GV_DISTANCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* IEEE 754 binary16, as bits */
+typedef uint16_t GvHalf;
+
+/* Instruction sets, in rising order within one architecture */
+typedef enum GvSimdLevel
+{
+	GV_SIMD_SCALAR = 0,
+	GV_SIMD_AVX2,				/* AVX2, FMA and F16C */
+	GV_SIMD_AVX512,				/* AVX-512 F, BW, DQ, VL, VNNI, VPOPCNTDQ */
+	GV_SIMD_NEON
+} GvSimdLevel;
+
+/* Lanes of one FastScan block */
+#define GV_FASTSCAN_LANES 32
+
+/* Bytes of one FastScan group: 32 lanes of 4 bits */
+#define GV_FASTSCAN_GROUP_BYTES 16
+
+/* Largest number of groups the FastScan kernel takes */
+#define GV_FASTSCAN_MAX_GROUPS 16384
+
+/*
+ * The table of kernels of one instruction set.
+ *
+ * a, b: n elements each
+ */
+typedef struct GvKernels
+{
+	GvSimdLevel level;
+	const char *name;			/* "scalar", "avx2", "avx512" or "neon" */
+
+	/* float32 */
+	float		(*l2_squared_f32) (const float *a, const float *b, int n);
+	float		(*inner_product_f32) (const float *a, const float *b, int n);
+	float		(*l1_f32) (const float *a, const float *b, int n);
+	float		(*linf_f32) (const float *a, const float *b, int n);
+	/* sums[0] = <a,b>, sums[1] = <a,a>, sums[2] = <b,b> */
+	void		(*cosine_f32) (const float *a, const float *b, int n, float *sums);
+
+	/* float16 */
+	float		(*l2_squared_f16) (const GvHalf *a, const GvHalf *b, int n);
+	float		(*inner_product_f16) (const GvHalf *a, const GvHalf *b, int n);
+	float		(*l1_f16) (const GvHalf *a, const GvHalf *b, int n);
+	float		(*linf_f16) (const GvHalf *a, const GvHalf *b, int n);
+	void		(*cosine_f16) (const GvHalf *a, const GvHalf *b, int n, float *sums);
+
+	/* float32 query a against scaled float16 b: sum (a[i] - scale * b[i])^2 */
+	float		(*l2_squared_f32_f16) (const float *a, const GvHalf *b, float scale, int n);
+	/* float32 query a against float16 b: sum a[i] * b[i] (unscaled) */
+	float		(*inner_product_f32_f16) (const float *a, const GvHalf *b, int n);
+	/* float32 query a against scaled int8 b: sum (a[i] - scale * b[i])^2 */
+	float		(*l2_squared_f32_i8) (const float *a, const int8_t *b, float scale, int n);
+
+	/* int8 products, exact in int32 for n up to 131072 */
+	int32_t		(*inner_product_i8) (const int8_t *a, const int8_t *b, int n);
+	int32_t		(*l2_squared_i8) (const int8_t *a, const int8_t *b, int n);
+
+	/* bits, n bytes: number of differing bits */
+	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);
+	/* counts[0] = |a and b|, counts[1] = |a|, counts[2] = |b| */
+	void		(*jaccard) (const uint8_t *a, const uint8_t *b, int n, uint64_t *counts);
+
+	/* conversions; to float16 rounds to nearest even, overflow to infinity */
+	void		(*f32_to_f16) (const float *a, GvHalf *out, int n);
+	void		(*f16_to_f32) (const GvHalf *a, float *out, int n);
+
+	/*
+	 * FastScan: sums of table entries for a block of 32 codes.
+	 *
+	 * codes: uint8[n_groups][16]; byte j of a group holds the nibble of lane j
+	 * (low) and of lane j + 16 (high)
+	 * table: uint8[n_groups][16], one table of 16 entries a group
+	 * sums: uint32[32], written: sums[lane] = sum over groups of
+	 * table[group][nibble of lane]
+	 *
+	 * n_groups is a multiple of 4, at most GV_FASTSCAN_MAX_GROUPS.
+	 * Source: Andre, Kermarrec, Le Scouarnec, VLDB 9(4), 2015.
+	 */
+	void		(*fastscan) (const uint8_t *codes, const uint8_t *table,
+							 int n_groups, uint32_t *sums);
+
+	/*
+	 * One FastScan block turned into distance estimates.
+	 *
+	 * add, rescale: float16[32], the factors of each lane
+	 * out: float32[32], written:
+	 * out[lane] = base + scale * (add[lane] + rescale[lane] *
+	 * (mul * sums[lane] + bias)), the sums as in fastscan
+	 */
+	void		(*fastscan_estimate) (const uint8_t *codes, const uint8_t *table,
+									  int n_groups, const GvHalf *add,
+									  const GvHalf *rescale, float base, float scale,
+									  float mul, float bias, float *out);
+
+	/*
+	 * Unnormalised fast Walsh-Hadamard transform in place.
+	 *
+	 * x: float32[n], n a power of two from 1 to 2^20
+	 */
+	void		(*hadamard) (float *x, int n);
+} GvKernels;
+
+/* The kernels in use; never NULL, the scalar table before gv_distance_init */
+extern const GvKernels *gv_kernels;
+
+extern void gv_distance_init(void);
+extern bool gv_distance_level_supported(GvSimdLevel level);
+extern const GvKernels *gv_distance_kernels(GvSimdLevel level);
+extern bool gv_distance_set_level(GvSimdLevel level);
+extern GvSimdLevel gv_distance_best_level(void);
+
+#endif							/* GV_DISTANCE_H */
