@@ -1,0 +1,144 @@
+/*-------------------------------------------------------------------------
+ *
+ * rabitq.c
+ *		One-bit codes of neighbors, centred on their node, in FastScan blocks.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "quant/rabitq.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/*
+ * gv_rabitq_prepare_query
+ *		Fill the FastScan table of a query.
+ *
+ * query: its table has room for uint8[code_dims / 4][16]; all fields written
+ * q: float[code_dims], rotated
+ *
+ * An entry is the sum of four elements with the signs of its number, less the
+ * group's smallest sum, in units of mul.
+ */
+void
+gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims)
+{
+	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
+	float		range = 0;
+	float		bias = 0;
+	float		inverse;
+
+	/* a group spans -total .. total, total being its sum of magnitudes */
+	for (int g = 0; g < n_groups; g++)
+	{
+		const float *e = q + g * 4;
+		float		total = fabsf(e[0]) + fabsf(e[1]) + fabsf(e[2]) + fabsf(e[3]);
+
+		bias -= total;
+		if (total > range)
+			range = total;
+	}
+
+	query->n_groups = n_groups;
+	query->mul = range * (2.0f / 255.0f);
+	query->bias = bias;
+	inverse = query->mul > 0 ? 1.0f / query->mul : 0.0f;
+
+	for (int g = 0; g < n_groups; g++)
+	{
+		const float *e = q + g * 4;
+		uint8_t    *entry = query->table + g * GV_FASTSCAN_GROUP_BYTES;
+		float		low = (fabsf(e[0]) + fabsf(e[1]) + fabsf(e[2]) + fabsf(e[3])) * inverse + 0.5f;
+		float		a = e[0] * inverse;
+		float		b = e[1] * inverse;
+		float		c = e[2] * inverse;
+		float		d = e[3] * inverse;
+		float		pairs[4] = {-a - b, a - b, b - a, a + b};
+		float		rest[4] = {low - c - d, low + c - d, low + d - c, low + c + d};
+
+		for (int i = 0; i < 16; i++)
+			entry[i] = (uint8_t) (int) (pairs[i & 3] + rest[i >> 2]);
+	}
+}
+
+/*
+ * gv_rabitq_encode
+ *		Compute the code and factors of neighbor x of node p.
+ *
+ * x, p: float[dims], rotated
+ * dims: dimensions of x and p, at least code_dims
+ * nibbles: uint8[code_dims / 4], written: four signs each, lowest bit first
+ */
+GvRabitqFactors
+gv_rabitq_encode(const float *x, const float *p, int dims, int code_dims,
+				 uint8_t *nibbles)
+{
+	GvRabitqFactors factors;
+	float		n2 = gv_kernels->l2_squared_f32(x, p, dims);
+	float		l1 = gv_kernels->l1_f32(x, p, code_dims);
+	float		signed_sum[4] = {0, 0, 0, 0};	/* of p */
+	float		ratio;
+
+	for (int g = 0; g < code_dims / 4; g++)
+	{
+		unsigned	bits = 0;
+
+		for (int i = 0; i < 4; i++)
+		{
+			float		e = p[g * 4 + i];
+			unsigned	positive = x[g * 4 + i] > e;
+
+			bits |= positive << i;
+			signed_sum[i] += positive ? e : -e;
+		}
+		nibbles[g] = (uint8_t) bits;
+	}
+
+	ratio = l1 > 0 ? n2 / l1 : 0.0f;
+	factors.rescale = -2.0f * ratio;
+	factors.add = n2 + 2.0f * ratio *
+		((signed_sum[0] + signed_sum[1]) + (signed_sum[2] + signed_sum[3]));
+	return factors;
+}
+
+/*
+ * gv_rabitq_put_lane
+ *		Write a code into one lane of a FastScan block.
+ *
+ * block: uint8[code_dims / 4][16]
+ * nibbles: uint8[code_dims / 4]
+ */
+void
+gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles, int code_dims)
+{
+	int			shift = (lane & 16) ? 4 : 0;
+	uint8_t		keep = (uint8_t) (0xF0 >> shift);
+
+	block += lane & 15;
+	for (int g = 0; g < code_dims / 4; g++)
+	{
+		uint8_t    *byte = block + g * GV_FASTSCAN_GROUP_BYTES;
+
+		*byte = (uint8_t) ((*byte & keep) | (nibbles[g] << shift));
+	}
+}
+
+/*
+ * gv_rabitq_copy_lane
+ *		Copy a code from one lane of a FastScan block to another.
+ */
+void
+gv_rabitq_copy_lane(uint8_t *block, int to, int from, int code_dims)
+{
+	int			from_shift = (from & 16) ? 4 : 0;
+	int			to_shift = (to & 16) ? 4 : 0;
+	uint8_t		keep = (uint8_t) (0xF0 >> to_shift);
+
+	for (int g = 0; g < code_dims / 4; g++)
+	{
+		uint8_t    *group = block + g * GV_FASTSCAN_GROUP_BYTES;
+		uint8_t		nibble = (group[from & 15] >> from_shift) & 0x0F;
+
+		group[to & 15] = (uint8_t) ((group[to & 15] & keep) | (nibble << to_shift));
+	}
+}
