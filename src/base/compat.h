@@ -1,0 +1,66 @@
+/*-------------------------------------------------------------------------
+ *
+ * compat.h
+ *		What differs between the supported versions of PostgreSQL.
+ *
+ * The only file that mentions PG_VERSION_NUM.  Include it after postgres.h and
+ * before anything that uses what it defines; the supported versions are 15 and
+ * newer.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_BASE_COMPAT_H
+#define GV_BASE_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM < 150000
+#error "gigavec needs PostgreSQL 15 or newer"
+#endif
+
+/*
+ * Before 16, PGDLLEXPORT is empty on platforms other than Windows, which would
+ * hide everything when compiling with -fvisibility=hidden.
+ */
+#if PG_VERSION_NUM < 160000 && !defined(WIN32)
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+#include "fmgr.h"
+
+/*
+ * GV_FUNCTION
+ *		Declare a version-1 function callable from SQL, exported from the
+ *		library.  Before 16, PG_FUNCTION_INFO_V1 exports only the information
+ *		about the function.
+ */
+#if PG_VERSION_NUM < 160000
+#define GV_FUNCTION(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	PG_FUNCTION_INFO_V1(name)
+#else
+#define GV_FUNCTION(name) PG_FUNCTION_INFO_V1(name)
+#endif
+
+/* 16 moved the macros for variable-length values to a header of their own */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/*
+ * Soft errors came with 16: ereturn() hands an error over to a caller that
+ * asked for it (COPY ... ON_ERROR, pg_input_is_valid), else raises it.
+ */
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#else
+#define ereturn(context, dummy_value, ...) \
+	do { \
+		(void) (context); \
+		ereport(ERROR, __VA_ARGS__); \
+		return dummy_value; \
+	} while (0)
+#endif
+
+#endif							/* GV_BASE_COMPAT_H */
