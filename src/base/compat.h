@@ -27,6 +27,7 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
 
+#include "commands/vacuum.h"
 #include "fmgr.h"
 
 /*
@@ -62,5 +63,21 @@
 		return dummy_value; \
 	} while (0)
 #endif
+
+/*
+ * gv_base_vacuum_delay
+ *		Wait as the cost-based vacuum delay asks for, and take interrupts.
+ *
+ * Hold no buffer lock.  vacuum_delay_point has its parameter since 18.
+ */
+static inline void
+gv_base_vacuum_delay(void)
+{
+#if PG_VERSION_NUM >= 180000
+	vacuum_delay_point(false);
+#else
+	vacuum_delay_point();
+#endif
+}
 
 #endif							/* GV_BASE_COMPAT_H */
