@@ -1,8 +1,14 @@
 # gigavec: vector similarity search for PostgreSQL
 #
-# make            build the extension          make demo   set up and show it
-# make install    install it                   make test   set up and run all tests
-# PG_CONFIG=...   choose the PostgreSQL to build for
+# make                build the extension      make demo   set up and show it
+# make install        install it               make test   set up and run all tests
+# PG_CONFIG=...       choose the PostgreSQL to build for
+#
+# make lint           floors, exported symbols, sizes      make format-check   the form
+# make unitcheck      unit tests of plain C code           make installcheck   SQL tests
+#                                                          on the running server
+# make check-assert   make test with assertions on
+# make check-sanitize SQL tests under the address and undefined behaviour sanitizers
 
 EXTENSION = gigavec
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" gigavec.control)
@@ -17,19 +23,45 @@ DATA = $(wildcard sql/upgrade/*.sql)
 
 PG_CPPFLAGS = -I$(srcdir)/src -DGV_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -fvisibility=hidden -O3 -fno-math-errno -fno-trapping-math
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d)
 
-PG_CONFIG ?= pg_config
-PGXS := $(shell $(PG_CONFIG) --pgxs)
-include $(PGXS)
+REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
+ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION)
+
+# These find or install what they need themselves, so that they work on a
+# machine without PostgreSQL, where the rest of this file cannot be read
+HOUSE_GOALS = test check-assert check-sanitize demo demo-stop format-check help
+
+ifneq (,$(filter-out $(HOUSE_GOALS),$(or $(MAKECMDGOALS),all)))
 
 # Debian's PGXS builds LLVM bitcode for the JIT; the kernels gain nothing by it
 override with_llvm = no
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL)
+PG_CONFIG ?= pg_config
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq (,$(wildcard $(PGXS)))
+$(error PostgreSQL's development files were not found: install postgresql-server-dev-NN \
+	or set PG_CONFIG to the pg_config of a PostgreSQL that has them, or let "make test" set up)
+endif
+include $(PGXS)
+
+# Rebuild what includes a changed header
+ifneq (yes,$(autodepend))
+override CPPFLAGS += -MMD -MP
+-include $(OBJS:.o=.d)
+endif
+
+# PostgreSQL may have been configured with gcc's flags
+ifneq (,$(findstring clang,$(CC)))
+override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+endif
+
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control
 	{ echo '-- complain if script is sourced in psql, rather than via CREATE EXTENSION'; \
 	  echo '\echo Use "CREATE EXTENSION gigavec" to load this file. \quit'; \
-	  cat $^; } > $@
+	  cat $(SQL_INSTALL) /dev/null; } > $@
 
 # Instruction sets by file: the rest is built for the ABI baseline
 ARCH := $(shell $(CC) -dumpmachine)
@@ -38,3 +70,35 @@ src/distance/kernel_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
 src/distance/kernel_avx512.o: CFLAGS += -mavx2 -mfma -mf16c -mavx512f -mavx512bw \
 	-mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq
 endif
+
+lint: all
+	perl test/lint/source.pl .
+	perl test/lint/symbols.pl $(MODULE_big)$(DLSUFFIX)
+
+unitcheck:
+	$(MAKE) -C test/unit check
+
+endif
+
+format-check:
+	perl test/lint/format.pl .
+
+test:
+	@test/run
+
+check-assert:
+	@test/run --assert
+
+check-sanitize:
+	@test/run --sanitize regress isolation
+
+demo:
+	@demo/run
+
+demo-stop:
+	@demo/run --stop
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+.PHONY: lint unitcheck $(HOUSE_GOALS)
