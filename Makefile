@@ -59,8 +59,9 @@ override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argumen
 endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control
-	{ echo '-- complain if script is sourced in psql, rather than via CREATE EXTENSION'; \
-	  echo '\echo Use "CREATE EXTENSION gigavec" to load this file. \quit'; \
+	mkdir -p $(@D)
+	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via CREATE EXTENSION' \
+	    '\echo Use "CREATE EXTENSION gigavec" to load this file. \quit'; \
 	  cat $(SQL_INSTALL) /dev/null; } > $@
 
 # Instruction sets by file: the rest is built for the ABI baseline
