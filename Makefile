@@ -65,12 +65,11 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control
 	  cat $(SQL_INSTALL) /dev/null; } > $@
 
 # Instruction sets by file: the rest is built for the ABI baseline
-ARCH := $(shell $(CC) -dumpmachine)
-ifneq (,$(filter x86_64%,$(ARCH)))
-src/distance/kernel_avx2.o: CFLAGS += -mavx2 -mfma -mf16c
-src/distance/kernel_avx512.o: CFLAGS += -mavx2 -mfma -mf16c -mavx512f -mavx512bw \
-	-mavx512dq -mavx512vl -mavx512vnni -mavx512vpopcntdq
-endif
+GV_KERNEL_ARCH := $(shell $(CC) -dumpmachine)
+include $(srcdir)/src/distance/kernels.mk
+$(filter src/distance/%,$(OBJS)): override CFLAGS += $(GV_KERNEL_CFLAGS)
+src/distance/kernel_avx2.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX2)
+src/distance/kernel_avx512.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX512)
 
 lint: all
 	perl test/lint/source.pl .

@@ -5,15 +5,20 @@
  *
  * Plain C: no PostgreSQL header, no allocation, no error.  Every kernel takes
  * pointers and a length.  Input may be unaligned and is never read beyond n
- * elements.  Lengths may be zero.
+ * elements.  Lengths may be zero.  An output overlaps no input.
  *
  * Numeric contract, for every instruction set:
  *	- float32 input is accumulated in float32, in any order; the result is
  *	  within 1e-6 * (1 + n / 1000) * sum |term| of the long double result.
  *	- float16 input is widened to float32 exactly, then treated the same way.
+ *	- the scaled kernels round the product before or after the difference, so
+ *	  there |term| stands for (|a[i]| + |scale * b[i]|)^2.  The scale is finite.
  *	- integer and bit kernels are exact.
- *	- NaN in gives NaN out; overflow gives infinity.  Cosine kernels return
- *	  sums, so the caller decides what a zero norm means.
+ *	- NaN in gives NaN out; overflow gives infinity, and NaN where infinities of
+ *	  both signs meet.  Cosine kernels return sums, so the caller decides what a
+ *	  zero norm means; equal vectors give three equal sums.
+ *	- conversions, fastscan_estimate and hadamard are bit-identical at every
+ *	  level, but for the payload of a NaN that arithmetic makes.
  *
  *-------------------------------------------------------------------------
  */
@@ -31,7 +36,7 @@ typedef enum GvSimdLevel
 {
 	GV_SIMD_SCALAR = 0,
 	GV_SIMD_AVX2,				/* AVX2, FMA and F16C */
-	GV_SIMD_AVX512,				/* AVX-512 F, BW, DQ, VL, VNNI, VPOPCNTDQ */
+	GV_SIMD_AVX512,				/* AVX-512 F, BW, DQ, VL, VBMI, VNNI, VPOPCNTDQ */
 	GV_SIMD_NEON
 } GvSimdLevel;
 
@@ -76,7 +81,10 @@ typedef struct GvKernels
 	/* float32 query a against scaled int8 b: sum (a[i] - scale * b[i])^2 */
 	float		(*l2_squared_f32_i8) (const float *a, const int8_t *b, float scale, int n);
 
-	/* int8 products, exact in int32 for n up to 131072 */
+	/*
+	 * int8 products in int32, exact where the result fits: for every input up
+	 * to n = 131071 and 33025; without -128, up to 133144 and 33286
+	 */
 	int32_t		(*inner_product_i8) (const int8_t *a, const int8_t *b, int n);
 	int32_t		(*l2_squared_i8) (const int8_t *a, const int8_t *b, int n);
 

@@ -1,0 +1,497 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernel_avx2.c
+ *		The kernels for x86-64 with AVX2, FMA and F16C.
+ *
+ * Compiled with flags of its own (kernels.mk); runs only after dispatch.c has
+ * found these instructions.  Empty on other architectures.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "distance/kernel.h"
+
+#ifdef GV_DISTANCE_HAVE_X86
+
+#include <immintrin.h>
+
+typedef __m256 Vec;
+
+#define VEC_LANES 8
+
+/* FastScan groups after which the 16-bit sums are emptied: 255 * 256 fits */
+#define FASTSCAN_FLUSH_GROUPS (2 * 256)
+
+/* tail_mask + 8 - n has n lanes set; tail_mask + 8 + n has n lanes clear */
+static const int32_t tail_mask[16] = {
+	-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
+};
+
+GV_DISTANCE_INLINE Vec
+vec_zero(void)
+{
+	return _mm256_setzero_ps();
+}
+
+GV_DISTANCE_INLINE Vec
+vec_set(float x)
+{
+	return _mm256_set1_ps(x);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_add(Vec x, Vec y)
+{
+	return _mm256_add_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_sub(Vec x, Vec y)
+{
+	return _mm256_sub_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_mul(Vec x, Vec y)
+{
+	return _mm256_mul_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_fma(Vec x, Vec y, Vec z)
+{
+	return _mm256_fmadd_ps(x, y, z);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_fnma(Vec x, Vec y, Vec z)
+{
+	return _mm256_fnmadd_ps(x, y, z);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_abs(Vec x)
+{
+	return _mm256_and_ps(x, _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)));
+}
+
+/* As integers: the order of bits is the order of values, with NaN on top */
+GV_DISTANCE_INLINE Vec
+vec_max(Vec x, Vec y)
+{
+	return _mm256_castsi256_ps(_mm256_max_epi32(_mm256_castps_si256(x),
+												_mm256_castps_si256(y)));
+}
+
+GV_DISTANCE_INLINE float
+vec_sum(Vec x)
+{
+	__m128		y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+
+	y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+	y = _mm_add_ss(y, _mm_movehdup_ps(y));
+	return _mm_cvtss_f32(y);
+}
+
+GV_DISTANCE_INLINE float
+vec_largest(Vec x)
+{
+	__m256i		v = _mm256_castps_si256(x);
+	__m128i		y = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+
+	y = _mm_max_epi32(y, _mm_shuffle_epi32(y, _MM_SHUFFLE(1, 0, 3, 2)));
+	y = _mm_max_epi32(y, _mm_shuffle_epi32(y, _MM_SHUFFLE(2, 3, 0, 1)));
+	return _mm_cvtss_f32(_mm_castsi128_ps(y));
+}
+
+GV_DISTANCE_INLINE void
+vec_store(float *p, Vec x)
+{
+	_mm256_storeu_ps(p, x);
+}
+
+/*
+ * Each level adds the lane on the other side of the stride to the lane, which
+ * is negated first on the upper side; the product with 1 or -1 is exact.
+ */
+GV_DISTANCE_INLINE Vec
+vec_butterfly(Vec x)
+{
+	const __m256 sign1 = _mm256_setr_ps(1, -1, 1, -1, 1, -1, 1, -1);
+	const __m256 sign2 = _mm256_setr_ps(1, 1, -1, -1, 1, 1, -1, -1);
+	const __m256 sign4 = _mm256_setr_ps(1, 1, 1, 1, -1, -1, -1, -1);
+
+	x = _mm256_fmadd_ps(x, sign1, _mm256_permute_ps(x, _MM_SHUFFLE(2, 3, 0, 1)));
+	x = _mm256_fmadd_ps(x, sign2, _mm256_permute_ps(x, _MM_SHUFFLE(1, 0, 3, 2)));
+	return _mm256_fmadd_ps(x, sign4, _mm256_permute2f128_ps(x, x, 1));
+}
+
+GV_DISTANCE_INLINE __m128i
+load_partial(const void *p, int n_bytes)
+{
+	uint64_t	words[2];
+
+	read_partial(p, n_bytes, words);
+	return _mm_set_epi64x((long long) words[1], (long long) words[0]);
+}
+
+GV_DISTANCE_INLINE Vec
+load_f32(const float *p)
+{
+	return _mm256_loadu_ps(p);
+}
+
+GV_DISTANCE_INLINE Vec
+load_f16(const GvHalf *p)
+{
+	return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *) p));
+}
+
+GV_DISTANCE_INLINE Vec
+load_i8(const int8_t *p)
+{
+	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) p)));
+}
+
+GV_DISTANCE_INLINE __m256i
+tail_lanes(int n)
+{
+	return _mm256_loadu_si256((const __m256i *) (tail_mask + 8 - n));
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_f32(const float *p, int n)
+{
+	return _mm256_maskload_ps(p, tail_lanes(n));
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_f16(const GvHalf *p, int n)
+{
+	return _mm256_cvtph_ps(load_partial(p, n * (int) sizeof(GvHalf)));
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_i8(const int8_t *p, int n)
+{
+	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_partial(p, n)));
+}
+
+#include "distance/kernel_dense.h"
+
+GV_DISTANCE_INLINE int32_t
+sum_i32(__m256i x)
+{
+	__m128i		y = _mm_add_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+
+	y = _mm_add_epi32(y, _mm_shuffle_epi32(y, _MM_SHUFFLE(1, 0, 3, 2)));
+	y = _mm_add_epi32(y, _mm_shuffle_epi32(y, _MM_SHUFFLE(2, 3, 0, 1)));
+	return _mm_cvtsi128_si32(y);
+}
+
+/* Sixteen int8 as int16; n of them, zero beyond */
+GV_DISTANCE_INLINE __m256i
+load_i16(const int8_t *p)
+{
+	return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *) p));
+}
+
+GV_DISTANCE_INLINE __m256i
+load_tail_i16(const int8_t *p, int n)
+{
+	return _mm256_cvtepi8_epi16(load_partial(p, n));
+}
+
+static int32_t
+inner_product_i8(const int8_t *a, const int8_t *b, int n)
+{
+	__m256i		s0 = _mm256_setzero_si256();
+	__m256i		s1 = _mm256_setzero_si256();
+	int			i;
+
+	for (i = 0; i + 32 <= n; i += 32)
+	{
+		s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(load_i16(a + i), load_i16(b + i)));
+		s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(load_i16(a + i + 16), load_i16(b + i + 16)));
+	}
+	if (i + 16 <= n)
+	{
+		s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(load_i16(a + i), load_i16(b + i)));
+		i += 16;
+	}
+	if (i < n)
+		s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(load_tail_i16(a + i, n - i),
+													load_tail_i16(b + i, n - i)));
+	return sum_i32(_mm256_add_epi32(s0, s1));
+}
+
+GV_DISTANCE_INLINE __m256i
+square_i16(__m256i x, __m256i y)
+{
+	__m256i		d = _mm256_sub_epi16(x, y);
+
+	return _mm256_madd_epi16(d, d);
+}
+
+static int32_t
+l2_squared_i8(const int8_t *a, const int8_t *b, int n)
+{
+	__m256i		s0 = _mm256_setzero_si256();
+	__m256i		s1 = _mm256_setzero_si256();
+	int			i;
+
+	for (i = 0; i + 32 <= n; i += 32)
+	{
+		s0 = _mm256_add_epi32(s0, square_i16(load_i16(a + i), load_i16(b + i)));
+		s1 = _mm256_add_epi32(s1, square_i16(load_i16(a + i + 16), load_i16(b + i + 16)));
+	}
+	if (i + 16 <= n)
+	{
+		s0 = _mm256_add_epi32(s0, square_i16(load_i16(a + i), load_i16(b + i)));
+		i += 16;
+	}
+	if (i < n)
+		s1 = _mm256_add_epi32(s1, square_i16(load_tail_i16(a + i, n - i),
+											 load_tail_i16(b + i, n - i)));
+	return sum_i32(_mm256_add_epi32(s0, s1));
+}
+
+/*
+ * Number of set bits in each 64-bit lane, by two lookups a byte.
+ * Source: Mula, Kurz, Lemire, Computer Journal 61(1), 2018, section 3.
+ */
+GV_DISTANCE_INLINE __m256i
+count_lane_bits(__m256i x)
+{
+	const __m256i nibble_bits = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
+												 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+	const __m256i low = _mm256_set1_epi8(0x0f);
+	__m256i		bits;
+
+	bits = _mm256_add_epi8(_mm256_shuffle_epi8(nibble_bits, _mm256_and_si256(x, low)),
+						   _mm256_shuffle_epi8(nibble_bits,
+											   _mm256_and_si256(_mm256_srli_epi16(x, 4), low)));
+	return _mm256_sad_epu8(bits, _mm256_setzero_si256());
+}
+
+GV_DISTANCE_INLINE uint64_t
+sum_u64(__m256i x)
+{
+	__m128i		y = _mm_add_epi64(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+
+	return (uint64_t) _mm_cvtsi128_si64(y) + (uint64_t) _mm_extract_epi64(y, 1);
+}
+
+/* Thirty-two bytes from p + i on, of which those beyond n are zero, not read */
+GV_DISTANCE_INLINE __m256i
+load_bytes(const uint8_t *p, int i, int n)
+{
+	__m128i		low;
+	__m128i		high = _mm_setzero_si128();
+
+	p += i;
+	n -= i;
+	if (n >= 32)
+		return _mm256_loadu_si256((const __m256i *) p);
+	if (n < 16)
+		low = load_partial(p, n);
+	else
+	{
+		low = _mm_loadu_si128((const __m128i *) p);
+		if (n > 16)
+			high = load_partial(p + 16, n - 16);
+	}
+	return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+static uint64_t
+hamming(const uint8_t *a, const uint8_t *b, int n)
+{
+	__m256i		sum = _mm256_setzero_si256();
+	int			i;
+
+	for (i = 0; i < n; i += 32)
+	{
+		__m256i		differ = _mm256_xor_si256(load_bytes(a, i, n), load_bytes(b, i, n));
+
+		sum = _mm256_add_epi64(sum, count_lane_bits(differ));
+	}
+	return sum_u64(sum);
+}
+
+static void
+jaccard(const uint8_t *a, const uint8_t *b, int n, uint64_t *counts)
+{
+	__m256i		both = _mm256_setzero_si256();
+	__m256i		in_a = _mm256_setzero_si256();
+	__m256i		in_b = _mm256_setzero_si256();
+	int			i;
+
+	for (i = 0; i < n; i += 32)
+	{
+		__m256i		x = load_bytes(a, i, n);
+		__m256i		y = load_bytes(b, i, n);
+
+		both = _mm256_add_epi64(both, count_lane_bits(_mm256_and_si256(x, y)));
+		in_a = _mm256_add_epi64(in_a, count_lane_bits(x));
+		in_b = _mm256_add_epi64(in_b, count_lane_bits(y));
+	}
+	counts[0] = sum_u64(both);
+	counts[1] = sum_u64(in_a);
+	counts[2] = sum_u64(in_b);
+}
+
+static void
+f32_to_f16(const float *a, GvHalf *out, int n)
+{
+	int			i;
+
+	for (i = 0; i + 8 <= n; i += 8)
+		_mm_storeu_si128((__m128i *) (out + i),
+						 _mm256_cvtps_ph(_mm256_loadu_ps(a + i), _MM_FROUND_TO_NEAREST_INT));
+	if (i < n)
+	{
+		__m128i		half = _mm256_cvtps_ph(load_tail_f32(a + i, n - i),
+										   _MM_FROUND_TO_NEAREST_INT);
+
+		memcpy((void *) (out + i), &half, (n - i) * sizeof(GvHalf));
+	}
+}
+
+static void
+f16_to_f32(const GvHalf *a, float *out, int n)
+{
+	int			i;
+
+	for (i = 0; i + 8 <= n; i += 8)
+		_mm256_storeu_ps(out + i, load_f16(a + i));
+	if (i < n)
+		_mm256_maskstore_ps(out + i, tail_lanes(n - i), load_tail_f16(a + i, n - i));
+}
+
+/* The sums of a FastScan block: sums[k] are those of lanes 8k to 8k + 7 */
+typedef struct BlockSums
+{
+	__m256i		sums[4];
+} BlockSums;
+
+/* Add both halves of sixteen 16-bit sums to eight 32-bit sums */
+GV_DISTANCE_INLINE __m256i
+add_halves(__m256i sums, __m256i words)
+{
+	__m256i		low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(words));
+	__m256i		high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(words, 1));
+
+	return _mm256_add_epi32(sums, _mm256_add_epi32(low, high));
+}
+
+/*
+ * Add the sums of the even and of the odd bytes over both groups of a vector.
+ *
+ * words: what was added up as 16-bit lanes, so the sum of even bytes plus 256
+ * times that of odd bytes, modulo 2^16
+ * odd: the sum of odd bytes
+ */
+GV_DISTANCE_INLINE void
+flush_words(__m256i words, __m256i odd, __m256i *even_sums, __m256i *odd_sums)
+{
+	__m256i		even = _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8));
+
+	*even_sums = add_halves(*even_sums, even);
+	*odd_sums = add_halves(*odd_sums, odd);
+}
+
+/* Sixteen sums, of the even and of the odd bytes, in the order of the bytes */
+GV_DISTANCE_INLINE void
+interleave_sums(__m256i even, __m256i odd, __m256i *out)
+{
+	__m256i		low = _mm256_unpacklo_epi32(even, odd);
+	__m256i		high = _mm256_unpackhi_epi32(even, odd);
+
+	out[0] = _mm256_permute2x128_si256(low, high, 0x20);
+	out[1] = _mm256_permute2x128_si256(low, high, 0x31);
+}
+
+/*
+ * Two groups at a time: sixteen bytes are both a row of codes and a table that
+ * the byte shuffle looks them up in.
+ */
+GV_DISTANCE_INLINE BlockSums
+sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
+{
+	const __m256i nibble = _mm256_set1_epi8(0x0f);
+	__m256i		even_low = _mm256_setzero_si256();
+	__m256i		odd_low = _mm256_setzero_si256();
+	__m256i		even_high = _mm256_setzero_si256();
+	__m256i		odd_high = _mm256_setzero_si256();
+	BlockSums	result;
+	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
+	int			i = 0;
+
+	while (i < end)
+	{
+		__m256i		words_low = _mm256_setzero_si256();
+		__m256i		bytes_low = _mm256_setzero_si256();
+		__m256i		words_high = _mm256_setzero_si256();
+		__m256i		bytes_high = _mm256_setzero_si256();
+		int			stop = i + FASTSCAN_FLUSH_GROUPS * GV_FASTSCAN_GROUP_BYTES;
+
+		if (stop > end)
+			stop = end;
+		for (; i < stop; i += 32)
+		{
+			__m256i		code = _mm256_loadu_si256((const __m256i *) (codes + i));
+			__m256i		entries = _mm256_loadu_si256((const __m256i *) (table + i));
+			__m256i		low;
+			__m256i		high;
+
+			low = _mm256_shuffle_epi8(entries, _mm256_and_si256(code, nibble));
+			high = _mm256_shuffle_epi8(entries,
+									   _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
+			words_low = _mm256_add_epi16(words_low, low);
+			bytes_low = _mm256_add_epi16(bytes_low, _mm256_srli_epi16(low, 8));
+			words_high = _mm256_add_epi16(words_high, high);
+			bytes_high = _mm256_add_epi16(bytes_high, _mm256_srli_epi16(high, 8));
+		}
+		flush_words(words_low, bytes_low, &even_low, &odd_low);
+		flush_words(words_high, bytes_high, &even_high, &odd_high);
+	}
+
+	interleave_sums(even_low, odd_low, result.sums);
+	interleave_sums(even_high, odd_high, result.sums + 2);
+	return result;
+}
+
+static void
+fastscan(const uint8_t *codes, const uint8_t *table, int n_groups, uint32_t *sums)
+{
+	BlockSums	block = sum_block(codes, table, n_groups);
+	int			k;
+
+	for (k = 0; k < 4; k++)
+		_mm256_storeu_si256((__m256i *) (sums + 8 * k), block.sums[k]);
+}
+
+static void
+fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
+				  const GvHalf *add, const GvHalf *rescale, float base, float scale,
+				  float mul, float bias, float *out)
+{
+	BlockSums	block = sum_block(codes, table, n_groups);
+	int			k;
+
+	for (k = 0; k < 4; k++)
+		store_estimates(_mm256_cvtepi32_ps(block.sums[k]), 8 * k, add, rescale,
+						base, scale, mul, bias, out);
+}
+
+#define TABLE_NAME gv_distance_table_avx2
+#define TABLE_LEVEL GV_SIMD_AVX2
+#define TABLE_LABEL "avx2"
+#include "distance/kernel_table.h"
+
+#else
+
+/* ISO C wants a declaration in every file */
+typedef int GvKernelAvx2Unused;
+
+#endif

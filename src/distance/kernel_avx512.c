@@ -1,0 +1,406 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernel_avx512.c
+ *		The kernels for x86-64 with AVX-512 F, BW, DQ, VL, VBMI, VNNI and
+ *		VPOPCNTDQ: Intel from Ice Lake, AMD from Zen 4.
+ *
+ * Compiled with flags of its own (kernels.mk); runs only after dispatch.c has
+ * found these instructions.  Empty on other architectures.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "distance/kernel.h"
+
+#ifdef GV_DISTANCE_HAVE_X86
+
+#include <immintrin.h>
+
+typedef __m512 Vec;
+
+#define VEC_LANES 16
+
+GV_DISTANCE_INLINE Vec
+vec_zero(void)
+{
+	return _mm512_setzero_ps();
+}
+
+GV_DISTANCE_INLINE Vec
+vec_set(float x)
+{
+	return _mm512_set1_ps(x);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_add(Vec x, Vec y)
+{
+	return _mm512_add_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_sub(Vec x, Vec y)
+{
+	return _mm512_sub_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_mul(Vec x, Vec y)
+{
+	return _mm512_mul_ps(x, y);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_fma(Vec x, Vec y, Vec z)
+{
+	return _mm512_fmadd_ps(x, y, z);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_fnma(Vec x, Vec y, Vec z)
+{
+	return _mm512_fnmadd_ps(x, y, z);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_abs(Vec x)
+{
+	return _mm512_and_ps(x, _mm512_castsi512_ps(_mm512_set1_epi32(0x7fffffff)));
+}
+
+/* As integers: the order of bits is the order of values, with NaN on top */
+GV_DISTANCE_INLINE Vec
+vec_max(Vec x, Vec y)
+{
+	return _mm512_castsi512_ps(_mm512_max_epi32(_mm512_castps_si512(x),
+												_mm512_castps_si512(y)));
+}
+
+GV_DISTANCE_INLINE float
+vec_sum(Vec x)
+{
+	return _mm512_reduce_add_ps(x);
+}
+
+GV_DISTANCE_INLINE float
+vec_largest(Vec x)
+{
+	int32_t		bits = _mm512_reduce_max_epi32(_mm512_castps_si512(x));
+
+	return _mm_cvtss_f32(_mm_castsi128_ps(_mm_cvtsi32_si128(bits)));
+}
+
+GV_DISTANCE_INLINE void
+vec_store(float *p, Vec x)
+{
+	_mm512_storeu_ps(p, x);
+}
+
+/*
+ * Each level adds the lane on the other side of the stride to the lane, which
+ * is negated first on the upper side; the product with 1 or -1 is exact.
+ */
+GV_DISTANCE_INLINE Vec
+vec_butterfly(Vec x)
+{
+	const __m512 sign1 = _mm512_setr_ps(1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1, 1, -1);
+	const __m512 sign2 = _mm512_setr_ps(1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1, 1, 1, -1, -1);
+	const __m512 sign4 = _mm512_setr_ps(1, 1, 1, 1, -1, -1, -1, -1, 1, 1, 1, 1, -1, -1, -1, -1);
+	const __m512 sign8 = _mm512_setr_ps(1, 1, 1, 1, 1, 1, 1, 1, -1, -1, -1, -1, -1, -1, -1, -1);
+
+	x = _mm512_fmadd_ps(x, sign1, _mm512_permute_ps(x, _MM_SHUFFLE(2, 3, 0, 1)));
+	x = _mm512_fmadd_ps(x, sign2, _mm512_permute_ps(x, _MM_SHUFFLE(1, 0, 3, 2)));
+	x = _mm512_fmadd_ps(x, sign4, _mm512_shuffle_f32x4(x, x, _MM_SHUFFLE(2, 3, 0, 1)));
+	return _mm512_fmadd_ps(x, sign8, _mm512_shuffle_f32x4(x, x, _MM_SHUFFLE(1, 0, 3, 2)));
+}
+
+/* The n lowest bits */
+GV_DISTANCE_INLINE __mmask16
+low_bits16(int n)
+{
+	return (__mmask16) ((1u << n) - 1);
+}
+
+GV_DISTANCE_INLINE __mmask64
+low_bits64(int n)
+{
+	return (__mmask64) ((UINT64_C(1) << n) - 1);
+}
+
+GV_DISTANCE_INLINE Vec
+widen_i8(__m128i x)
+{
+	return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(x));
+}
+
+GV_DISTANCE_INLINE Vec
+load_f32(const float *p)
+{
+	return _mm512_loadu_ps(p);
+}
+
+GV_DISTANCE_INLINE Vec
+load_f16(const GvHalf *p)
+{
+	return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *) p));
+}
+
+GV_DISTANCE_INLINE Vec
+load_i8(const int8_t *p)
+{
+	return widen_i8(_mm_loadu_si128((const __m128i *) p));
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_f32(const float *p, int n)
+{
+	return _mm512_maskz_loadu_ps(low_bits16(n), p);
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_f16(const GvHalf *p, int n)
+{
+	return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(low_bits16(n), p));
+}
+
+GV_DISTANCE_INLINE Vec
+load_tail_i8(const int8_t *p, int n)
+{
+	return widen_i8(_mm_maskz_loadu_epi8(low_bits16(n), p));
+}
+
+#include "distance/kernel_dense.h"
+
+/* Sixty-four bytes from p + i on, of which those beyond n are zero, not read */
+GV_DISTANCE_INLINE __m512i
+load_bytes(const void *p, int i, int n)
+{
+	const uint8_t *from = (const uint8_t *) p + i;
+
+	if (i + 64 <= n)
+		return _mm512_loadu_si512(from);
+	return _mm512_maskz_loadu_epi8(low_bits64(n - i), from);
+}
+
+/*
+ * VNNI multiplies unsigned by signed bytes.  With a + 128 in place of a the
+ * sum is too large by 128 * sum(b), and sum(b) comes by the same instruction.
+ * All is modulo 2^32, so the difference is exact.
+ */
+static int32_t
+inner_product_i8(const int8_t *a, const int8_t *b, int n)
+{
+	const __m512i offset = _mm512_set1_epi8((char) 0x80);
+	const __m512i one = _mm512_set1_epi8(1);
+	__m512i		product0 = _mm512_setzero_si512();
+	__m512i		product1 = _mm512_setzero_si512();
+	__m512i		excess0 = _mm512_setzero_si512();
+	__m512i		excess1 = _mm512_setzero_si512();
+	int			i = 0;
+
+	for (; i + 128 <= n; i += 128)
+	{
+		__m512i		x0 = _mm512_loadu_si512(a + i);
+		__m512i		x1 = _mm512_loadu_si512(a + i + 64);
+		__m512i		y0 = _mm512_loadu_si512(b + i);
+		__m512i		y1 = _mm512_loadu_si512(b + i + 64);
+
+		product0 = _mm512_dpbusd_epi32(product0, _mm512_xor_si512(x0, offset), y0);
+		product1 = _mm512_dpbusd_epi32(product1, _mm512_xor_si512(x1, offset), y1);
+		excess0 = _mm512_dpbusd_epi32(excess0, one, y0);
+		excess1 = _mm512_dpbusd_epi32(excess1, one, y1);
+	}
+	for (; i < n; i += 64)
+	{
+		__m512i		x = load_bytes(a, i, n);
+		__m512i		y = load_bytes(b, i, n);
+
+		product0 = _mm512_dpbusd_epi32(product0, _mm512_xor_si512(x, offset), y);
+		excess0 = _mm512_dpbusd_epi32(excess0, one, y);
+	}
+	product0 = _mm512_add_epi32(product0, product1);
+	excess0 = _mm512_slli_epi32(_mm512_add_epi32(excess0, excess1), 7);
+	return _mm512_reduce_add_epi32(_mm512_sub_epi32(product0, excess0));
+}
+
+/*
+ * With d = |a - b|, an unsigned byte, d * d is d * (d - 128) + 128 * d: two
+ * products of an unsigned and a signed byte.
+ */
+static int32_t
+l2_squared_i8(const int8_t *a, const int8_t *b, int n)
+{
+	const __m512i offset = _mm512_set1_epi8((char) 0x80);
+	const __m512i one = _mm512_set1_epi8(1);
+	__m512i		product0 = _mm512_setzero_si512();
+	__m512i		product1 = _mm512_setzero_si512();
+	__m512i		lack0 = _mm512_setzero_si512();
+	__m512i		lack1 = _mm512_setzero_si512();
+	int			i = 0;
+
+	for (; i + 128 <= n; i += 128)
+	{
+		__m512i		x0 = _mm512_loadu_si512(a + i);
+		__m512i		x1 = _mm512_loadu_si512(a + i + 64);
+		__m512i		y0 = _mm512_loadu_si512(b + i);
+		__m512i		y1 = _mm512_loadu_si512(b + i + 64);
+		__m512i		d0 = _mm512_sub_epi8(_mm512_max_epi8(x0, y0), _mm512_min_epi8(x0, y0));
+		__m512i		d1 = _mm512_sub_epi8(_mm512_max_epi8(x1, y1), _mm512_min_epi8(x1, y1));
+
+		product0 = _mm512_dpbusd_epi32(product0, d0, _mm512_xor_si512(d0, offset));
+		product1 = _mm512_dpbusd_epi32(product1, d1, _mm512_xor_si512(d1, offset));
+		lack0 = _mm512_dpbusd_epi32(lack0, d0, one);
+		lack1 = _mm512_dpbusd_epi32(lack1, d1, one);
+	}
+	for (; i < n; i += 64)
+	{
+		__m512i		x = load_bytes(a, i, n);
+		__m512i		y = load_bytes(b, i, n);
+		__m512i		d = _mm512_sub_epi8(_mm512_max_epi8(x, y), _mm512_min_epi8(x, y));
+
+		product0 = _mm512_dpbusd_epi32(product0, d, _mm512_xor_si512(d, offset));
+		lack0 = _mm512_dpbusd_epi32(lack0, d, one);
+	}
+	product0 = _mm512_add_epi32(product0, product1);
+	lack0 = _mm512_slli_epi32(_mm512_add_epi32(lack0, lack1), 7);
+	return _mm512_reduce_add_epi32(_mm512_add_epi32(product0, lack0));
+}
+
+static uint64_t
+hamming(const uint8_t *a, const uint8_t *b, int n)
+{
+	__m512i		sum = _mm512_setzero_si512();
+	int			i;
+
+	for (i = 0; i < n; i += 64)
+	{
+		__m512i		differ = _mm512_xor_si512(load_bytes(a, i, n), load_bytes(b, i, n));
+
+		sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(differ));
+	}
+	return (uint64_t) _mm512_reduce_add_epi64(sum);
+}
+
+static void
+jaccard(const uint8_t *a, const uint8_t *b, int n, uint64_t *counts)
+{
+	__m512i		both = _mm512_setzero_si512();
+	__m512i		in_a = _mm512_setzero_si512();
+	__m512i		in_b = _mm512_setzero_si512();
+	int			i;
+
+	for (i = 0; i < n; i += 64)
+	{
+		__m512i		x = load_bytes(a, i, n);
+		__m512i		y = load_bytes(b, i, n);
+
+		both = _mm512_add_epi64(both, _mm512_popcnt_epi64(_mm512_and_si512(x, y)));
+		in_a = _mm512_add_epi64(in_a, _mm512_popcnt_epi64(x));
+		in_b = _mm512_add_epi64(in_b, _mm512_popcnt_epi64(y));
+	}
+	counts[0] = (uint64_t) _mm512_reduce_add_epi64(both);
+	counts[1] = (uint64_t) _mm512_reduce_add_epi64(in_a);
+	counts[2] = (uint64_t) _mm512_reduce_add_epi64(in_b);
+}
+
+static void
+f32_to_f16(const float *a, GvHalf *out, int n)
+{
+	int			i;
+
+	for (i = 0; i + 16 <= n; i += 16)
+		_mm256_storeu_si256((__m256i *) (out + i),
+							_mm512_cvtps_ph(load_f32(a + i), _MM_FROUND_TO_NEAREST_INT));
+	if (i < n)
+		_mm256_mask_storeu_epi16(out + i, low_bits16(n - i),
+								 _mm512_cvtps_ph(load_tail_f32(a + i, n - i),
+												 _MM_FROUND_TO_NEAREST_INT));
+}
+
+static void
+f16_to_f32(const GvHalf *a, float *out, int n)
+{
+	int			i;
+
+	for (i = 0; i + 16 <= n; i += 16)
+		_mm512_storeu_ps(out + i, load_f16(a + i));
+	if (i < n)
+		_mm512_mask_storeu_ps(out + i, low_bits16(n - i), load_tail_f16(a + i, n - i));
+}
+
+/* The sums of a FastScan block: of lanes 0 to 15, and of lanes 16 to 31 */
+typedef struct BlockSums
+{
+	__m512i		low;
+	__m512i		high;
+} BlockSums;
+
+/*
+ * Four groups at a time.  A byte permutation brings the four codes of a lane,
+ * one a group, side by side; the permutation that looks them up takes the
+ * group as bits 4 and 5 of the index into the four tables, and ignores bits 6
+ * and 7; the dot product with ones adds the four entries to the lane's sum.
+ */
+GV_DISTANCE_INLINE BlockSums
+sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
+{
+	/* dword l, byte g: byte 16 * g + l of the codes */
+	const __m512i by_lane = _mm512_setr_epi32(0x30201000, 0x31211101, 0x32221202, 0x33231303,
+											  0x34241404, 0x35251505, 0x36261606, 0x37271707,
+											  0x38281808, 0x39291909, 0x3a2a1a0a, 0x3b2b1b0b,
+											  0x3c2c1c0c, 0x3d2d1d0d, 0x3e2e1e0e, 0x3f2f1f0f);
+	const __m512i group = _mm512_set1_epi32(0x30201000);
+	const __m512i nibble = _mm512_set1_epi8(0x0f);
+	const __m512i one = _mm512_set1_epi8(1);
+	BlockSums	s0 = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
+	int			i;
+
+	for (i = 0; i < end; i += 64)
+	{
+		__m512i		entries = _mm512_loadu_si512(table + i);
+		__m512i		code = _mm512_permutexvar_epi8(by_lane, _mm512_loadu_si512(codes + i));
+		__m512i		low;
+		__m512i		high;
+
+		/* (code and nibble) or group */
+		low = _mm512_ternarylogic_epi32(code, nibble, group, 0xea);
+		high = _mm512_ternarylogic_epi32(_mm512_srli_epi16(code, 4), nibble, group, 0xea);
+		s0.low = _mm512_dpbusd_epi32(s0.low, _mm512_permutexvar_epi8(low, entries), one);
+		s0.high = _mm512_dpbusd_epi32(s0.high, _mm512_permutexvar_epi8(high, entries), one);
+	}
+	return s0;
+}
+
+static void
+fastscan(const uint8_t *codes, const uint8_t *table, int n_groups, uint32_t *sums)
+{
+	BlockSums	block = sum_block(codes, table, n_groups);
+
+	_mm512_storeu_si512(sums, block.low);
+	_mm512_storeu_si512(sums + 16, block.high);
+}
+
+static void
+fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
+				  const GvHalf *add, const GvHalf *rescale, float base, float scale,
+				  float mul, float bias, float *out)
+{
+	BlockSums	block = sum_block(codes, table, n_groups);
+
+	store_estimates(_mm512_cvtepi32_ps(block.low), 0, add, rescale,
+					base, scale, mul, bias, out);
+	store_estimates(_mm512_cvtepi32_ps(block.high), 16, add, rescale,
+					base, scale, mul, bias, out);
+}
+
+#define TABLE_NAME gv_distance_table_avx512
+#define TABLE_LEVEL GV_SIMD_AVX512
+#define TABLE_LABEL "avx512"
+#include "distance/kernel_table.h"
+
+#else
+
+/* ISO C wants a declaration in every file */
+typedef int GvKernelAvx512Unused;
+
+#endif

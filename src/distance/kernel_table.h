@@ -1,0 +1,38 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernel_table.h
+ *		Template of the table of kernels, included last by each kernel file.
+ *
+ * Parameters: TABLE_NAME, TABLE_LEVEL, TABLE_LABEL.
+ *
+ * No include guard: a kernel file includes it once.
+ *
+ *-------------------------------------------------------------------------
+ */
+
+const GvKernels TABLE_NAME = {
+	.level = TABLE_LEVEL,
+	.name = TABLE_LABEL,
+	.l2_squared_f32 = l2_squared_f32,
+	.inner_product_f32 = inner_product_f32,
+	.l1_f32 = l1_f32,
+	.linf_f32 = linf_f32,
+	.cosine_f32 = cosine_f32,
+	.l2_squared_f16 = l2_squared_f16,
+	.inner_product_f16 = inner_product_f16,
+	.l1_f16 = l1_f16,
+	.linf_f16 = linf_f16,
+	.cosine_f16 = cosine_f16,
+	.l2_squared_f32_f16 = l2_squared_f32_f16,
+	.inner_product_f32_f16 = inner_product_f32_f16,
+	.l2_squared_f32_i8 = l2_squared_f32_i8,
+	.inner_product_i8 = inner_product_i8,
+	.l2_squared_i8 = l2_squared_i8,
+	.hamming = hamming,
+	.jaccard = jaccard,
+	.f32_to_f16 = f32_to_f16,
+	.f16_to_f32 = f16_to_f32,
+	.fastscan = fastscan,
+	.fastscan_estimate = fastscan_estimate,
+	.hadamard = hadamard,
+};
