@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "base/compat.h"
 #include "distance/distance.h"
 #include "fmgr.h"
 
