@@ -1,0 +1,389 @@
+/*-------------------------------------------------------------------------
+ *
+ * client.c
+ *		Send vector queries or rows to a server and measure what they take.
+ *
+ * gvbench-client search|insert CONNINFO SQL VECTORS [option=value ...]
+ *
+ * VECTORS is a raw file of float32[n][dim], native byte order; dim=N is
+ * required.  Every thread has its own connection and prepares SQL once; the
+ * vector goes as a binary parameter (int16 dimensions, int16 zero, float4[],
+ * all big-endian), so no time is spent on text.
+ *
+ * search	SQL has the vector as $1 and returns int4 or int8 ids in its first
+ *			column.  Each thread sends all vectors once without measuring (for
+ *			at most warmup= seconds, unless ids= wants the answers), then
+ *			repeats them, each thread from its own place, for seconds= seconds.
+ * insert	SQL has an int4 id as $1 and the vector as $2.  The vectors are
+ *			sent once, by one connection, batch= rows to a transaction.
+ *
+ * Prints one line of JSON.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libpq-fe.h>
+
+#define MAX_SETTINGS 32
+#define MAX_CLIENTS 64
+
+typedef struct Options
+{
+	const char *conninfo;
+	const char *sql;
+	const char *ids_path;		/* where to write int32[n][k], or NULL */
+	const char *settings[MAX_SETTINGS]; /* commands sent after connecting */
+	int			nsettings;
+	int			dim;
+	int			k;				/* ids kept of each answer */
+	int			clients;
+	int			batch;			/* rows in one transaction */
+	int			first_id;		/* id of the first row inserted */
+	double		seconds;
+	double		warmup;
+} Options;
+
+typedef struct Worker
+{
+	pthread_t	thread;
+	int			number;
+	PGconn	   *conn;
+	double	   *latency;		/* seconds of each measured query */
+	int64_t		nlatency;
+	int64_t		capacity;
+	double		started;
+	double		ended;
+} Worker;
+
+static Options opt;
+static int	nvectors;
+static char *params;			/* binary parameters, one after the other */
+static size_t param_size;
+static int32_t *ids;			/* [nvectors][opt.k], -1 where none came */
+static Worker workers[MAX_CLIENTS];
+static pthread_barrier_t barrier;
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
+}
+
+static void
+die(const char *what, const char *why)
+{
+	fprintf(stderr, "gvbench-client: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void *
+allocate(size_t size)
+{
+	void	   *p = calloc(1, size > 0 ? size : 1);
+
+	if (p == NULL)
+		die("memory", "out of memory");
+	return p;
+}
+
+/* Read the vectors and turn them into binary parameters. */
+static void
+read_vectors(const char *path)
+{
+	FILE	   *f = fopen(path, "rb");
+	uint32_t   *row = allocate((size_t) opt.dim * 4);
+	long		size;
+
+	if (f == NULL)
+		die(path, "could not open");
+	fseek(f, 0, SEEK_END);
+	size = ftell(f);
+	rewind(f);
+	if (size <= 0 || size % (opt.dim * 4L) != 0)
+		die(path, "size is not a multiple of the vector size");
+	nvectors = (int) (size / (opt.dim * 4L));
+	param_size = 4 + (size_t) opt.dim * 4;
+	params = allocate((size_t) nvectors * param_size);
+	for (int i = 0; i < nvectors; i++)
+	{
+		char	   *p = params + (size_t) i * param_size;
+		uint16_t	dim = htons((uint16_t) opt.dim);
+
+		if (fread(row, 4, (size_t) opt.dim, f) != (size_t) opt.dim)
+			die(path, "could not read");
+		memcpy(p, &dim, 2);
+		for (int j = 0; j < opt.dim; j++)
+		{
+			uint32_t	bits = htonl(row[j]);
+
+			memcpy(p + 4 + 4 * (size_t) j, &bits, 4);
+		}
+	}
+	fclose(f);
+	free(row);
+}
+
+static void
+run_command(PGconn *conn, const char *command)
+{
+	PGresult   *res = PQexec(conn, command);
+	ExecStatusType status = PQresultStatus(res);
+
+	if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+		die(command, PQerrorMessage(conn));
+	PQclear(res);
+}
+
+static PGconn *
+open_connection(void)
+{
+	PGconn	   *conn = PQconnectdb(opt.conninfo);
+	PGresult   *res;
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		die("connection", PQerrorMessage(conn));
+	for (int i = 0; i < opt.nsettings; i++)
+		run_command(conn, opt.settings[i]);
+	res = PQprepare(conn, "q", opt.sql, 0, NULL);
+	if (PQresultStatus(res) != PGRES_COMMAND_OK)
+		die("prepare", PQerrorMessage(conn));
+	PQclear(res);
+	return conn;
+}
+
+/* Send query number i; keep the ids of the answer when `keep`. */
+static void
+send_query(PGconn *conn, int i, bool keep)
+{
+	const char *value = params + (size_t) i * param_size;
+	const int	length = (int) param_size;
+	const int	format = 1;
+	PGresult   *res;
+
+	res = PQexecPrepared(conn, "q", 1, &value, &length, &format, 1);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK)
+		die("query", PQerrorMessage(conn));
+	if (keep)
+	{
+		int			rows = PQntuples(res);
+
+		for (int j = 0; j < opt.k; j++)
+		{
+			uint32_t	low = UINT32_MAX;
+
+			/* of a big-endian int8 the last four bytes are the low ones */
+			if (j < rows)
+				memcpy(&low, PQgetvalue(res, j, 0) + PQgetlength(res, j, 0) - 4, 4);
+			ids[(size_t) i * (size_t) opt.k + (size_t) j] = (int32_t) ntohl(low);
+		}
+	}
+	PQclear(res);
+}
+
+static void *
+run_search(void *arg)
+{
+	Worker	   *w = arg;
+	bool		keep = w->number == 0 && opt.ids_path != NULL;
+	double		start = now();
+	int			i = w->number * (nvectors / opt.clients);
+
+	for (int n = 0; n < nvectors; n++)
+	{
+		if (!keep && now() - start > opt.warmup)
+			break;
+		send_query(w->conn, n, keep);
+	}
+
+	pthread_barrier_wait(&barrier);
+	w->started = w->ended = now();
+	while (w->ended - w->started < opt.seconds)
+	{
+		double		begin = w->ended;
+
+		send_query(w->conn, i, false);
+		i = (i + 1) % nvectors;
+		w->ended = now();
+		if (w->nlatency == w->capacity)
+		{
+			w->capacity = w->capacity > 0 ? w->capacity * 2 : 4096;
+			w->latency = realloc(w->latency, (size_t) w->capacity * sizeof(double));
+			if (w->latency == NULL)
+				die("memory", "out of memory");
+		}
+		w->latency[w->nlatency++] = w->ended - begin;
+	}
+	return NULL;
+}
+
+static int
+compare_double(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Put the workers' latencies together and print the result. */
+static void
+print_search(void)
+{
+	int64_t		n = 0;
+	double		qps = 0;
+	double	   *all;
+
+	for (int i = 0; i < opt.clients; i++)
+		n += workers[i].nlatency;
+	all = allocate((size_t) n * sizeof(double));
+	n = 0;
+	for (int i = 0; i < opt.clients; i++)
+	{
+		Worker	   *w = &workers[i];
+
+		if (w->nlatency == 0)
+			continue;
+		memcpy(all + n, w->latency, (size_t) w->nlatency * sizeof(double));
+		n += w->nlatency;
+		qps += (double) w->nlatency / (w->ended - w->started);
+	}
+	qsort(all, (size_t) n, sizeof(double), compare_double);
+	printf("{\"queries\": %lld, \"qps\": %.2f", (long long) n, qps);
+	if (n > 0)
+		printf(", \"p50_us\": %.2f, \"p95_us\": %.2f, \"p99_us\": %.2f",
+			   all[n / 2] * 1e6, all[n * 95 / 100] * 1e6, all[n * 99 / 100] * 1e6);
+	printf("}\n");
+	free(all);
+}
+
+static void
+search(void)
+{
+	ids = allocate((size_t) nvectors * (size_t) opt.k * sizeof(int32_t));
+	pthread_barrier_init(&barrier, NULL, (unsigned) opt.clients);
+	for (int i = 0; i < opt.clients; i++)
+	{
+		workers[i].number = i;
+		workers[i].conn = open_connection();
+	}
+	for (int i = 0; i < opt.clients; i++)
+		if (pthread_create(&workers[i].thread, NULL, run_search, &workers[i]) != 0)
+			die("thread", "could not create");
+	for (int i = 0; i < opt.clients; i++)
+	{
+		pthread_join(workers[i].thread, NULL);
+		PQfinish(workers[i].conn);
+	}
+	if (opt.ids_path != NULL)
+	{
+		FILE	   *f = fopen(opt.ids_path, "wb");
+		size_t		n = (size_t) nvectors * (size_t) opt.k;
+
+		if (f == NULL || fwrite(ids, sizeof(int32_t), n, f) != n || fclose(f) != 0)
+			die(opt.ids_path, "could not write");
+	}
+	print_search();
+}
+
+static void
+insert(void)
+{
+	PGconn	   *conn = open_connection();
+	double		start = now();
+	double		elapsed;
+
+	for (int i = 0; i < nvectors; i++)
+	{
+		uint32_t	id = htonl((uint32_t) (opt.first_id + i));
+		const char *values[2] = {(char *) &id, params + (size_t) i * param_size};
+		const int	lengths[2] = {4, (int) param_size};
+		const int	formats[2] = {1, 1};
+		PGresult   *res;
+
+		if (i % opt.batch == 0)
+			run_command(conn, "BEGIN");
+		res = PQexecPrepared(conn, "q", 2, values, lengths, formats, 1);
+		if (PQresultStatus(res) != PGRES_COMMAND_OK)
+			die("insert", PQerrorMessage(conn));
+		PQclear(res);
+		if (i % opt.batch == opt.batch - 1 || i == nvectors - 1)
+			run_command(conn, "COMMIT");
+	}
+	elapsed = now() - start;
+	printf("{\"rows\": %d, \"seconds\": %.4f, \"rows_per_second\": %.2f}\n",
+		   nvectors, elapsed, nvectors / elapsed);
+	PQfinish(conn);
+}
+
+/* Read one option=value argument. */
+static void
+read_option(const char *arg)
+{
+	const char *value = strchr(arg, '=');
+	size_t		n;
+
+	if (value == NULL)
+		die(arg, "not of the form option=value");
+	n = (size_t) (value++ - arg);
+#define IS(name) (n == strlen(name) && strncmp(arg, name, n) == 0)
+	if (IS("dim"))
+		opt.dim = atoi(value);
+	else if (IS("k"))
+		opt.k = atoi(value);
+	else if (IS("clients"))
+		opt.clients = atoi(value);
+	else if (IS("batch"))
+		opt.batch = atoi(value);
+	else if (IS("first_id"))
+		opt.first_id = atoi(value);
+	else if (IS("seconds"))
+		opt.seconds = atof(value);
+	else if (IS("warmup"))
+		opt.warmup = atof(value);
+	else if (IS("ids"))
+		opt.ids_path = value;
+	else if (IS("command") && opt.nsettings < MAX_SETTINGS)
+		opt.settings[opt.nsettings++] = value;
+	else
+		die(arg, "unrecognized option");
+#undef IS
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 6)
+		die("usage", "search|insert CONNINFO SQL VECTORS dim=N [k= clients= seconds= "
+			"warmup= ids= batch= first_id= command=]");
+	opt.k = 10;
+	opt.clients = 1;
+	opt.batch = 100;
+	opt.seconds = 1;
+	opt.warmup = 0.5;
+	opt.conninfo = argv[2];
+	opt.sql = argv[3];
+	for (int i = 5; i < argc; i++)
+		read_option(argv[i]);
+	if (opt.dim < 1 || opt.dim > 16000 || opt.k < 1 || opt.batch < 1 ||
+		opt.clients < 1 || opt.clients > MAX_CLIENTS)
+		die("options", "value out of range");
+	read_vectors(argv[4]);
+	if (strcmp(argv[1], "search") == 0)
+		search();
+	else if (strcmp(argv[1], "insert") == 0)
+		insert();
+	else
+		die(argv[1], "neither search nor insert");
+	return 0;
+}
