@@ -5,7 +5,7 @@
 #   gv_me    name for messages
 #   gv_top   root of the checkout
 #
-# and call make_work_folder first.  In $gv_work/server, and only there, the
+# and call use_work_folder first.  In $gv_work/server, and only there, the
 # server's user may write.
 #
 # Nothing here touches a cluster, or an installed gigavec, that is already
@@ -229,16 +229,18 @@ as_server()
 	return $rc
 }
 
-# Make gv_work, the folder for temporary files, where the server's user may go
-make_work_folder()
+# Take a folder for everything temporary: one where the server's user may go,
+# with one below, server, where he may write
+use_work_folder()
 {
-	gv_work=$(mktemp -d "${TMPDIR:-/tmp}/$1.XXXXXX")
+	gv_work=$1
 	chmod 755 "$gv_work"
 	choose_server_user
 	"${gv_as[@]}" test -x "$gv_work" ||
-		die "user $gv_user cannot reach $gv_work: set TMPDIR to a folder that all users can enter"
-	mkdir "$gv_work/server"
+		die "user $gv_user cannot reach $gv_work: $2"
+	mkdir -p "$gv_work/server"
 	[ "$(id -u)" != 0 ] || chown "$gv_user" "$gv_work/server"
+	chmod 700 "$gv_work/server"
 }
 
 # Build the extension from a copy of the sources; extra words go to make.
@@ -295,8 +297,9 @@ link_files()
 	done
 }
 
-# Make the private copy of the installation and install the build into it.
-# Sets gv_stage and gv_bin.
+# Make the private copy of the installation and install the build into it;
+# words are for make, as those of build_extension.  Sets gv_stage and gv_bin.
+# shellcheck disable=SC2120 # not all callers have words
 install_privately()
 {
 	local bin lib share
