@@ -34,8 +34,9 @@ typedef enum GvTypeParse
 /*
  * Units in the last place of double that separate a result from the middle
  * between two floats before it is trusted.  The mantissa, the power of ten and
- * the operation are each rounded once, and digits after the 19th are dropped,
- * so the error is below 2.
+ * the operation are each rounded once, by up to 2^-53 of the value, and digits
+ * after the 19th are dropped, less than 2^-59 of it.  The unit is at least
+ * 2^-53 of the value, so the error is below 3.1 units.
  */
 #define GV_PARSE_GUARD 4
 
@@ -112,6 +113,43 @@ gv_type_parse_float_slowly(const char **cursor, float *value)
 }
 
 /*
+ * gv_type_reread_digits
+ *		Read a number of more than 19 digits, the sign already skipped.
+ *
+ * exponent: written: that of the result in powers of ten
+ *
+ * Returns the first 19 digits that are not leading zeros.
+ */
+static inline uint64
+gv_type_reread_digits(const char *p, int64 *exponent)
+{
+	uint64		mantissa = 0;
+	int			kept = 0;
+
+	*exponent = 0;
+	for (; gv_type_is_digit(*p); p++)
+	{
+		if (kept < 19)
+		{
+			mantissa = mantissa * 10 + (uint64) (*p - '0');
+			kept += (mantissa != 0);
+		}
+		else
+			(*exponent)++;
+	}
+	if (*p++ == '.')
+	{
+		for (; gv_type_is_digit(*p) && kept < 19; p++)
+		{
+			mantissa = mantissa * 10 + (uint64) (*p - '0');
+			kept += (mantissa != 0);
+			(*exponent)--;
+		}
+	}
+	return mantissa;
+}
+
+/*
  * gv_type_parse_float
  *		Read a float in any form that strtof() takes.
  *
@@ -136,7 +174,7 @@ gv_type_parse_float(const char **cursor, float *value)
 	bool		negative = (*p == '-');
 	uint64		mantissa = 0;
 	uint64		bits;
-	int			kept = 0;		/* digits in mantissa, without leading zeros */
+	int64		digits;
 	int64		exponent = 0;
 	int			low;
 	double		result;
@@ -145,33 +183,23 @@ gv_type_parse_float(const char **cursor, float *value)
 		p++;
 	first = p;
 	for (; gv_type_is_digit(*p); p++)
-	{
-		if (kept < 19)
-		{
-			mantissa = mantissa * 10 + (uint64) (*p - '0');
-			kept += (mantissa != 0);
-		}
-		else
-			exponent++;
-	}
+		mantissa = mantissa * 10 + (uint64) (*p - '0');
+	digits = p - first;
 	if (*p == '.')
 	{
-		const char *point = p++;
+		const char *fraction = ++p;
 
 		for (; gv_type_is_digit(*p); p++)
-		{
-			if (kept < 19)
-			{
-				mantissa = mantissa * 10 + (uint64) (*p - '0');
-				kept += (mantissa != 0);
-				exponent--;
-			}
-		}
-		if (point == first && p == point + 1)
+			mantissa = mantissa * 10 + (uint64) (*p - '0');
+		exponent = fraction - p;
+		digits -= exponent;
+		if (digits == 0)
 			return GV_PARSE_SYNTAX;
 	}
-	if (p == first || ((*p == 'x' || *p == 'X') && p == first + 1 && *first == '0'))
+	if (digits == 0 || ((*p == 'x' || *p == 'X') && p == first + 1 && *first == '0'))
 		return gv_type_parse_float_slowly(cursor, value);
+	if (unlikely(digits > 19))
+		mantissa = gv_type_reread_digits(first, &exponent);
 	if (*p == 'e' || *p == 'E')
 	{
 		const char *q = p + 1;
