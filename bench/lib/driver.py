@@ -27,7 +27,7 @@ SETS = ["sift-bsds-200k", "imdb-lsa-384", "imdb-lsa-768", "mnist-784",
         "minilm-sentences-384"]
 
 
-def parse(description, phases):
+def parse(description, phases, rounds):
     def names(text):
         return [n for n in text.split(",") if n]
 
@@ -45,7 +45,7 @@ def parse(description, phases):
     add("--k", type=int, default=10, help="LIMIT of a query")
     add("--clients", type=lambda t: [int(x) for x in t.split(",")], default="1,2",
         help="numbers of connections")
-    add("--rounds", type=int, default=3, help="repetitions; medians are shown")
+    add("--rounds", type=int, default=rounds, help="repetitions; medians are shown")
     add("--seconds", type=float, default=1.0, help="time for one point in one round")
     add("--explain", type=int, default=50, help="queries for the buffer counts")
     add("--quick", action="store_true", help="200 queries, one round, one client")
@@ -162,8 +162,8 @@ def run_set(name, engines, hnswlib, client, args):
     return entry
 
 
-def main(name, description, phases):
-    args = parse(description, phases)
+def main(name, description, phases, rounds=3):
+    args = parse(description, phases, rounds)
     if args.report:
         with open(os.path.join(args.report, "result.json")) as f:
             print(report.write(json.load(f), args.report))
