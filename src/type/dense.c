@@ -31,10 +31,13 @@
 #define EXPONENT_BITS 0x7F800000
 
 /*
- * The start of a text for a message, with "..." when there is more.
+ * gv_type_make_excerpt
+ *		The start of a text for a message, with "..." when there is more.
+ *
+ * length: bytes of str to consider
  */
-static char *
-make_excerpt(const char *str, size_t length)
+char *
+gv_type_make_excerpt(const char *str, size_t length)
 {
 	int			shown;
 
@@ -51,7 +54,7 @@ static int
 refuse_text(const char *str, const char *type, int dim, bool is_number,
 			struct Node *escontext)
 {
-	char	   *excerpt = make_excerpt(str, strlen(str));
+	char	   *excerpt = gv_type_make_excerpt(str, strlen(str));
 
 	if (is_number)
 		ereturn(escontext, 0,
@@ -86,7 +89,7 @@ gv_type_parse_dense(const char *str, const char *type, int max_dim, float *x,
 		ereturn(escontext, 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s: \"%s\"",
-						type, make_excerpt(str, strlen(str))),
+						type, gv_type_make_excerpt(str, strlen(str))),
 				 errdetail("The first character is not \"[\"."),
 				 errhint("Write the numbers in brackets, such as \"[1,2,3]\".")));
 	p = gv_type_skip_space(p + 1);
@@ -117,7 +120,7 @@ gv_type_parse_dense(const char *str, const char *type, int max_dim, float *x,
 			ereturn(escontext, 0,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("\"%s\" is out of range for type %s",
-							make_excerpt(start, p - start), type)));
+							gv_type_make_excerpt(start, p - start), type)));
 		dim++;
 
 		if (unlikely(*p != ',' && *p != ']'))
@@ -135,7 +138,7 @@ gv_type_parse_dense(const char *str, const char *type, int max_dim, float *x,
 		ereturn(escontext, 0,
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("invalid input syntax for type %s: \"%s\"",
-						type, make_excerpt(str, strlen(str))),
+						type, gv_type_make_excerpt(str, strlen(str))),
 				 errdetail("There is more text after \"]\".")));
 
 	if (!gv_type_check_finite(x, dim, type, escontext))
@@ -334,8 +337,8 @@ gv_type_check_array(ArrayType *array, const char *type, int max_dim)
  *
  * x: float32[dim], written; dim is what gv_type_check_array returned
  *
- * Errors: 22000 for an element that is NaN or infinite as float32, or another
- * element type; 22003 for a numeric out of range.
+ * Errors: 22000 for an element that is NaN or infinite, or another element
+ * type; 22003 for an element out of the range of float32.
  */
 void
 gv_type_read_array(ArrayType *array, float *x, int dim, const char *type)
@@ -354,7 +357,16 @@ gv_type_read_array(ArrayType *array, float *x, int dim, const char *type)
 			break;
 		case FLOAT8OID:
 			for (i = 0; i < dim; i++)
-				x[i] = (float) ((const float8 *) data)[i];
+			{
+				float8		element = ((const float8 *) data)[i];
+
+				x[i] = (float) element;
+				if (unlikely(isinf(x[i]) && !isinf(element)))
+					ereport(ERROR,
+							(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							 errmsg("\"%g\" is out of range for type %s",
+									element, type)));
+			}
 			break;
 		case NUMERICOID:
 			{

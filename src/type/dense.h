@@ -47,6 +47,7 @@
 /* Text */
 extern int	gv_type_parse_dense(const char *str, const char *type, int max_dim,
 								float *x, struct Node *escontext);
+extern char *gv_type_make_excerpt(const char *str, size_t length);
 extern char *gv_type_print_dense(const float *x, int dim);
 
 /* Type modifiers and checks */

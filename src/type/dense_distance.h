@@ -69,7 +69,7 @@ DENSE_FUNCTION(inner_product) (PG_FUNCTION_ARGS)
 }
 
 /*
- * Negative inner product: smaller is nearer.
+ * Negative inner product: smaller is nearer.  Zero has no sign.
  */
 GV_FUNCTION(DENSE_FUNCTION(negative_inner_product));
 Datum
@@ -79,7 +79,7 @@ DENSE_FUNCTION(negative_inner_product) (PG_FUNCTION_ARGS)
 	DENSE_STRUCT *b;
 
 	get_operands(fcinfo, &a, &b);
-	PG_RETURN_FLOAT8((double) -DENSE_KERNEL(inner_product) (a->x, b->x, a->dim));
+	PG_RETURN_FLOAT8(0 - (double) DENSE_KERNEL(inner_product) (a->x, b->x, a->dim));
 }
 
 /*

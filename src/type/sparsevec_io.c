@@ -66,7 +66,8 @@ report_syntax(TextReader *reader, const char *detail)
 {
 	ereturn(reader->escontext, false,
 			(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-			 errmsg("invalid input syntax for type %s: \"%s\"", "sparsevec", reader->text),
+			 errmsg("invalid input syntax for type %s: \"%s\"", "sparsevec",
+					gv_type_make_excerpt(reader->text, strlen(reader->text))),
 			 errdetail_internal("%s", detail)));
 }
 
@@ -112,7 +113,7 @@ read_element(TextReader *reader)
 			ereturn(reader->escontext, false,
 					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("\"%s\" is out of range for type %s",
-							pnstrdup(start, reader->cursor - start), "sparsevec")));
+							gv_type_make_excerpt(start, reader->cursor - start), "sparsevec")));
 	}
 	if (!gv_type_check_sparsevec_element(index - 1, value, reader->escontext))
 		return false;
