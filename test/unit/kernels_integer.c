@@ -1,0 +1,169 @@
+/*-------------------------------------------------------------------------
+ *
+ * kernels_integer.c
+ *		The kernels of int8 and of bits, which are exact.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include <string.h>
+
+#include "distance/distance.h"
+#include "kernels.h"
+#include "unit.h"
+
+static void
+check_i8(const GvKernels *kernels, const int8_t *a, const int8_t *b, int n, bool squared)
+{
+	int64_t		expected = 0;
+	int64_t		result;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		expected += squared ? (a[i] - b[i]) * (a[i] - b[i]) : a[i] * b[i];
+	result = squared ? kernels->l2_squared_i8(a, b, n) : kernels->inner_product_i8(a, b, n);
+	if (result != expected)
+		gv_unit_fail("n = %d: %lld, not %lld", n, (long long) result, (long long) expected);
+}
+
+static void
+test_i8(const GvKernels *kernels, bool squared)
+{
+	static const int8_t extremes[] = {-128, -127, -1, 0, 1, 126, 127};
+	const char *name = squared ? "l2_squared_i8" : "inner_product_i8";
+	const int	max_n = squared ? 33025 : 131071;
+	int			n;
+	int			i;
+	int			j;
+	int			k;
+
+	gv_unit_seed(3);
+	gv_unit_begin("%s %s: exact, n = 0 to 200 and more, unaligned, before a guard page",
+				  kernels->name, name);
+	for (n = 0; n <= 1100; n = n < 200 ? n + 1 : n + 113)
+	{
+		int8_t	   *a = gv_unit_at_end(0, n);
+		int8_t	   *b = gv_unit_at_end(1, n);
+
+		for (i = 0; i < n; i++)
+		{
+			a[i] = (int8_t) gv_unit_random();
+			b[i] = (int8_t) gv_unit_random();
+		}
+		check_i8(kernels, a, b, n, squared);
+		for (k = 0; k < 4; k++)
+		{
+			int8_t	   *a2 = gv_unit_at_start(2, n, k);
+			int8_t	   *b2 = gv_unit_at_start(3, n, 3 - k);
+
+			memcpy(a2, a, n);
+			memcpy(b2, b, n);
+			check_i8(kernels, a2, b2, n, squared);
+		}
+	}
+	gv_unit_end();
+
+	gv_unit_begin("%s %s: exact with extreme values, n to %d", kernels->name, name, max_n);
+	for (i = 0; i < (int) sizeof(extremes); i++)
+	{
+		for (j = 0; j < (int) sizeof(extremes); j++)
+		{
+			for (n = 1; n <= max_n; n = n == max_n ? n + 1 : n * 4 > max_n ? max_n : n * 4 - 1)
+			{
+				int8_t	   *a = gv_unit_at_end(0, n);
+				int8_t	   *b = gv_unit_at_end(1, n);
+
+				memset(a, extremes[i], n);
+				memset(b, extremes[j], n);
+				check_i8(kernels, a, b, n, squared);
+			}
+		}
+	}
+	gv_unit_end();
+}
+
+static int
+bit_at(const uint8_t *p, int i)
+{
+	return p[i / 8] >> (i % 8) & 1;
+}
+
+static void
+check_bits(const GvKernels *kernels, const uint8_t *a, const uint8_t *b, int n)
+{
+	uint64_t	differ = 0;
+	uint64_t	both = 0;
+	uint64_t	in_a = 0;
+	uint64_t	in_b = 0;
+	uint64_t	result = kernels->hamming(a, b, n);
+	uint64_t	counts[3];
+	int			i;
+
+	kernels->jaccard(a, b, n, counts);
+	for (i = 0; i < 8 * n; i++)
+	{
+		differ += bit_at(a, i) != bit_at(b, i);
+		both += bit_at(a, i) & bit_at(b, i);
+		in_a += bit_at(a, i);
+		in_b += bit_at(b, i);
+	}
+	if (result != differ)
+		gv_unit_fail("n = %d: hamming gives %llu, not %llu", n,
+					 (unsigned long long) result, (unsigned long long) differ);
+	if (counts[0] != both || counts[1] != in_a || counts[2] != in_b)
+		gv_unit_fail("n = %d: jaccard gives %llu, %llu, %llu, not %llu, %llu, %llu", n,
+					 (unsigned long long) counts[0], (unsigned long long) counts[1],
+					 (unsigned long long) counts[2], (unsigned long long) both,
+					 (unsigned long long) in_a, (unsigned long long) in_b);
+}
+
+static void
+test_bits(const GvKernels *kernels)
+{
+	int			n;
+	int			i;
+	int			k;
+
+	gv_unit_seed(4);
+	gv_unit_begin("%s hamming, jaccard: exact, n = 0 to 200 and more, unaligned, "
+				  "before a guard page", kernels->name);
+	for (n = 0; n <= 8000; n = n < 200 ? n + 1 : n + 975)
+	{
+		uint8_t    *a = gv_unit_at_end(0, n);
+		uint8_t    *b = gv_unit_at_end(1, n);
+
+		for (i = 0; i < n; i++)
+		{
+			a[i] = (uint8_t) (gv_unit_random() & gv_unit_random());
+			b[i] = (uint8_t) (gv_unit_random() | gv_unit_random());
+		}
+		check_bits(kernels, a, b, n);
+		for (k = 0; k < 4; k++)
+		{
+			uint8_t    *a2 = gv_unit_at_start(2, n, k);
+			uint8_t    *b2 = gv_unit_at_start(3, n, 3 - k);
+
+			memcpy(a2, a, n);
+			memcpy(b2, b, n);
+			check_bits(kernels, a2, b2, n);
+		}
+		memset(a, 0xff, n);
+		memset(b, 0x00, n);
+		check_bits(kernels, a, b, n);
+		check_bits(kernels, b, a, n);
+		check_bits(kernels, a, a, n);
+		check_bits(kernels, b, b, n);
+	}
+	gv_unit_end();
+}
+
+/*
+ * gv_unit_test_integer
+ *		The kernels of int8 and of bits.
+ */
+void
+gv_unit_test_integer(const GvKernels *kernels)
+{
+	test_i8(kernels, false);
+	test_i8(kernels, true);
+	test_bits(kernels);
+}
