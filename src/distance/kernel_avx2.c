@@ -21,11 +21,6 @@ typedef __m256 Vec;
 /* FastScan groups after which the 16-bit sums are emptied: 255 * 256 fits */
 #define FASTSCAN_FLUSH_GROUPS (2 * 256)
 
-/* tail_mask + 8 - n has n lanes set; tail_mask + 8 + n has n lanes clear */
-static const int32_t tail_mask[16] = {
-	-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0
-};
-
 GV_DISTANCE_INLINE Vec
 vec_zero(void)
 {
@@ -152,16 +147,23 @@ load_i8(const int8_t *p)
 	return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *) p)));
 }
 
-GV_DISTANCE_INLINE __m256i
-tail_lanes(int n)
-{
-	return _mm256_loadu_si256((const __m256i *) (tail_mask + 8 - n));
-}
-
+/* Without masked loads, for emulators touch what the mask hides */
 GV_DISTANCE_INLINE Vec
 load_tail_f32(const float *p, int n)
 {
-	return _mm256_maskload_ps(p, tail_lanes(n));
+	const int	size = sizeof(float);
+	__m128i		low;
+	__m128i		high = _mm_setzero_si128();
+
+	if (n < 4)
+		low = load_partial(p, n * size);
+	else
+	{
+		low = _mm_loadu_si128((const __m128i *) p);
+		if (n > 4)
+			high = load_partial(p + 4, (n - 4) * size);
+	}
+	return _mm256_castsi256_ps(_mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1));
 }
 
 GV_DISTANCE_INLINE Vec
@@ -365,7 +367,11 @@ f16_to_f32(const GvHalf *a, float *out, int n)
 	for (i = 0; i + 8 <= n; i += 8)
 		_mm256_storeu_ps(out + i, load_f16(a + i));
 	if (i < n)
-		_mm256_maskstore_ps(out + i, tail_lanes(n - i), load_tail_f16(a + i, n - i));
+	{
+		Vec			wide = load_tail_f16(a + i, n - i);
+
+		memcpy((void *) (out + i), &wide, (n - i) * sizeof(float));
+	}
 }
 
 /* The sums of a FastScan block: sums[k] are those of lanes 8k to 8k + 7 */
