@@ -7,9 +7,10 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
+
 #include "base/compat.h"
 #include "distance/distance.h"
-#include "fmgr.h"
 
 PG_MODULE_MAGIC;
 

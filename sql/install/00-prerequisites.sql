@@ -53,4 +53,3 @@ BEGIN
 	END IF;
 END;
 $prerequisites$;
-

@@ -13,16 +13,16 @@
 
 #include <math.h>
 
-#include "base/compat.h"
 #include "catalog/pg_type.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
-#include "type/dense.h"
-#include "type/parse.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
+
+#include "base/compat.h"
+#include "type/dense.h"
+#include "type/parse.h"
 
 /* Bytes of the input that a message shows */
 #define EXCERPT_LENGTH 64
@@ -476,7 +476,7 @@ gv_type_open_state(ArrayType *state, const char *type, int max_dim, int *dim)
 		ARR_HASNULL(state) || ARR_ELEMTYPE(state) != FLOAT8OID)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("state of an aggregate over %s must be a one-dimensional array without nulls",
+				 errmsg("aggregate state for %s must be one-dimensional and without nulls",
 						type),
 				 errhint("This function is meant to be called by the aggregate only.")));
 	*dim = ARR_DIMS(state)[0] - 1;

@@ -35,8 +35,9 @@
 
 #include "postgres.h"
 
-#include "base/compat.h"
 #include "utils/array.h"
+
+#include "base/compat.h"
 
 /* Names of the functions of one type, and its name as a string */
 #define DENSE_CONCAT(a, b, c, d) a ## b ## c ## d

@@ -16,17 +16,6 @@
 #define SUM_MAX FLT_MAX
 
 /*
- * Get two values of the same number of dimensions.
- */
-static inline void
-get_operands(FunctionCallInfo fcinfo, DENSE_STRUCT **a, DENSE_STRUCT **b)
-{
-	*a = DENSE_GETARG(0);
-	*b = DENSE_GETARG(1);
-	gv_type_check_same_dims((*a)->dim, (*b)->dim, DENSE_TYPE);
-}
-
-/*
  * Euclidean distance.
  */
 GV_FUNCTION(DENSE_FUNCTION(l2_distance));

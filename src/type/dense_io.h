@@ -10,30 +10,6 @@
  */
 
 /*
- * Put float32 elements into a new value.  Returns NULL when the error was
- * saved in escontext.  Errors: 22003 element out of range.
- */
-static DENSE_STRUCT *
-make_value(const float *x, int dim, struct Node *escontext)
-{
-	DENSE_STRUCT *result = DENSE_NEW(dim);
-	bool		found = false;
-	int			i;
-
-	dense_store(x, result);
-	for (i = 0; i < dim; i++)
-		found |= dense_is_inf(result->x[i]);
-	if (unlikely(found))
-	{
-		for (i = 0; i < dim - 1 && !dense_is_inf(result->x[i]);)
-			i++;
-		gv_type_refuse_range(x[i], DENSE_TYPE, escontext);
-		return NULL;
-	}
-	return result;
-}
-
-/*
  * Text to value.
  */
 GV_FUNCTION(DENSE_FUNCTION(in));

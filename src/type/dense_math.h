@@ -3,8 +3,8 @@
  * dense_math.h
  *		Arithmetic on values of one dense type.
  *
- * Included once by vector.c and once by halfvec.c, after dense_distance.h; see
- * dense.h for what they define first.
+ * Included once by vector.c and once by halfvec.c; see dense.h for what they
+ * define first.
  *
  *-------------------------------------------------------------------------
  */
@@ -153,8 +153,11 @@ DENSE_FUNCTION(mul) (PG_FUNCTION_ARGS)
 	dense_store(r, result);
 	check_overflow(result);
 	for (i = 0; i < a->dim; i++)
-		underflow |= dense_is_zero(result->x[i]) &
-			!(dense_is_zero(a->x[i]) | dense_is_zero(b->x[i]));
+	{
+		bool		exact = dense_is_zero(a->x[i]) || dense_is_zero(b->x[i]);
+
+		underflow |= dense_is_zero(result->x[i]) && !exact;
+	}
 	if (unlikely(underflow))
 		float_underflow_error();
 	PG_RETURN_POINTER(result);

@@ -17,17 +17,18 @@
 #include <float.h>
 #include <math.h>
 
-#include "base/compat.h"
-#include "distance/distance.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
-#include "type/dense.h"
-#include "type/halfvec.h"
-#include "type/vector.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/varbit.h"
+
+#include "base/compat.h"
+#include "distance/distance.h"
+#include "type/dense.h"
+#include "type/halfvec.h"
+#include "type/vector.h"
 
 #define DENSE_NAME halfvec
 #define DENSE_STRUCT GvHalfvec
@@ -126,12 +127,12 @@ dense_receive(const char *raw)
 	return pg_ntoh16(bits);
 }
 
-/* the order matters: each may use what is before it */
-#include "type/dense_io.h"
-#include "type/dense_distance.h"
-#include "type/dense_math.h"
-#include "type/dense_compare.h"
+#include "type/dense_access.h"
 #include "type/dense_aggregate.h"
+#include "type/dense_compare.h"
+#include "type/dense_distance.h"
+#include "type/dense_io.h"
+#include "type/dense_math.h"
 
 /*
  * halfvec to vector.

@@ -10,8 +10,9 @@
 
 #include "postgres.h"
 
-#include "distance/distance.h"
 #include "fmgr.h"
+
+#include "distance/distance.h"
 
 #define GV_HALFVEC_MAX_DIM 16000
 

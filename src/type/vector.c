@@ -13,16 +13,17 @@
 #include <float.h>
 #include <math.h>
 
-#include "base/compat.h"
-#include "distance/distance.h"
 #include "fmgr.h"
 #include "libpq/pqformat.h"
 #include "port/pg_bswap.h"
-#include "type/dense.h"
-#include "type/vector.h"
 #include "utils/array.h"
 #include "utils/float.h"
 #include "utils/varbit.h"
+
+#include "base/compat.h"
+#include "distance/distance.h"
+#include "type/dense.h"
+#include "type/vector.h"
 
 #define DENSE_NAME vector
 #define DENSE_STRUCT GvVector
@@ -107,9 +108,9 @@ dense_receive(const char *raw)
 	return element;
 }
 
-/* the order matters: each may use what is before it */
-#include "type/dense_io.h"
-#include "type/dense_distance.h"
-#include "type/dense_math.h"
-#include "type/dense_compare.h"
+#include "type/dense_access.h"
 #include "type/dense_aggregate.h"
+#include "type/dense_compare.h"
+#include "type/dense_distance.h"
+#include "type/dense_io.h"
+#include "type/dense_math.h"
