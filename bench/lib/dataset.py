@@ -119,10 +119,9 @@ def truth(data, k):
         norm = np.linalg.norm(base, axis=1, keepdims=True)
         base = base / np.where(norm > 0, norm, 1)
         base[norm[:, 0] == 0] = np.nan
+    half = np.einsum("ij,ij->i", base, base) / 2 if data.metric == "l2" else 0
     for first in range(0, len(query), 64):
-        score = -(query[first:first + 64] @ base.T)
-        if data.metric == "l2":
-            score += (base.astype(np.float64) ** 2).sum(axis=1).astype(np.float32) / 2
+        score = half - query[first:first + 64] @ base.T
         score[np.isnan(score)] = np.inf
         near = np.argpartition(score, spare - 1, axis=1)[:, :spare]
         for i, rows in enumerate(near):

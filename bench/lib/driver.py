@@ -173,7 +173,7 @@ def main(name, description, phases, rounds=3):
     client = Client(cluster)
     cluster.start(args.fresh)
     for engine in engines:
-        engine.prepare()
+        engine.prepare(engine.name in args.reuse)
     now = datetime.datetime.now()
     folder = args.out or paths.cache_folder(
         "results", "%s-%s" % (name, now.strftime("%Y%m%d-%H%M%S")))

@@ -34,9 +34,13 @@ class Extension:
         self.version = None
         self.grid = EF_GRID
 
-    def prepare(self):
-        """Make the database with the extension; return the version."""
+    def prepare(self, reuse):
+        """
+        Make the database with the extension anew, or keep it when `reuse`.
+        """
         c = self.cluster
+        if not reuse:
+            c.sql("postgres", "DROP DATABASE IF EXISTS %s" % self.name)
         if not c.sql("postgres", "SELECT 1 FROM pg_database WHERE datname = '%s'" %
                      self.name):
             c.sql("postgres", "CREATE DATABASE %s" % self.name)
