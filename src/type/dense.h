@@ -10,6 +10,7 @@
  *	DENSE_NAME		name of the type in SQL, a bare word
  *	DENSE_STRUCT	the struct of a value
  *	DENSE_ELEMENT	the type of an element
+ *	DENSE_FLAG		an unsigned integer as wide as an element
  *	DENSE_MAX_DIM	the largest number of dimensions
  *	DENSE_GETARG(n)	argument n, detoasted
  *	DENSE_NEW(dim)	a new value, all zero

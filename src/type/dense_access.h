@@ -10,6 +10,21 @@
  */
 
 /*
+ * Whether an element is infinite.  The flag is as wide as an element, which
+ * lets the compiler use vector instructions.
+ */
+static inline bool
+has_infinity(const DENSE_STRUCT *value)
+{
+	DENSE_FLAG	found = 0;
+	int			i;
+
+	for (i = 0; i < value->dim; i++)
+		found |= dense_is_inf(value->x[i]) ? 1 : 0;
+	return found != 0;
+}
+
+/*
  * Put float32 elements into a new value.  Returns NULL when the error was
  * saved in escontext.  Errors: 22003 element out of range.
  */
@@ -17,15 +32,13 @@ static DENSE_STRUCT *
 make_value(const float *x, int dim, struct Node *escontext)
 {
 	DENSE_STRUCT *result = DENSE_NEW(dim);
-	bool		found = false;
-	int			i;
 
 	dense_store(x, result);
-	for (i = 0; i < dim; i++)
-		found |= dense_is_inf(result->x[i]);
-	if (unlikely(found))
+	if (unlikely(has_infinity(result)))
 	{
-		for (i = 0; i < dim - 1 && !dense_is_inf(result->x[i]);)
+		int			i = 0;
+
+		while (i < dim - 1 && !dense_is_inf(result->x[i]))
 			i++;
 		gv_type_refuse_range(x[i], DENSE_TYPE, escontext);
 		return NULL;

@@ -15,12 +15,7 @@
 static void
 check_overflow(const DENSE_STRUCT *value)
 {
-	bool		found = false;
-	int			i;
-
-	for (i = 0; i < value->dim; i++)
-		found |= dense_is_inf(value->x[i]);
-	if (unlikely(found))
+	if (unlikely(has_infinity(value)))
 		float_overflow_error();
 }
 
@@ -140,7 +135,7 @@ DENSE_FUNCTION(mul) (PG_FUNCTION_ARGS)
 	const float *x;
 	const float *y;
 	float	   *r;
-	bool		underflow = false;
+	DENSE_FLAG	underflow = 0;
 	int			i;
 
 	get_operands(fcinfo, &a, &b);
@@ -156,9 +151,9 @@ DENSE_FUNCTION(mul) (PG_FUNCTION_ARGS)
 	{
 		bool		exact = dense_is_zero(a->x[i]) || dense_is_zero(b->x[i]);
 
-		underflow |= dense_is_zero(result->x[i]) && !exact;
+		underflow |= dense_is_zero(result->x[i]) && !exact ? 1 : 0;
 	}
-	if (unlikely(underflow))
+	if (unlikely(underflow != 0))
 		float_underflow_error();
 	PG_RETURN_POINTER(result);
 }

@@ -33,6 +33,7 @@
 #define DENSE_NAME halfvec
 #define DENSE_STRUCT GvHalfvec
 #define DENSE_ELEMENT GvHalf
+#define DENSE_FLAG uint16
 #define DENSE_MAX_DIM GV_HALFVEC_MAX_DIM
 #define DENSE_GETARG(n) GV_GETARG_HALFVEC(n)
 #define DENSE_NEW(dim) gv_type_new_halfvec(dim)

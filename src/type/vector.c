@@ -28,6 +28,7 @@
 #define DENSE_NAME vector
 #define DENSE_STRUCT GvVector
 #define DENSE_ELEMENT float
+#define DENSE_FLAG uint32
 #define DENSE_MAX_DIM GV_VECTOR_MAX_DIM
 #define DENSE_GETARG(n) GV_GETARG_VECTOR(n)
 #define DENSE_NEW(dim) gv_type_new_vector(dim)
