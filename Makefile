@@ -8,7 +8,7 @@
 # make unitcheck      unit tests of plain C code           make installcheck   SQL tests
 #                                                          on the running server
 # make check-assert   make test with assertions on
-# make check-sanitize SQL tests under the address and undefined behaviour sanitizers
+# make check-sanitize unit and SQL tests under the address and undefined behaviour sanitizers
 
 EXTENSION = gigavec
 EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" gigavec.control)
@@ -90,7 +90,7 @@ check-assert:
 	@test/run --assert
 
 check-sanitize:
-	@test/run --sanitize regress isolation
+	@test/run --sanitize unit regress isolation
 
 demo:
 	@demo/run

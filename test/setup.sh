@@ -56,15 +56,20 @@ has_package()
 	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# Whether packages can be installed without asking for a password
+can_install()
+{
+	[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null
+}
+
 # Stop unless packages can be installed; what is missing is for the message
 need_root_for()
 {
 	is_debian ||
 		die "missing: $*. Install what provides it (the Debian packages have these names) and run this again."
-	[ "$(id -u)" = 0 ] && return
+	can_install && return
 	command -v sudo >/dev/null ||
 		die "missing packages: $*. There is no sudo: as root, run: apt-get install $*"
-	sudo -n true 2>/dev/null && return
 	[ -t 0 ] ||
 		die "missing packages: $*. sudo wants a password and there is no terminal: run first: sudo apt-get install $*"
 }
