@@ -61,7 +61,7 @@ extern bool gv_type_check_sparsevec_dim(int32 dim, int32 typmod,
 										struct Node *escontext);
 extern bool gv_type_check_sparsevec_element(int32 index, float value,
 											struct Node *escontext);
-extern void gv_type_refuse_sparsevec_nnz(void) pg_attribute_noreturn();
+extern void gv_type_refuse_sparsevec_nnz(void);
 
 /*
  * Distances of two vectors of equal dim; the caller has checked that.  Sums are
