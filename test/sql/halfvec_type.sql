@@ -74,6 +74,23 @@ SELECT count(*) AS middles,
 FROM (SELECT m, ((1024 + m) * unit)::real AS low, ((1025 + m) * unit)::real AS high, ((1024.5 + m) * unit)::float8 AS middle
 	FROM generate_series(-24, 5) e, generate_series(0, 1022) m, LATERAL (SELECT 2::float8 ^ e AS unit) u) n;
 
+-- Errors in text are soft where PostgreSQL has soft errors (16 and newer), so
+-- that nothing is raised here
+CREATE FUNCTION pg_temp.is_valid(input text, type text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	result boolean;
+BEGIN
+	IF current_setting('server_version_num')::integer < 160000 THEN
+		RETURN pg_temp.raised(format('SELECT %L::%s', input, type)) = 'nothing';
+	END IF;
+	EXECUTE 'SELECT pg_input_is_valid($1, $2)' INTO result USING input, type;
+	RETURN result;
+END $$;
+SELECT left(input, 30) AS input, type, pg_temp.is_valid(input, type)
+FROM (VALUES ('[1,2]', 'halfvec'), ('[1,2]', 'halfvec(2)'), ('[1,2]', 'halfvec(3)'), ('1,2', 'halfvec'), ('[]', 'halfvec'), ('[1,x]', 'halfvec'), ('[1,2', 'halfvec'),
+	('[1]2', 'halfvec'), ('[NaN]', 'halfvec'), ('[inf]', 'halfvec'), ('[4e38]', 'halfvec'), ('[1,65520]', 'halfvec'), ('[' || repeat('1,', 16000) || '1]', 'halfvec')) t(input, type);
+
 --
 -- Type modifier
 --

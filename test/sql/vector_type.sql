@@ -78,6 +78,23 @@ FROM (SELECT (2::float8 ^ (i % 277 - 149) * (1 + (abs(hashint4(i)) % 8388608) / 
 	FROM generate_series(1, 20000) i) n,
 	LATERAL (SELECT ((ARRAY[number]::vector)::text::vector::real[])[1] AS back) b;
 
+-- Errors in text are soft where PostgreSQL has soft errors (16 and newer), so
+-- that nothing is raised here
+CREATE FUNCTION pg_temp.is_valid(input text, type text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	result boolean;
+BEGIN
+	IF current_setting('server_version_num')::integer < 160000 THEN
+		RETURN pg_temp.raised(format('SELECT %L::%s', input, type)) = 'nothing';
+	END IF;
+	EXECUTE 'SELECT pg_input_is_valid($1, $2)' INTO result USING input, type;
+	RETURN result;
+END $$;
+SELECT left(input, 30) AS input, type, pg_temp.is_valid(input, type)
+FROM (VALUES ('[1,2]', 'vector'), ('[1,2]', 'vector(2)'), ('[1,2]', 'vector(3)'), ('1,2', 'vector'), ('[]', 'vector'), ('[1,x]', 'vector'), ('[1,2', 'vector'),
+	('[1]2', 'vector'), ('[NaN]', 'vector'), ('[inf]', 'vector'), ('[4e38]', 'vector'), ('[1,65520]', 'vector'), ('[' || repeat('1,', 16000) || '1]', 'vector')) t(input, type);
+
 --
 -- Type modifier
 --
