@@ -16,7 +16,7 @@ WHERE d.refclassid = 'pg_extension'::regclass
 ORDER BY 1;
 
 -- objects were looked at
-SELECT count(*) > 200 AS many
+SELECT count(*) > 100 AS many
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
 	AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'gigavec');
