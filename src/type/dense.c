@@ -337,8 +337,8 @@ gv_type_check_array(ArrayType *array, const char *type, int max_dim)
  *
  * x: float32[dim], written; dim is what gv_type_check_array returned
  *
- * Errors: 22000 for an element that is NaN or infinite, or another element
- * type; 22003 for an element out of the range of float32.
+ * Errors: 22000 for an element that is NaN or infinite, a double out of the
+ * range of float32, or another element type; 22003 for a numeric out of it.
  */
 void
 gv_type_read_array(ArrayType *array, float *x, int dim, const char *type)
@@ -363,7 +363,7 @@ gv_type_read_array(ArrayType *array, float *x, int dim, const char *type)
 				x[i] = (float) element;
 				if (unlikely(isinf(x[i]) && !isinf(element)))
 					ereport(ERROR,
-							(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+							(errcode(ERRCODE_DATA_EXCEPTION),
 							 errmsg("\"%g\" is out of range for type %s",
 									element, type)));
 			}
