@@ -80,4 +80,56 @@ gv_base_vacuum_delay(void)
 #endif
 }
 
+/* Relation file locators got their name in 16 */
+#include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "storage/relfilelocator.h"
+typedef RelFileLocator GvRelFileLocator;
+#define GvRelFileLocatorEquals(a, b) RelFileLocatorEquals(a, b)
+static inline GvRelFileLocator
+gv_rel_locator(Relation rel)
+{
+	return rel->rd_locator;
+}
+#else
+#include "storage/relfilenode.h"
+typedef RelFileNode GvRelFileLocator;
+#define GvRelFileLocatorEquals(a, b) RelFileNodeEquals(a, b)
+static inline GvRelFileLocator
+gv_rel_locator(Relation rel)
+{
+	return rel->rd_node;
+}
+#endif
+
+/* Access methods say since 17 that they build in parallel */
+#include "access/amapi.h"
+static inline void
+gv_am_set_can_build_parallel(IndexAmRoutine *am)
+{
+#if PG_VERSION_NUM >= 170000
+	am->amcanbuildparallel = true;
+#else
+	(void) am;
+#endif
+}
+
+/*
+ * gv_disabled_cost
+ *		Cost of a path that cannot be used.
+ *
+ * Since 18 paths are disabled by a count instead of a high cost.
+ */
+#include "nodes/pathnodes.h"
+static inline double
+gv_disabled_cost(IndexPath *path)
+{
+#if PG_VERSION_NUM >= 180000
+	path->path.disabled_nodes = 2;
+#else
+	(void) path;
+#endif
+	return __builtin_inf();
+}
+
 #endif							/* GV_BASE_COMPAT_H */

@@ -63,21 +63,23 @@ gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims)
 
 /*
  * gv_rabitq_encode
- *		Compute the code and factors of neighbor x of node p.
+ *		Compute the code and factors of neighbor x beside center weight * p.
  *
  * x, p: float[dims], rotated
  * dims: dimensions of x and p, at least code_dims
  * nibbles: uint8[code_dims / 4], written: four signs each, lowest bit first
  */
 GvRabitqFactors
-gv_rabitq_encode(const float *x, const float *p, int dims, int code_dims,
+gv_rabitq_encode(const float *x, const float *p, float weight, int dims, int code_dims,
 				 uint8_t *nibbles)
 {
 	GvRabitqFactors factors;
-	float		n2 = gv_kernels->l2_squared_f32(x, p, dims);
-	float		l1 = gv_kernels->l1_f32(x, p, code_dims);
-	float		signed_sum[4] = {0, 0, 0, 0};	/* of p */
+	float		n2[4] = {0, 0, 0, 0};	/* |x - center|^2 */
+	float		l1[4] = {0, 0, 0, 0};
+	float		signed_sum[4] = {0, 0, 0, 0};	/* of the center */
 	float		ratio;
+	float		norm2;
+	float		magnitude;
 
 	for (int g = 0; g < code_dims / 4; g++)
 	{
@@ -85,18 +87,32 @@ gv_rabitq_encode(const float *x, const float *p, int dims, int code_dims,
 
 		for (int i = 0; i < 4; i++)
 		{
-			float		e = p[g * 4 + i];
-			unsigned	positive = x[g * 4 + i] > e;
+			float		c = weight * p[g * 4 + i];
+			float		e = x[g * 4 + i] - c;
+			unsigned	positive = e > 0;
 
 			bits |= positive << i;
-			signed_sum[i] += positive ? e : -e;
+			n2[i] += e * e;
+			l1[i] += fabsf(e);
+			signed_sum[i] += positive ? c : -c;
 		}
 		nibbles[g] = (uint8_t) bits;
 	}
+	for (int i = code_dims; i < dims; i += 4)
+	{
+		for (int j = 0; j < 4; j++)
+		{
+			float		e = x[i + j] - weight * p[i + j];
 
-	ratio = l1 > 0 ? n2 / l1 : 0.0f;
+			n2[j] += e * e;
+		}
+	}
+
+	norm2 = (n2[0] + n2[1]) + (n2[2] + n2[3]);
+	magnitude = (l1[0] + l1[1]) + (l1[2] + l1[3]);
+	ratio = magnitude > 0 ? norm2 / magnitude : 0.0f;
 	factors.rescale = -2.0f * ratio;
-	factors.add = n2 + 2.0f * ratio *
+	factors.add = norm2 + 2.0f * ratio *
 		((signed_sum[0] + signed_sum[1]) + (signed_sum[2] + signed_sum[3]));
 	return factors;
 }
@@ -121,6 +137,22 @@ gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles, int code_di
 
 		*byte = (uint8_t) ((*byte & keep) | (nibbles[g] << shift));
 	}
+}
+
+/*
+ * gv_rabitq_get_lane
+ *		Read the code of one lane of a FastScan block.
+ *
+ * nibbles: uint8[code_dims / 4], written
+ */
+void
+gv_rabitq_get_lane(const uint8_t *block, int lane, uint8_t *nibbles, int code_dims)
+{
+	int			shift = (lane & 16) ? 4 : 0;
+
+	block += lane & 15;
+	for (int g = 0; g < code_dims / 4; g++)
+		nibbles[g] = (block[g * GV_FASTSCAN_GROUP_BYTES] >> shift) & 0x0F;
 }
 
 /*

@@ -3,8 +3,9 @@
  * rabitq.h
  *		One-bit codes of neighbors, centred on their node, in FastScan blocks.
  *
- * Let p be a node and x its neighbor, both rotated.  The code of x is the
- * sign s of the first code_dims elements of x - p.  With n2 = |x - p|^2 and
+ * Let x be a neighbor, rotated, and p the center of the node's codes: the
+ * node's own vector times a weight.  The code of x is the sign s of the first
+ * code_dims elements of x - p.  With n2 = |x - p|^2 and
  * l1 = sum |x - p| over those elements,
  *
  *		<q - p, x - p>  ~  n2 / l1 * <q - p, s>
@@ -56,9 +57,11 @@ gv_rabitq_block_bytes(int code_dims)
 }
 
 extern void gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims);
-extern GvRabitqFactors gv_rabitq_encode(const float *x, const float *p, int dims,
-										int code_dims, uint8_t *nibbles);
+extern GvRabitqFactors gv_rabitq_encode(const float *x, const float *p, float weight,
+										int dims, int code_dims, uint8_t *nibbles);
 extern void gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles,
+							   int code_dims);
+extern void gv_rabitq_get_lane(const uint8_t *block, int lane, uint8_t *nibbles,
 							   int code_dims);
 extern void gv_rabitq_copy_lane(uint8_t *block, int to, int from, int code_dims);
 

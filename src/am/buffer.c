@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * buffer.c
+ *		Reading pages of an index through remembered buffers.
+ *
+ * A search reads a page per hop, and most of what a hop costs is the lookup
+ * of the page in the buffer mapping table.  Each backend remembers where it
+ * saw a block last; the buffer manager checks under the buffer header lock
+ * that the block is still there, so a hint can be stale but never wrong.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "pgstat.h"
+#include "storage/lmgr.h"
+#include "utils/memutils.h"
+
+#include "am/buffer.h"
+#include "base/compat.h"
+
+/* Indexes a backend remembers, and the most blocks of each (4 bytes a block) */
+#define MAX_HINTED_INDEXES 8
+#define MAX_HINTED_BLOCKS (64 * 1024 * 1024)
+
+struct GvAmHints
+{
+	GvRelFileLocator locator;
+	uint64		last_use;
+	BlockNumber n_blocks;		/* length of buffers */
+	Buffer	   *buffers;		/* InvalidBuffer: not seen */
+};
+
+static GvAmHints all_hints[MAX_HINTED_INDEXES];
+static uint64 use_counter = 0;
+
+/*
+ * gv_am_hints
+ *		Return what this backend remembers of an index's buffers.
+ *
+ * The result stays allocated until the backend ends, but may come to serve
+ * another index: fetch it anew for each scan, and expect only hints of it.
+ */
+GvAmHints *
+gv_am_hints(Relation rel)
+{
+	GvRelFileLocator locator = gv_rel_locator(rel);
+	GvAmHints  *oldest = &all_hints[0];
+
+	for (int i = 0; i < MAX_HINTED_INDEXES; i++)
+	{
+		GvAmHints  *hints = &all_hints[i];
+
+		if (hints->last_use != 0 && GvRelFileLocatorEquals(hints->locator, locator))
+		{
+			hints->last_use = ++use_counter;
+			return hints;
+		}
+		if (hints->last_use < oldest->last_use)
+			oldest = hints;
+	}
+
+	if (oldest->buffers != NULL)
+		pfree(oldest->buffers);
+	oldest->buffers = NULL;
+	oldest->n_blocks = 0;
+	oldest->locator = locator;
+	oldest->last_use = ++use_counter;
+	return oldest;
+}
+
+/* Make room for the hint of a block; false if it has none */
+static bool
+grow_hints(GvAmHints *hints, BlockNumber blkno)
+{
+	BlockNumber n_blocks = Max(1024, hints->n_blocks);
+
+	if (blkno >= MAX_HINTED_BLOCKS)
+		return false;
+	while (n_blocks <= blkno)
+		n_blocks *= 2;
+
+	if (hints->buffers == NULL)
+		hints->buffers = MemoryContextAllocHuge(TopMemoryContext,
+												(Size) n_blocks * sizeof(Buffer));
+	else
+		hints->buffers = repalloc_huge(hints->buffers, (Size) n_blocks * sizeof(Buffer));
+	memset(hints->buffers + hints->n_blocks, 0,
+		   (Size) (n_blocks - hints->n_blocks) * sizeof(Buffer));
+	hints->n_blocks = n_blocks;
+	return true;
+}
+
+/*
+ * gv_am_read_buffer
+ *		Read a block of the main fork, pinned and not locked.
+ */
+Buffer
+gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
+{
+	Buffer		buf;
+
+	if (likely(blkno < hints->n_blocks))
+	{
+		buf = hints->buffers[blkno];
+		if (BufferIsValid(buf) &&
+			ReadRecentBuffer(hints->locator, MAIN_FORKNUM, blkno, buf))
+		{
+			/* ReadRecentBuffer tells the buffer manager, not the table's counters */
+			pgstat_count_buffer_read(rel);
+			pgstat_count_buffer_hit(rel);
+			return buf;
+		}
+	}
+
+	buf = ReadBuffer(rel, blkno);
+	if (blkno < hints->n_blocks || grow_hints(hints, blkno))
+		hints->buffers[blkno] = buf;
+	return buf;
+}
+
+/*
+ * gv_am_prefetch
+ *		Ask the processor for part of a block if it is where it was.
+ *
+ * offset, n_bytes: the part of the page
+ */
+void
+gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes)
+{
+	if (blkno < hints->n_blocks)
+	{
+		Buffer		buf = hints->buffers[blkno];
+
+		if (BufferIsValid(buf) && !BufferIsLocal(buf))
+		{
+			char	   *page = (char *) BufferGetBlock(buf);
+
+			for (int i = 0; i < n_bytes; i += 64)
+				__builtin_prefetch(page + offset + i);
+		}
+	}
+}
+
+/*
+ * gv_am_new_buffer
+ *		Extend a relation by a block and return it, exclusively locked.
+ *
+ * The page is not initialized.
+ */
+Buffer
+gv_am_new_buffer(Relation rel, ForkNumber fork)
+{
+	Buffer		buf;
+
+	/* The lock keeps two backends from being given the same new block */
+	LockRelationForExtension(rel, ExclusiveLock);
+	buf = ReadBufferExtended(rel, fork, P_NEW, RBM_NORMAL, NULL);
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	UnlockRelationForExtension(rel, ExclusiveLock);
+	return buf;
+}

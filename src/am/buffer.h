@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * buffer.h
+ *		Reading pages of an index through remembered buffers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_BUFFER_H
+#define GV_AM_BUFFER_H
+
+#include "postgres.h"
+
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+typedef struct GvAmHints GvAmHints;
+
+extern GvAmHints *gv_am_hints(Relation rel);
+extern Buffer gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno);
+extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
+extern Buffer gv_am_new_buffer(Relation rel, ForkNumber fork);
+
+#endif							/* GV_AM_BUFFER_H */

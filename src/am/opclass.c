@@ -1,0 +1,383 @@
+/*-------------------------------------------------------------------------
+ *
+ * opclass.c
+ *		What an operator class says of its column: element type and metric.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "fmgr.h"
+#include "utils/varbit.h"
+
+#include "am/opclass.h"
+#include "distance/distance.h"
+#include "type/halfvec.h"
+#include "type/sparsevec.h"
+#include "type/vector.h"
+
+#define GV_BIT_MAX_DIM 64000
+
+/* Each operator class has a function of its own that returns its description */
+#define DEFINE_OPCLASS(name, element_, metric_) \
+	PGDLLEXPORT PG_FUNCTION_INFO_V1(gv_am_opclass_##name); \
+	Datum \
+	gv_am_opclass_##name(PG_FUNCTION_ARGS) \
+	{ \
+		static const GvAmOpclass opclass = {element_, metric_}; \
+		PG_RETURN_POINTER(&opclass); \
+	} \
+	extern Datum gv_am_opclass_##name(PG_FUNCTION_ARGS)
+
+DEFINE_OPCLASS(vector_l2, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_L2);
+DEFINE_OPCLASS(vector_ip, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_INNER_PRODUCT);
+DEFINE_OPCLASS(vector_cosine, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_COSINE);
+DEFINE_OPCLASS(vector_l1, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_L1);
+DEFINE_OPCLASS(halfvec_l2, GV_AM_ELEMENT_HALF, GV_AM_METRIC_L2);
+DEFINE_OPCLASS(halfvec_ip, GV_AM_ELEMENT_HALF, GV_AM_METRIC_INNER_PRODUCT);
+DEFINE_OPCLASS(halfvec_cosine, GV_AM_ELEMENT_HALF, GV_AM_METRIC_COSINE);
+DEFINE_OPCLASS(halfvec_l1, GV_AM_ELEMENT_HALF, GV_AM_METRIC_L1);
+DEFINE_OPCLASS(sparsevec_l2, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_L2);
+DEFINE_OPCLASS(sparsevec_ip, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_INNER_PRODUCT);
+DEFINE_OPCLASS(sparsevec_cosine, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_COSINE);
+DEFINE_OPCLASS(sparsevec_l1, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_L1);
+DEFINE_OPCLASS(bit_hamming, GV_AM_ELEMENT_BIT, GV_AM_METRIC_HAMMING);
+DEFINE_OPCLASS(bit_jaccard, GV_AM_ELEMENT_BIT, GV_AM_METRIC_JACCARD);
+
+/*
+ * gv_am_opclass
+ *		Return the description of the operator class of an index's first column.
+ */
+const GvAmOpclass *
+gv_am_opclass(Relation index)
+{
+	FmgrInfo   *proc = index_getprocinfo(index, 1, GV_AM_OPCLASS_PROC);
+
+	return (const GvAmOpclass *)
+		DatumGetPointer(FunctionCall1(proc, PointerGetDatum(NULL)));
+}
+
+const char *
+gv_am_metric_name(GvAmMetric metric)
+{
+	switch (metric)
+	{
+		case GV_AM_METRIC_L2:
+			return "l2";
+		case GV_AM_METRIC_INNER_PRODUCT:
+			return "inner product";
+		case GV_AM_METRIC_COSINE:
+			return "cosine";
+		case GV_AM_METRIC_L1:
+			return "l1";
+		case GV_AM_METRIC_HAMMING:
+			return "hamming";
+		case GV_AM_METRIC_JACCARD:
+			return "jaccard";
+	}
+	return "invalid";
+}
+
+/*
+ * gv_am_value_dim
+ *		Return the number of dimensions of a value (bits for bit).
+ *
+ * value: detoasted
+ */
+int
+gv_am_value_dim(const GvAmOpclass *opclass, Datum value)
+{
+	switch (opclass->element)
+	{
+		case GV_AM_ELEMENT_FLOAT:
+			return ((GvVector *) DatumGetPointer(value))->dim;
+		case GV_AM_ELEMENT_HALF:
+			return ((GvHalfvec *) DatumGetPointer(value))->dim;
+		case GV_AM_ELEMENT_SPARSE:
+			return ((GvSparsevec *) DatumGetPointer(value))->dim;
+		case GV_AM_ELEMENT_BIT:
+			return VARBITLEN((VarBit *) DatumGetPointer(value));
+	}
+	elog(ERROR, "unrecognized element type: %d", (int) opclass->element);
+	return 0;
+}
+
+/*
+ * gv_am_max_dim
+ *		Return the most dimensions an index takes.
+ */
+int
+gv_am_max_dim(const GvAmOpclass *opclass)
+{
+	switch (opclass->element)
+	{
+		case GV_AM_ELEMENT_FLOAT:
+			return GV_VECTOR_MAX_DIM;
+		case GV_AM_ELEMENT_HALF:
+			return GV_HALFVEC_MAX_DIM;
+		case GV_AM_ELEMENT_SPARSE:
+			return GV_SPARSEVEC_MAX_DIM;
+		case GV_AM_ELEMENT_BIT:
+			return GV_BIT_MAX_DIM;
+	}
+	elog(ERROR, "unrecognized element type: %d", (int) opclass->element);
+	return 0;
+}
+
+/*
+ * gv_am_value_to_floats
+ *		Widen a dense value to float32.
+ *
+ * value: detoasted vector or halfvec
+ * out: float[dim of value], written
+ */
+void
+gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out)
+{
+	if (opclass->element == GV_AM_ELEMENT_FLOAT)
+	{
+		GvVector   *v = (GvVector *) DatumGetPointer(value);
+
+		memcpy(out, v->x, sizeof(float) * v->dim);
+	}
+	else
+	{
+		GvHalfvec  *v = (GvHalfvec *) DatumGetPointer(value);
+
+		Assert(opclass->element == GV_AM_ELEMENT_HALF);
+		gv_kernels->f16_to_f32(v->x, out, v->dim);
+	}
+}
+
+/* 1 - cosine from the three sums; NaN if a vector has no direction */
+static inline float
+cosine_from_sums(double ab, double aa, double bb)
+{
+	double		similarity = ab / sqrt(aa * bb);
+
+	if (similarity > 1)
+		similarity = 1;
+	else if (similarity < -1)
+		similarity = -1;
+	return (float) (1 - similarity);
+}
+
+static float
+float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
+{
+	float		sums[3];
+
+	switch (metric)
+	{
+		case GV_AM_METRIC_L2:
+			return gv_kernels->l2_squared_f32(a->x, b->x, a->dim);
+		case GV_AM_METRIC_INNER_PRODUCT:
+			return -gv_kernels->inner_product_f32(a->x, b->x, a->dim);
+		case GV_AM_METRIC_COSINE:
+			gv_kernels->cosine_f32(a->x, b->x, a->dim, sums);
+			return cosine_from_sums(sums[0], sums[1], sums[2]);
+		default:
+			return gv_kernels->l1_f32(a->x, b->x, a->dim);
+	}
+}
+
+static float
+half_key(GvAmMetric metric, const GvHalfvec *a, const GvHalfvec *b)
+{
+	float		sums[3];
+
+	switch (metric)
+	{
+		case GV_AM_METRIC_L2:
+			return gv_kernels->l2_squared_f16(a->x, b->x, a->dim);
+		case GV_AM_METRIC_INNER_PRODUCT:
+			return -gv_kernels->inner_product_f16(a->x, b->x, a->dim);
+		case GV_AM_METRIC_COSINE:
+			gv_kernels->cosine_f16(a->x, b->x, a->dim, sums);
+			return cosine_from_sums(sums[0], sums[1], sums[2]);
+		default:
+			return gv_kernels->l1_f16(a->x, b->x, a->dim);
+	}
+}
+
+static float
+sparse_key(GvAmMetric metric, GvSparsevec *a, GvSparsevec *b)
+{
+	float	   *av = gv_sparsevec_values(a);
+	float	   *bv = gv_sparsevec_values(b);
+	double		ab = 0;
+	double		aa = 0;
+	double		bb = 0;
+	double		l1 = 0;
+	double		l2 = 0;
+	int			i = 0;
+	int			j = 0;
+
+	while (i < a->nnz || j < b->nnz)
+	{
+		float		x = 0;
+		float		y = 0;
+
+		if (j >= b->nnz || (i < a->nnz && a->indices[i] <= b->indices[j]))
+		{
+			x = av[i];
+			if (j < b->nnz && a->indices[i] == b->indices[j])
+				y = bv[j++];
+			i++;
+		}
+		else
+			y = bv[j++];
+
+		ab += (double) x * y;
+		aa += (double) x * x;
+		bb += (double) y * y;
+		l1 += fabs((double) x - y);
+		l2 += ((double) x - y) * ((double) x - y);
+	}
+
+	switch (metric)
+	{
+		case GV_AM_METRIC_L2:
+			return (float) l2;
+		case GV_AM_METRIC_INNER_PRODUCT:
+			return (float) -ab;
+		case GV_AM_METRIC_COSINE:
+			return cosine_from_sums(ab, aa, bb);
+		default:
+			return (float) l1;
+	}
+}
+
+static float
+bit_key(GvAmMetric metric, VarBit *a, VarBit *b)
+{
+	uint64_t	counts[3];
+	uint64_t	either;
+
+	if (metric == GV_AM_METRIC_HAMMING)
+		return (float) gv_kernels->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a));
+
+	gv_kernels->jaccard(VARBITS(a), VARBITS(b), VARBITBYTES(a), counts);
+	either = counts[1] + counts[2] - counts[0];
+	return counts[0] == 0 ? 1.0f : (float) (1.0 - (double) counts[0] / (double) either);
+}
+
+/*
+ * gv_am_exact_key
+ *		Return the sort key of two values: smaller is nearer.
+ *
+ * a, b: detoasted, of the same dimensions
+ *
+ * Squared L2, negative inner product, 1 - cosine, L1, Hamming or Jaccard
+ * distance, by the metric.
+ */
+float
+gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b)
+{
+	void	   *pa = DatumGetPointer(a);
+	void	   *pb = DatumGetPointer(b);
+
+	switch (opclass->element)
+	{
+		case GV_AM_ELEMENT_FLOAT:
+			return float_key(opclass->metric, pa, pb);
+		case GV_AM_ELEMENT_HALF:
+			return half_key(opclass->metric, pa, pb);
+		case GV_AM_ELEMENT_SPARSE:
+			return sparse_key(opclass->metric, pa, pb);
+		case GV_AM_ELEMENT_BIT:
+			return bit_key(opclass->metric, pa, pb);
+	}
+	elog(ERROR, "unrecognized element type: %d", (int) opclass->element);
+	return 0;
+}
+
+/*
+ * gv_am_value_hash, gv_am_values_equal
+ *		Hash and compare detoasted values byte by byte.
+ */
+uint64
+gv_am_value_hash(Datum value)
+{
+	struct varlena *v = (struct varlena *) DatumGetPointer(value);
+
+	return hash_bytes_extended((unsigned char *) VARDATA(v), VARSIZE(v) - VARHDRSZ, 0);
+}
+
+bool
+gv_am_values_equal(Datum a, Datum b)
+{
+	return VARSIZE(DatumGetPointer(a)) == VARSIZE(DatumGetPointer(b)) &&
+		memcmp(VARDATA(DatumGetPointer(a)), VARDATA(DatumGetPointer(b)),
+			   VARSIZE(DatumGetPointer(a)) - VARHDRSZ) == 0;
+}
+
+/*
+ * gv_am_zero_value
+ *		Return the zero of a column's type, in the current memory context.
+ */
+Datum
+gv_am_zero_value(const GvAmOpclass *opclass, int dim)
+{
+	switch (opclass->element)
+	{
+		case GV_AM_ELEMENT_FLOAT:
+			return PointerGetDatum(gv_type_new_vector(dim));
+		case GV_AM_ELEMENT_HALF:
+			return PointerGetDatum(gv_type_new_halfvec(dim));
+		case GV_AM_ELEMENT_SPARSE:
+			return PointerGetDatum(gv_type_new_sparsevec(dim, 0));
+		case GV_AM_ELEMENT_BIT:
+			{
+				VarBit	   *bits = palloc0(VARBITTOTALLEN(dim));
+
+				SET_VARSIZE(bits, VARBITTOTALLEN(dim));
+				VARBITLEN(bits) = dim;
+				return PointerGetDatum(bits);
+			}
+	}
+	elog(ERROR, "unrecognized element type: %d", (int) opclass->element);
+	return 0;
+}
+
+/*
+ * gv_am_column_dim
+ *		Return the dimensions of an index's first column.
+ *
+ * Raises an error if the column has no fixed dimensions.
+ */
+int
+gv_am_column_dim(Relation index)
+{
+	int32		typmod = TupleDescAttr(index->rd_att, 0)->atttypmod;
+
+	if (typmod < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column of index \"%s\" does not have dimensions",
+						RelationGetRelationName(index)),
+				 errhint("Give the column's type a number of dimensions, as in vector(384), or index an expression with a cast to such a type.")));
+	return typmod;
+}
+
+/*
+ * gv_am_check_dim
+ *		Raise an error if a value does not have the index's dimensions.
+ */
+void
+gv_am_check_dim(const GvAmOpclass *opclass, Datum value, int dim)
+{
+	int			value_dim = gv_am_value_dim(opclass, value);
+
+	if (value_dim != dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %d dimensions, not %d", dim, value_dim)));
+}

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * opclass.h
+ *		What an operator class says of its column: element type and metric.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_OPCLASS_H
+#define GV_AM_OPCLASS_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+
+/* The number of the support function that describes the operator class */
+#define GV_AM_OPCLASS_PROC 1
+
+/* Stored in metapages: never renumber */
+typedef enum GvAmMetric
+{
+	GV_AM_METRIC_L2 = 1,
+	GV_AM_METRIC_INNER_PRODUCT,
+	GV_AM_METRIC_COSINE,
+	GV_AM_METRIC_L1,
+	GV_AM_METRIC_HAMMING,
+	GV_AM_METRIC_JACCARD
+} GvAmMetric;
+
+/* Stored in metapages: never renumber */
+typedef enum GvAmElement
+{
+	GV_AM_ELEMENT_FLOAT = 1,	/* vector */
+	GV_AM_ELEMENT_HALF,			/* halfvec */
+	GV_AM_ELEMENT_SPARSE,		/* sparsevec */
+	GV_AM_ELEMENT_BIT			/* bit */
+} GvAmElement;
+
+typedef struct GvAmOpclass
+{
+	GvAmElement element;
+	GvAmMetric	metric;
+} GvAmOpclass;
+
+extern const GvAmOpclass *gv_am_opclass(Relation index);
+extern int	gv_am_value_dim(const GvAmOpclass *opclass, Datum value);
+extern int	gv_am_max_dim(const GvAmOpclass *opclass);
+extern void gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out);
+extern float gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b);
+extern uint64 gv_am_value_hash(Datum value);
+extern bool gv_am_values_equal(Datum a, Datum b);
+extern Datum gv_am_zero_value(const GvAmOpclass *opclass, int dim);
+extern int	gv_am_column_dim(Relation index);
+extern void gv_am_check_dim(const GvAmOpclass *opclass, Datum value, int dim);
+extern const char *gv_am_metric_name(GvAmMetric metric);
+
+#endif							/* GV_AM_OPCLASS_H */

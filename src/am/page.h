@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * page.h
+ *		What the pages of all access methods share.
+ *
+ * A page is a standard PostgreSQL page: header, content, special area.
+ * pd_lower lies past the content, so that generic WAL keeps it.  The special
+ * area ends with the page id, by which tools tell our pages from others'.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_PAGE_H
+#define GV_AM_PAGE_H
+
+#include "postgres.h"
+
+#include "storage/bufpage.h"
+
+/* The last two bytes of each page, by access method */
+#define GV_AM_HNSW_PAGE_ID 0xFE91
+
+/* The special area, 8 bytes */
+typedef struct GvAmPageSpecialData
+{
+	uint16		kind;			/* kind of page, defined by the access method */
+	uint16		n_free;			/* slots without an element; 0 if the kind has none */
+	uint16		reserved;		/* zero */
+	uint16		page_id;		/* GV_AM_..._PAGE_ID */
+} GvAmPageSpecialData;
+
+typedef GvAmPageSpecialData *GvAmPageSpecial;
+
+static inline GvAmPageSpecial
+gv_am_page_special(Page page)
+{
+	return (GvAmPageSpecial) ((char *) page + BLCKSZ - sizeof(GvAmPageSpecialData));
+}
+
+/* First byte of the content */
+static inline char *
+gv_am_page_content(Page page)
+{
+	return (char *) page + MAXALIGN(SizeOfPageHeaderData);
+}
+
+/* Bytes between the header and the special area */
+#define GV_AM_PAGE_ROOM \
+	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(GvAmPageSpecialData)))
+
+#endif							/* GV_AM_PAGE_H */

@@ -1,0 +1,56 @@
+/*-------------------------------------------------------------------------
+ *
+ * xlog.h
+ *		Changing pages of an index: the only door to write-ahead logging.
+ *
+ * Between gv_xlog_begin and gv_xlog_finish pages are changed in copies, and
+ * an error leaves them as they were.  One record covers at most
+ * MAX_GENERIC_XLOG_PAGES pages, all locked exclusively by the caller.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_XLOG_H
+#define GV_AM_XLOG_H
+
+#include "postgres.h"
+
+#include "access/generic_xlog.h"
+#include "storage/bufmgr.h"
+#include "utils/rel.h"
+
+typedef GenericXLogState GvXlog;
+
+static inline GvXlog *
+gv_xlog_begin(Relation rel)
+{
+	return GenericXLogStart(rel);
+}
+
+/* Return the copy of a page to change */
+static inline Page
+gv_xlog_page(GvXlog *xlog, Buffer buf)
+{
+	return GenericXLogRegisterBuffer(xlog, buf, 0);
+}
+
+/* The same for a page whose present content does not matter */
+static inline Page
+gv_xlog_new_page(GvXlog *xlog, Buffer buf)
+{
+	return GenericXLogRegisterBuffer(xlog, buf, GENERIC_XLOG_FULL_IMAGE);
+}
+
+static inline void
+gv_xlog_finish(GvXlog *xlog)
+{
+	GenericXLogFinish(xlog);
+}
+
+/* Forget the changes */
+static inline void
+gv_xlog_cancel(GvXlog *xlog)
+{
+	GenericXLogAbort(xlog);
+}
+
+#endif							/* GV_AM_XLOG_H */

@@ -1,0 +1,112 @@
+/*-------------------------------------------------------------------------
+ *
+ * pool.h
+ *		The pool of a best-first search: the best candidates, in order.
+ *
+ * A sorted array of 64-bit elements: the key in order-preserving bits, its
+ * lowest bit set once the candidate is expanded, then the id.  Keys lose
+ * their lowest bit.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_BASE_POOL_H
+#define GV_BASE_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define GV_POOL_EXPANDED (UINT64_C(1) << 32)
+
+typedef struct GvPool
+{
+	uint64_t   *element;		/* uint64[capacity + 1] */
+	int			n;
+	int			capacity;
+	int			cursor;			/* all before are expanded */
+} GvPool;
+
+static inline uint64_t
+gv_pool_element(float key, uint32_t id)
+{
+	uint32_t	bits;
+
+	memcpy(&bits, &key, sizeof(bits));
+	bits = (bits & 0x80000000u) ? ~bits : (bits | 0x80000000u);
+	return ((uint64_t) (bits & ~1u) << 32) | id;
+}
+
+static inline float
+gv_pool_element_key(uint64_t element)
+{
+	uint32_t	bits = (uint32_t) (element >> 32) & ~1u;
+	float		key;
+
+	bits = (bits & 0x80000000u) ? (bits & 0x7FFFFFFFu) : ~bits;
+	memcpy(&key, &bits, sizeof(key));
+	return key;
+}
+
+/* The key from which on nothing enters the pool */
+static inline float
+gv_pool_bound(const GvPool *pool)
+{
+	return pool->n < pool->capacity ? __builtin_inff() :
+		gv_pool_element_key(pool->element[pool->n - 1]);
+}
+
+/*
+ * gv_pool_insert
+ *		Offer a candidate; the one that has no place is the result.
+ *
+ * rejected: written if the result is true: a candidate that is not expanded
+ * and not, or no longer, in the pool
+ */
+static inline bool
+gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
+{
+	uint64_t	element = gv_pool_element(key, id);
+	bool		has_rejected = false;
+	int			low = 0;
+	int			high = pool->n;
+
+	while (low < high)
+	{
+		int			mid = (low + high) / 2;
+
+		if (pool->element[mid] < element)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (pool->n == pool->capacity)
+	{
+		if (low >= pool->n)
+		{
+			*rejected = element;
+			return true;
+		}
+		pool->n--;
+		*rejected = pool->element[pool->n];
+		has_rejected = (*rejected & GV_POOL_EXPANDED) == 0;
+	}
+	memmove(&pool->element[low + 1], &pool->element[low],
+			(pool->n - low) * sizeof(uint64_t));
+	pool->element[low] = element;
+	pool->n++;
+	if (low < pool->cursor)
+		pool->cursor = low;
+	return has_rejected;
+}
+
+/* Move the cursor to the best candidate not expanded; false if there is none */
+static inline bool
+gv_pool_advance(GvPool *pool)
+{
+	while (pool->cursor < pool->n &&
+		   (pool->element[pool->cursor] & GV_POOL_EXPANDED))
+		pool->cursor++;
+	return pool->cursor < pool->n;
+}
+
+#endif							/* GV_BASE_POOL_H */

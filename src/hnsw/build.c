@@ -1,0 +1,574 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.c
+ *		Building an index, by one process or several.
+ *
+ * Load the rows into memory, link them batch by batch, write the pages.  The
+ * leader hands out jobs, ranges of items that all processes take one by one
+ * or a few at a time, itself included; between jobs it works alone.  Rows
+ * that do not fit into maintenance_work_mem are inserted one by one at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "access/xloginsert.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/smgr.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "hnsw/build.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/options.h"
+#include "hnsw/write.h"
+#include "quant/rotation.h"
+
+/* Keys of the parallel build's shared memory */
+#define KEY_SHARED UINT64CONST(0xFE91000000000001)
+#define KEY_ARRAYS UINT64CONST(0xFE91000000000002)
+#define KEY_SCAN UINT64CONST(0xFE91000000000003)
+#define KEY_QUERY_TEXT UINT64CONST(0xFE91000000000004)
+
+/* Rows that a process takes of a job at once */
+#define JOB_STRIDE 4
+
+/* Rows of the first batches, each twice the one before */
+#define FIRST_BATCH 1
+
+PGDLLEXPORT void gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc);
+
+/* Work on the current job until nothing of it is left */
+static void
+work_on_job(GvHnswBuild *build, bool is_leader)
+{
+	GvHnswBuildShared *shared = build->shared;
+	GvHnswJobKind kind = shared->job_kind;
+	uint32		first = shared->job_first;
+	uint32		n_items = shared->job_items;
+
+	for (;;)
+	{
+		uint32		start = pg_atomic_fetch_add_u32(&shared->job_next, JOB_STRIDE);
+		uint32		end = Min(start + JOB_STRIDE, n_items);
+
+		if (start >= n_items)
+			break;
+		for (uint32 i = start; i < end; i++)
+		{
+			switch (kind)
+			{
+				case GV_HNSW_JOB_LINK:
+					gv_hnsw_graph_link_row(&build->worker,
+										   build->graph.order[first + i], first);
+					break;
+				case GV_HNSW_JOB_LINK_BACK:
+					gv_hnsw_graph_link_back(&build->worker, build->targets[i],
+											build->edges);
+					break;
+				case GV_HNSW_JOB_WRITE:
+					gv_hnsw_build_write_node_page(build, first + i);
+					if (is_leader)
+						pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+													 Min((first + i) * (uint64) build->ix.layout.nodes_per_page,
+														 shared->n_nodes));
+					break;
+				case GV_HNSW_JOB_NONE:
+				case GV_HNSW_JOB_END:
+					return;
+			}
+		}
+	}
+}
+
+/*
+ * gv_hnsw_build_run_job
+ *		Have all processes work on a job, and wait until it is done.
+ *
+ * Called by the leader.
+ */
+void
+gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint32 n_items)
+{
+	GvHnswBuildShared *shared = build->shared;
+
+	SpinLockAcquire(&shared->mutex);
+	shared->job_kind = kind;
+	shared->job_first = first;
+	shared->job_items = n_items;
+	pg_atomic_write_u32(&shared->job_next, 0);
+	shared->job_number++;
+	shared->n_working++;
+	SpinLockRelease(&shared->mutex);
+	if (build->parallel)
+		ConditionVariableBroadcast(&shared->changed);
+
+	work_on_job(build, true);
+
+	SpinLockAcquire(&shared->mutex);
+	shared->n_working--;
+	/* processes that come late find nothing to do */
+	shared->job_kind = kind == GV_HNSW_JOB_END ? kind : GV_HNSW_JOB_NONE;
+	SpinLockRelease(&shared->mutex);
+	if (build->parallel == NULL)
+		return;
+
+	ConditionVariablePrepareToSleep(&shared->changed);
+	for (;;)
+	{
+		int			n_working;
+
+		SpinLockAcquire(&shared->mutex);
+		n_working = shared->n_working;
+		SpinLockRelease(&shared->mutex);
+		if (n_working == 0)
+			break;
+		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/* A worker's life after loading: job after job */
+static void
+work_on_jobs(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+	uint64		last_job = 0;
+
+	for (;;)
+	{
+		GvHnswJobKind kind;
+		bool		take_part = false;
+
+		ConditionVariablePrepareToSleep(&shared->changed);
+		for (;;)
+		{
+			SpinLockAcquire(&shared->mutex);
+			kind = shared->job_kind;
+			if (kind != GV_HNSW_JOB_NONE && shared->job_number != last_job)
+			{
+				take_part = true;
+				last_job = shared->job_number;
+				shared->n_working++;
+			}
+			SpinLockRelease(&shared->mutex);
+			if (take_part)
+				break;
+			ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+		}
+		ConditionVariableCancelSleep();
+
+		if (kind != GV_HNSW_JOB_END)
+			work_on_job(build, false);
+
+		SpinLockAcquire(&shared->mutex);
+		shared->n_working--;
+		SpinLockRelease(&shared->mutex);
+		ConditionVariableBroadcast(&shared->changed);
+		if (kind == GV_HNSW_JOB_END)
+			return;
+	}
+}
+
+/* Fill in what a process's view of a build has of its own */
+static void
+init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index_info,
+			 GvHnswBuildShared *shared)
+{
+	GvHnswGraph *graph = &build->graph;
+
+	build->heap = heap;
+	build->index = index;
+	build->index_info = index_info;
+	build->shared = shared;
+	build->ix.rel = index;
+	build->ix.opclass = gv_am_opclass(index);
+	build->ix.hints = NULL;
+	build->ix.meta = shared->meta;
+	gv_hnsw_layout_from_meta(&build->ix.layout, &shared->meta);
+
+	graph->opclass = build->ix.opclass;
+	graph->dims = build->ix.layout.padded_dim;
+	/* without codes the slots are not padded to FastScan blocks */
+	graph->degree = Min(build->ix.layout.degree, 2 * shared->meta.m);
+	graph->ef_construction = shared->meta.ef_construction;
+
+	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build row",
+											   ALLOCSET_DEFAULT_SIZES);
+	build->point = palloc(sizeof(float) * (graph->dims + 1));
+	if (graph->dims > 0)
+	{
+		build->rotation = palloc(sizeof(float) * gv_rotation_table_size(graph->dims));
+		gv_rotation_init(build->rotation, graph->dims, shared->meta.seed);
+	}
+}
+
+static void
+init_shared(GvHnswBuildShared *shared, Relation heap, Relation index, bool is_concurrent)
+{
+	shared->heap_oid = RelationGetRelid(heap);
+	shared->index_oid = RelationGetRelid(index);
+	shared->is_concurrent = is_concurrent;
+	pg_atomic_init_u64(&shared->n_rows, 0);
+	pg_atomic_init_u64(&shared->values_used, 0);
+	pg_atomic_init_u32(&shared->overflowed, 0);
+	pg_atomic_init_u32(&shared->job_next, 0);
+	SpinLockInit(&shared->mutex);
+	ConditionVariableInit(&shared->changed);
+}
+
+/* Load as one of several processes */
+static void
+load_in_parallel(GvHnswBuild *build, ParallelTableScanDesc parallel_scan, bool progress)
+{
+	TableScanDesc scan = table_beginscan_parallel(build->heap, parallel_scan);
+	double		reltuples = gv_hnsw_build_load(build, scan, progress);
+
+	SpinLockAcquire(&build->shared->mutex);
+	build->shared->reltuples += reltuples;
+	build->shared->n_loading--;
+	SpinLockRelease(&build->shared->mutex);
+	ConditionVariableBroadcast(&build->shared->changed);
+}
+
+/*
+ * gv_hnsw_build_worker_main
+ *		Entry point of a parallel worker.
+ */
+void
+gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
+{
+	GvHnswBuildShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	char	   *arrays = shm_toc_lookup(toc, KEY_ARRAYS, false);
+	ParallelTableScanDesc parallel_scan = shm_toc_lookup(toc, KEY_SCAN, false);
+	LOCKMODE	heap_lock = shared->is_concurrent ? ShareUpdateExclusiveLock : ShareLock;
+	LOCKMODE	index_lock = shared->is_concurrent ? RowExclusiveLock : AccessExclusiveLock;
+	GvHnswBuild build = {0};
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *index_info;
+	bool		take_part = false;
+
+	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+
+	heap = table_open(shared->heap_oid, heap_lock);
+	index = index_open(shared->index_oid, index_lock);
+	index_info = BuildIndexInfo(index);
+	index_info->ii_Concurrent = shared->is_concurrent;
+	init_process(&build, heap, index, index_info, shared);
+	gv_hnsw_build_place_arrays(&build, arrays);
+	gv_hnsw_graph_worker_init(&build.worker, &build.graph, CurrentMemoryContext);
+
+	/* a worker that starts after the leader has finished loading does not load */
+	SpinLockAcquire(&shared->mutex);
+	if (shared->n_loading > 0)
+	{
+		shared->n_loading++;
+		take_part = true;
+	}
+	SpinLockRelease(&shared->mutex);
+	if (take_part)
+		load_in_parallel(&build, parallel_scan, false);
+
+	work_on_jobs(&build);
+
+	index_close(index, index_lock);
+	table_close(heap, heap_lock);
+}
+
+/*
+ * Set up shared memory and workers.  On return build->parallel is NULL if
+ * there are none.
+ */
+static ParallelTableScanDesc
+begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
+{
+	bool		is_concurrent = local->is_concurrent;
+	Snapshot	snapshot;
+	ParallelContext *context;
+	Size		arrays_size;
+	Size		scan_size;
+	GvHnswBuildShared *shared;
+	ParallelTableScanDesc parallel_scan;
+	char	   *arrays;
+
+	snapshot = is_concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	EnterParallelMode();
+	context = CreateParallelContext("gigavec", "gv_hnsw_build_worker_main", n_workers);
+	arrays_size = gv_hnsw_build_place_arrays(build, NULL);
+	scan_size = table_parallelscan_estimate(build->heap, snapshot);
+	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(sizeof(GvHnswBuildShared)));
+	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(arrays_size));
+	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(scan_size));
+	shm_toc_estimate_keys(&context->estimator, 3);
+	if (debug_query_string)
+	{
+		shm_toc_estimate_chunk(&context->estimator, strlen(debug_query_string) + 1);
+		shm_toc_estimate_keys(&context->estimator, 1);
+	}
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
+	{
+		/* no shared memory segment is to be had: go on alone */
+		if (IsMVCCSnapshot(snapshot))
+			UnregisterSnapshot(snapshot);
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		return NULL;
+	}
+
+	shared = shm_toc_allocate(context->toc, BUFFERALIGN(sizeof(GvHnswBuildShared)));
+	*shared = *local;
+	init_shared(shared, build->heap, build->index, is_concurrent);
+	shared->n_loading = 1;		/* the leader */
+	build->shared = shared;
+	arrays = shm_toc_allocate(context->toc, BUFFERALIGN(arrays_size));
+	gv_hnsw_build_place_arrays(build, arrays);
+	parallel_scan = shm_toc_allocate(context->toc, BUFFERALIGN(scan_size));
+	table_parallelscan_initialize(build->heap, parallel_scan, snapshot);
+	shm_toc_insert(context->toc, KEY_SHARED, shared);
+	shm_toc_insert(context->toc, KEY_ARRAYS, arrays);
+	shm_toc_insert(context->toc, KEY_SCAN, parallel_scan);
+	if (debug_query_string)
+	{
+		char	   *text = shm_toc_allocate(context->toc, strlen(debug_query_string) + 1);
+
+		strcpy(text, debug_query_string);
+		shm_toc_insert(context->toc, KEY_QUERY_TEXT, text);
+	}
+	build->snapshot = snapshot;
+	build->parallel = context;
+
+	LaunchParallelWorkers(context);
+	WaitForParallelWorkersToAttach(context);
+	return parallel_scan;
+}
+
+static void
+end_parallel(GvHnswBuild *build)
+{
+	gv_hnsw_build_run_job(build, GV_HNSW_JOB_END, 0, 0);
+	WaitForParallelWorkersToFinish(build->parallel);
+	if (IsMVCCSnapshot(build->snapshot))
+		UnregisterSnapshot(build->snapshot);
+	DestroyParallelContext(build->parallel);
+	ExitParallelMode();
+	build->parallel = NULL;
+}
+
+/* Wait until all processes have loaded their part of the table */
+static void
+wait_for_loading(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+
+	ConditionVariablePrepareToSleep(&shared->changed);
+	for (;;)
+	{
+		int			n_loading;
+
+		SpinLockAcquire(&shared->mutex);
+		n_loading = shared->n_loading;
+		SpinLockRelease(&shared->mutex);
+		if (n_loading == 0)
+			break;
+		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/* Link all rows, batch by batch */
+static void
+link_rows(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+	GvHnswGraph *graph = &build->graph;
+	uint32		n_order = shared->n_order;
+	uint32		batch = FIRST_BATCH;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LINK);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n_order);
+	for (uint32 done = Min(n_order, 1); done < n_order; done += batch)
+	{
+		uint32		n_edges = 0;
+		uint32		n_targets = 0;
+
+		batch = Min(Min(batch * 2, Max(done / 50, 1)), Min(shared->max_batch, n_order - done));
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LINK, done, batch);
+
+		/* collect the links by target */
+		for (uint32 i = done; i < done + batch; i++)
+		{
+			uint32		row = graph->order[i];
+
+			for (int l = 0; l < graph->n_links[row]; l++)
+			{
+				uint32		target = graph->links[(Size) row * graph->degree + l];
+
+				if (graph->incoming[target] == GV_HNSW_NO_ROW)
+					build->targets[n_targets++] = target;
+				build->edges[n_edges].source = row;
+				build->edges[n_edges].key = graph->link_keys[(Size) row * graph->degree + l];
+				build->edges[n_edges].next = graph->incoming[target];
+				graph->incoming[target] = n_edges++;
+			}
+		}
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LINK_BACK, 0, n_targets);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done + batch);
+	}
+}
+
+/* Insert a row that did not fit into memory; those that did are skipped */
+static void
+insert_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
+		   bool tuple_is_alive, void *state)
+{
+	GvHnswBuild *build = state;
+	MemoryContext old_context;
+
+	if (isnull[0] || bsearch(tid, build->loaded, build->n_loaded, sizeof(ItemPointerData),
+							 (int (*) (const void *, const void *)) ItemPointerCompare))
+		return;
+
+	old_context = MemoryContextSwitchTo(build->row_context);
+	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), tid);
+	build->n_tuples++;
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(build->row_context);
+}
+
+/* Insert the rows that did not fit into memory */
+static void
+insert_remaining_rows(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+	uint64		n_rows = Min(pg_atomic_read_u64(&shared->n_rows), shared->capacity);
+
+	ereport(NOTICE,
+			(errmsg("hnsw graph no longer fits into \"maintenance_work_mem\" after " UINT64_FORMAT " rows",
+					n_rows),
+			 errdetail("Building will take significantly more time."),
+			 errhint("Increase \"maintenance_work_mem\" to speed up builds.")));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_INSERT);
+
+	build->loaded = MemoryContextAllocHuge(CurrentMemoryContext,
+										   n_rows * sizeof(ItemPointerData));
+	build->n_loaded = 0;
+	for (uint64 i = 0; i < n_rows; i++)
+	{
+		if (ItemPointerIsValid(&build->graph.tid[i]))
+			build->loaded[build->n_loaded++] = build->graph.tid[i];
+	}
+	qsort(build->loaded, build->n_loaded, sizeof(ItemPointerData),
+		  (int (*) (const void *, const void *)) ItemPointerCompare);
+	table_index_build_scan(build->heap, build->index, build->index_info, true, true,
+						   insert_row, build, NULL);
+	pfree(build->loaded);
+}
+
+/*
+ * gv_hnsw_build
+ *		ambuild: build an index for the rows of a table.
+ */
+IndexBuildResult *
+gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
+{
+	GvHnswBuild *build = palloc0(sizeof(GvHnswBuild));
+	GvHnswBuildShared *local = palloc0(sizeof(GvHnswBuildShared));
+	ParallelTableScanDesc parallel_scan = NULL;
+	IndexBuildResult *result;
+	MemoryContext context;
+	MemoryContext old_context;
+	int			n_workers = 0;
+	bool		overflowed;
+
+	if (RelationGetNumberOfBlocks(index) != 0)
+		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build",
+									ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+
+	gv_hnsw_init_meta(&local->meta, index);
+	init_shared(local, heap, index, index_info->ii_Concurrent);
+	init_process(build, heap, index, index_info, local);
+	if (RelationGetNumberOfBlocks(heap) > 0)
+		n_workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
+	gv_hnsw_build_plan_memory(build, n_workers);
+
+	if (n_workers > 0)
+		parallel_scan = begin_parallel(build, local, n_workers);
+	if (build->parallel == NULL)
+		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(context,
+																 gv_hnsw_build_place_arrays(build, NULL)));
+	gv_hnsw_graph_worker_init(&build->worker, &build->graph, context);
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
+	if (build->parallel)
+	{
+		load_in_parallel(build, parallel_scan, true);
+		wait_for_loading(build);
+	}
+	else
+		build->shared->reltuples = gv_hnsw_build_load(build, NULL, true);
+
+	gv_hnsw_build_finish_rows(build);
+	link_rows(build);
+	gv_hnsw_build_write_index(build);
+
+	overflowed = pg_atomic_read_u32(&build->shared->overflowed) != 0;
+	result = MemoryContextAlloc(old_context, sizeof(IndexBuildResult));
+	result->heap_tuples = build->shared->reltuples;
+	result->index_tuples = Min(pg_atomic_read_u64(&build->shared->n_rows),
+							   build->shared->capacity);
+
+	/* what was written so far bypassed the log */
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
+
+	if (overflowed)
+	{
+		build->n_tuples = result->index_tuples;
+		insert_remaining_rows(build);
+		result->index_tuples = build->n_tuples;
+	}
+	if (build->parallel)
+		end_parallel(build);
+
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+	return result;
+}
+
+/*
+ * gv_hnsw_build_empty
+ *		ambuildempty: write the empty index that an unlogged one is reset to.
+ */
+void
+gv_hnsw_build_empty(Relation index)
+{
+	GvHnswMetaPageData meta;
+	Buffer		buf;
+
+	gv_hnsw_init_meta(&meta, index);
+	buf = gv_am_new_buffer(index, INIT_FORKNUM);
+	START_CRIT_SECTION();
+	gv_hnsw_write_meta(BufferGetPage(buf), &meta);
+	MarkBufferDirty(buf);
+	/* the init fork is logged even though the index is not */
+	log_newpage_buffer(buf, true);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buf);
+}

@@ -1,0 +1,114 @@
+/*-------------------------------------------------------------------------
+ *
+ * build.h
+ *		Building an index: shared state of the processes that build it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_BUILD_H
+#define GV_HNSW_BUILD_H
+
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/tableam.h"
+#include "hnsw/graph.h"
+#include "hnsw/index.h"
+#include "nodes/execnodes.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/spin.h"
+
+/* Phases, as pg_stat_progress_create_index shows them; 1 is "initializing" */
+#define GV_HNSW_PHASE_LOAD 2
+#define GV_HNSW_PHASE_LINK 3
+#define GV_HNSW_PHASE_WRITE 4
+#define GV_HNSW_PHASE_INSERT 5
+
+typedef enum GvHnswJobKind
+{
+	GV_HNSW_JOB_NONE,
+	GV_HNSW_JOB_LINK,			/* rows order[first + i] */
+	GV_HNSW_JOB_LINK_BACK,		/* rows targets[i] */
+	GV_HNSW_JOB_WRITE,			/* pages of nodes first + i */
+	GV_HNSW_JOB_END
+} GvHnswJobKind;
+
+/* State shared by the processes of a build */
+typedef struct GvHnswBuildShared
+{
+	/* fixed before workers start */
+	Oid			heap_oid;
+	Oid			index_oid;
+	bool		is_concurrent;
+	GvHnswMetaPageData meta;	/* geometry: written between load and link */
+	uint64		capacity;		/* rows that the arrays take */
+	uint64		values_capacity;	/* exact: bytes */
+	uint32		max_batch;
+
+	/* load */
+	pg_atomic_uint64 n_rows;
+	pg_atomic_uint64 values_used;
+	pg_atomic_uint32 overflowed;	/* some rows did not fit */
+	slock_t		mutex;
+	double		reltuples;
+	int			n_loaded;		/* processes that have finished loading */
+	int			n_loading;		/* processes that take part */
+
+	/* jobs: a process takes items of the current job until none is left */
+	uint64		job_number;
+	GvHnswJobKind job_kind;
+	uint32		job_first;
+	uint32		job_items;
+	pg_atomic_uint32 job_next;
+	int			n_working;
+	ConditionVariable changed;
+
+	uint32		n_order;
+	uint32		n_nodes;
+} GvHnswBuildShared;
+
+/* A process's view of a build */
+typedef struct GvHnswBuild
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *index_info;
+	GvHnswIndex ix;				/* layout and operator class; meta is shared->meta */
+	GvHnswBuildShared *shared;
+	GvHnswGraph graph;
+	GvHnswGraphWorker worker;
+
+	/* arrays beside the graph's, in the same memory */
+	GvHnswEdge *edges;			/* of a batch */
+	uint32	   *targets;		/* of a batch */
+	uint32	   *node_row;		/* rows that are nodes, by node number */
+	uint32	   *row_id;			/* id of the row's node */
+	uint32	   *same_next;		/* next row of the same vector, or GV_HNSW_NO_ROW */
+	uint32	   *tid_chunk;		/* first chunk of further tids */
+
+	float	   *rotation;
+	float	   *point;			/* float[padded_dim], for one row */
+	uint32		null_row;		/* first row without direction, or GV_HNSW_NO_ROW */
+	float	   *center;			/* float[dims], in the leader */
+	MemoryContext row_context;
+	ParallelContext *parallel;
+	Snapshot	snapshot;		/* of the parallel scan */
+	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
+	uint64		n_loaded;
+	double		n_tuples;		/* indexed by this process */
+} GvHnswBuild;
+
+/* build_load.c */
+extern Size gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area);
+extern void gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers);
+extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
+extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);
+
+/* build_write.c */
+extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);
+extern void gv_hnsw_build_write_index(GvHnswBuild *build);
+extern void gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first,
+								  uint32 n_items);
+
+#endif							/* GV_HNSW_BUILD_H */

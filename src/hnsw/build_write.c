@@ -1,0 +1,396 @@
+/*-------------------------------------------------------------------------
+ *
+ * build_write.c
+ *		Last step of a build: from memory to pages.
+ *
+ * Nodes are numbered in the order of their tids.  Their pages follow the
+ * metapage; then come the rest of long values, chunks of further tids, the
+ * center and the entry table.  Nothing is logged page by page: the caller logs
+ * the whole index at the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+#include "hnsw/build.h"
+#include "hnsw/entry.h"
+#include "hnsw/node.h"
+
+#define FIRST_NODE_BLKNO (GV_HNSW_META_BLKNO + 1)
+
+/* Add a page at the end of the index; the caller fills and releases it */
+static Buffer
+append_page(GvHnswBuild *build, GvHnswPageKind kind)
+{
+	Buffer		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
+
+	gv_hnsw_init_page(BufferGetPage(buf), kind);
+	MarkBufferDirty(buf);
+	return buf;
+}
+
+/* Fill in what nodes with and without codes have in common */
+static void
+fill_node_head(GvHnswBuild *build, GvHnswNode node, uint32 row)
+{
+	node->tid = build->graph.tid[row];
+	node->state = GV_HNSW_NODE_LIVE;
+	node->tid_chunk = build->tid_chunk[row];
+	node->value_hash = build->graph.hash[row];
+}
+
+static void
+fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	GvHnswGraph *graph = &build->graph;
+	float	   *p = build->point;
+	float	   *x = build->worker.query;
+	uint32	   *links = graph->links + (Size) row * graph->degree;
+	int			n_links = graph->n_links[row];
+	double		product = 0;
+	float		bias = 0;		/* max_norm is that of the rows */
+
+	gv_hnsw_graph_decode(graph, row, p);
+	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
+	gv_hnsw_node_get_own(layout, node, p);
+	for (int i = 0; i < n_links; i++)
+		product += gv_kernels->inner_product_f32_f16(p, gv_hnsw_graph_point(graph, links[i]),
+													 layout->own_dims) * graph->scale[links[i]];
+	gv_hnsw_node_choose_center(layout, node, n_links > 0 ? product / n_links : 0);
+	for (int i = 0; i < n_links; i++)
+	{
+		GvHnswPoint point = {x, bias};
+
+		gv_hnsw_graph_decode(graph, links[i], x);
+		gv_hnsw_node_set_lane(layout, node, i, build->row_id[links[i]], p, &point);
+	}
+}
+
+/*
+ * gv_hnsw_build_write_node_page
+ *		Fill one page of nodes with codes.
+ *
+ * page_number: 0 is the first; the page exists
+ */
+void
+gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	uint32		first = page_number * layout->nodes_per_page;
+	Buffer		buf;
+	Page		page;
+
+	CHECK_FOR_INTERRUPTS();
+	buf = ReadBuffer(build->index, FIRST_NODE_BLKNO + page_number);
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buf);
+	gv_hnsw_init_page(page, GV_HNSW_PAGE_NODES);
+	memset(gv_am_page_content(page), 0, GV_AM_PAGE_ROOM);
+	((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page +
+		layout->nodes_per_page * layout->node_size;
+	for (int slot = 0; slot < layout->nodes_per_page; slot++)
+	{
+		GvHnswNode	node = (GvHnswNode) (gv_am_page_content(page) + slot * layout->node_size);
+
+		if (first + slot < build->shared->n_nodes)
+		{
+			uint32		row = build->node_row[first + slot];
+
+			fill_node_head(build, node, row);
+			fill_node_with_codes(build, node, row);
+		}
+		else
+			gv_am_page_special(page)->n_free++;
+	}
+	MarkBufferDirty(buf);
+	UnlockReleaseBuffer(buf);
+}
+
+/* Give all rows that are nodes with codes their ids; returns the pages needed */
+static BlockNumber
+number_nodes_with_codes(GvHnswBuild *build)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	uint32		n = build->shared->n_nodes;
+
+	for (uint32 i = 0; i < n; i++)
+		build->row_id[build->node_row[i]] =
+			gv_hnsw_make_id(layout, FIRST_NODE_BLKNO + i / layout->nodes_per_page,
+							i % layout->nodes_per_page);
+	return (n + layout->nodes_per_page - 1) / layout->nodes_per_page;
+}
+
+/* The size of a node without codes, and of what it keeps elsewhere */
+static Size
+exact_node_size(GvHnswBuild *build, uint32 row, Size *rest)
+{
+	Size		size = VARSIZE(DatumGetPointer(gv_hnsw_graph_value(&build->graph, row)));
+	Size		inside = Min(size, build->ix.layout.value_room);
+
+	*rest = size - inside;
+	return MAXALIGN(build->ix.layout.value_offset + inside);
+}
+
+/* The same for nodes without codes, which have different sizes */
+static BlockNumber
+number_exact_nodes(GvHnswBuild *build)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	BlockNumber blkno = FIRST_NODE_BLKNO;
+	Size		used = 0;
+	int			slot = 0;
+
+	for (uint32 i = 0; i < build->shared->n_nodes; i++)
+	{
+		uint32		row = build->node_row[i];
+		Size		rest;
+		Size		size = exact_node_size(build, row, &rest) + sizeof(ItemIdData);
+
+		if (slot > 0 && (used + size > GV_AM_PAGE_ROOM || slot == layout->nodes_per_page))
+		{
+			blkno++;
+			used = 0;
+			slot = 0;
+		}
+		build->row_id[row] = gv_hnsw_make_id(layout, blkno, slot++);
+		used += size;
+	}
+	return build->shared->n_nodes > 0 ? blkno - FIRST_NODE_BLKNO + 1 : 0;
+}
+
+/* Write the part of a value that does not fit into its node; returns its first page */
+static BlockNumber
+write_rest_of_value(GvHnswBuild *build, const char *data, Size n_bytes)
+{
+	BlockNumber next = InvalidBlockNumber;
+	Size		n_pages = (n_bytes + GV_HNSW_CHAIN_ROOM - 1) / GV_HNSW_CHAIN_ROOM;
+
+	/* the last page first, so that each knows the next */
+	for (Size i = n_pages; i > 0; i--)
+	{
+		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
+		Buffer		buf = append_page(build, GV_HNSW_PAGE_VECTOR);
+
+		gv_hnsw_fill_chain_page(BufferGetPage(buf), next, data + start,
+								Min(n_bytes - start, GV_HNSW_CHAIN_ROOM));
+		next = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+	}
+	return next;
+}
+
+/* Write all pages of nodes without codes; they exist */
+static void
+write_exact_nodes(GvHnswBuild *build)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	GvHnswGraph *graph = &build->graph;
+	Buffer		buf = InvalidBuffer;
+	char	   *image = palloc(BLCKSZ);
+
+	for (uint32 i = 0; i < build->shared->n_nodes; i++)
+	{
+		uint32		row = build->node_row[i];
+		uint32		id = build->row_id[row];
+		char	   *value = DatumGetPointer(gv_hnsw_graph_value(graph, row));
+		GvHnswNode	node = (GvHnswNode) image;
+		Size		rest;
+		Size		size = exact_node_size(build, row, &rest);
+
+		CHECK_FOR_INTERRUPTS();
+		memset(image, 0, size);
+		fill_node_head(build, node, row);
+		memcpy(image + layout->value_offset, value, VARSIZE(value) - rest);
+		node->u.vector_blkno = rest == 0 ? InvalidBlockNumber :
+			write_rest_of_value(build, value + VARSIZE(value) - rest, rest);
+		for (int l = 0; l < graph->n_links[row]; l++)
+			gv_hnsw_node_set_lane(layout, node, l,
+								  build->row_id[graph->links[(Size) row * graph->degree + l]],
+								  NULL, NULL);
+
+		if (gv_hnsw_id_slot(layout, id) == 0)
+		{
+			if (BufferIsValid(buf))
+				UnlockReleaseBuffer(buf);
+			buf = ReadBuffer(build->index, gv_hnsw_id_block(layout, id));
+			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_ITEMS);
+			MarkBufferDirty(buf);
+		}
+		if (PageAddItem(BufferGetPage(buf), (Item) image, size,
+						gv_hnsw_id_slot(layout, id) + 1, false, false) == InvalidOffsetNumber)
+			elog(ERROR, "could not add a node to block %u of index \"%s\"",
+				 gv_hnsw_id_block(layout, id), RelationGetRelationName(build->index));
+	}
+	if (BufferIsValid(buf))
+		UnlockReleaseBuffer(buf);
+	pfree(image);
+}
+
+/* Where the next tid chunk goes */
+typedef struct ChunkWriter
+{
+	GvHnswBuild *build;
+	Buffer		buf;			/* locked page with room, or invalid */
+	int			slot;
+} ChunkWriter;
+
+/* Write a list of rows as a chain of tid chunks; returns the first chunk */
+static uint32
+write_tid_chunks(ChunkWriter *writer, uint32 row, uint32 owner)
+{
+	GvHnswBuild *build = writer->build;
+	uint32		next = GV_HNSW_INVALID_ID;
+	GvHnswTidChunk chunk = NULL;
+
+	for (; row != GV_HNSW_NO_ROW; row = build->same_next[row])
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (chunk == NULL || chunk->n_tids == GV_HNSW_CHUNK_TIDS)
+		{
+			if (writer->buf == InvalidBuffer || writer->slot == GV_HNSW_CHUNKS_PER_PAGE)
+			{
+				if (BufferIsValid(writer->buf))
+					UnlockReleaseBuffer(writer->buf);
+				writer->buf = append_page(build, GV_HNSW_PAGE_TIDS);
+				gv_hnsw_init_tid_page(BufferGetPage(writer->buf));
+				writer->slot = 0;
+			}
+			chunk = gv_hnsw_page_chunk(BufferGetPage(writer->buf), writer->slot);
+			chunk->next = next;
+			chunk->owner = owner;
+			gv_am_page_special(BufferGetPage(writer->buf))->n_free--;
+			next = gv_hnsw_make_chunk_id(BufferGetBlockNumber(writer->buf), writer->slot);
+			writer->slot++;
+		}
+		chunk->tids[chunk->n_tids++] = build->graph.tid[row];
+	}
+	return next;
+}
+
+/* Write the center, the last page first */
+static void
+write_center(GvHnswBuild *build)
+{
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	Size		n_bytes = sizeof(float) * build->graph.dims;
+	Size		n_pages = (n_bytes + GV_HNSW_CHAIN_ROOM - 1) / GV_HNSW_CHAIN_ROOM;
+
+	for (Size i = n_pages; i > 0; i--)
+	{
+		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
+		Buffer		buf = append_page(build, GV_HNSW_PAGE_CENTER);
+
+		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->center_blkno,
+								(char *) build->center + start,
+								Min(n_bytes - start, GV_HNSW_CHAIN_ROOM));
+		meta->center_blkno = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+	}
+}
+
+/* Write the entry table: the first rows of the random order */
+static void
+write_entries(GvHnswBuild *build)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	uint32		n_entries = Min(build->shared->n_nodes,
+								gv_hnsw_entry_target(layout, build->shared->n_nodes));
+	Size		n_blocks = (n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
+	char	   *blocks = palloc0(n_blocks * layout->entry_block_size + 1);
+	Size		per_page = layout->entry_blocks_per_page;
+
+	for (Size b = 0; b < n_blocks; b++)
+		gv_hnsw_init_entry_block((GvHnswEntryBlock) (blocks + b * layout->entry_block_size));
+	for (uint32 i = 0; i < n_entries; i++)
+	{
+		uint32		row = build->graph.order[i];
+		GvHnswPoint point = {build->point, 0};
+
+		if (build->graph.dims > 0)
+			gv_hnsw_graph_decode(&build->graph, row, build->point);
+		gv_hnsw_entry_set_lane(layout, (GvHnswEntryBlock)
+							   (blocks + i / GV_FASTSCAN_LANES * layout->entry_block_size),
+							   i % GV_FASTSCAN_LANES, build->row_id[row], &point);
+	}
+	for (Size i = (n_blocks + per_page - 1) / per_page; i > 0; i--)
+	{
+		Size		start = (i - 1) * per_page;
+		Buffer		buf = append_page(build, GV_HNSW_PAGE_ENTRY);
+
+		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->entry_blkno,
+								blocks + start * layout->entry_block_size,
+								Min(n_blocks - start, per_page) * layout->entry_block_size);
+		meta->entry_blkno = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+	}
+	meta->n_entries = n_entries;
+	meta->entry_generation = 1;
+	pfree(blocks);
+}
+
+/*
+ * gv_hnsw_build_write_index
+ *		Write the graph to the index, which has no pages yet.
+ */
+void
+gv_hnsw_build_write_index(GvHnswBuild *build)
+{
+	bool		has_codes = gv_hnsw_layout_has_codes(&build->ix.layout);
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	BlockNumber n_node_pages;
+	ChunkWriter writer = {build, InvalidBuffer, 0};
+	Buffer		buf;
+
+	n_node_pages = has_codes ? number_nodes_with_codes(build) : number_exact_nodes(build);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
+
+	/* the metapage and the node pages get their places before others come */
+	for (BlockNumber i = 0; i <= n_node_pages; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
+		if (i == 0)
+			gv_hnsw_write_meta(BufferGetPage(buf), meta);
+		else
+			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_FREE);
+		MarkBufferDirty(buf);
+		UnlockReleaseBuffer(buf);
+	}
+
+	/* nodes refer to their tid chunks */
+	for (uint32 i = 0; i < build->shared->n_nodes; i++)
+	{
+		uint32		row = build->node_row[i];
+
+		build->tid_chunk[row] = write_tid_chunks(&writer, build->same_next[row],
+												   build->row_id[row]);
+	}
+	meta->null_norm_chunk = write_tid_chunks(&writer, build->null_row, GV_HNSW_NULL_NORM_OWNER);
+	if (BufferIsValid(writer.buf))
+		UnlockReleaseBuffer(writer.buf);
+
+	if (has_codes)
+	{
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_WRITE, 0, n_node_pages);
+		if (build->shared->n_nodes > 0)
+			write_center(build);
+	}
+	else
+		write_exact_nodes(build);
+	write_entries(build);
+
+	meta->n_rows_at_build = build->shared->n_nodes;
+	buf = ReadBuffer(build->index, GV_HNSW_META_BLKNO);
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	gv_hnsw_write_meta(BufferGetPage(buf), meta);
+	MarkBufferDirty(buf);
+	UnlockReleaseBuffer(buf);
+}

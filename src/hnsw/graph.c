@@ -1,0 +1,247 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph.c
+ *		The graph in memory, while an index is built.
+ *
+ * Rows are linked in batches.  Each row of a batch searches the graph as it
+ * was before the batch, which nobody changes meanwhile, and chooses its
+ * neighbors; then each row that was chosen decides on links back.  Both steps
+ * work on rows one by one and depend on nothing but the graph before, so the
+ * result is the same for any number of processes.
+ * Source: Manohar et al., PPoPP 2024 (ParlayANN).
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "hnsw/graph.h"
+#include "miscadmin.h"
+
+/* Rows from the start of the order that a search looks at first */
+#define N_STARTS 64
+
+/* Of those, how many enter the pool */
+#define N_SEEDS 4
+
+/*
+ * gv_hnsw_graph_decode
+ *		Widen a row's point.
+ *
+ * z: float[dims], written
+ */
+void
+gv_hnsw_graph_decode(const GvHnswGraph *graph, uint32 row, float *z)
+{
+	gv_kernels->f16_to_f32(gv_hnsw_graph_point(graph, row), z, graph->dims);
+	if (graph->scale[row] != 1.0f)
+	{
+		for (int i = 0; i < graph->dims; i++)
+			z[i] *= graph->scale[row];
+	}
+}
+
+/* The key of two rows */
+static float
+row_key(const GvHnswGraph *graph, uint32 a, uint32 b)
+{
+	if (graph->dims == 0)
+		return gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, a),
+							   gv_hnsw_graph_value(graph, b));
+	if (likely(graph->scale[a] == graph->scale[b]))
+		return graph->scale[a] * graph->scale[a] *
+			gv_kernels->l2_squared_f16(gv_hnsw_graph_point(graph, a),
+									   gv_hnsw_graph_point(graph, b), graph->dims);
+	else
+	{
+		GvHalf	   *pa = gv_hnsw_graph_point(graph, a);
+		GvHalf	   *pb = gv_hnsw_graph_point(graph, b);
+		float		sum = 0;
+
+		for (int i = 0; i < graph->dims; i++)
+		{
+			float		x;
+			float		y;
+
+			gv_kernels->f16_to_f32(&pa[i], &x, 1);
+			gv_kernels->f16_to_f32(&pb[i], &y, 1);
+			x = x * graph->scale[a] - y * graph->scale[b];
+			sum += x * x;
+		}
+		return sum;
+	}
+}
+
+static float
+candidate_pair_key(void *context, const GvHnswCandidate *a, const GvHnswCandidate *b)
+{
+	return row_key(context, a->id, b->id);
+}
+
+/*
+ * gv_hnsw_graph_worker_init
+ *		Prepare a process to work on the graph.
+ */
+void
+gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
+						  MemoryContext context)
+{
+	int			ef = graph->ef_construction;
+
+	worker->graph = graph;
+	worker->context = context;
+	worker->pool.capacity = ef;
+	worker->pool.element = MemoryContextAlloc(context, sizeof(uint64) * (ef + 1));
+	worker->query = MemoryContextAlloc(context, sizeof(float) * (graph->dims + 1));
+	worker->max_candidates = ef + graph->degree;
+	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) *
+											worker->max_candidates);
+	gv_idset_init(&worker->seen, context, 4096);
+}
+
+/* The key of the row being linked and another */
+static inline float
+query_key(GvHnswGraphWorker *worker, uint32 row, uint32 other)
+{
+	const GvHnswGraph *graph = worker->graph;
+
+	if (graph->dims == 0)
+		return row_key(graph, row, other);
+	return gv_kernels->l2_squared_f32_f16(worker->query,
+										  gv_hnsw_graph_point(graph, other),
+										  graph->scale[other], graph->dims);
+}
+
+/* Search the rows linked so far; the pool holds the result */
+static void
+search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
+{
+	const GvHnswGraph *graph = worker->graph;
+	GvPool	   *pool = &worker->pool;
+	uint64_t	rejected;
+
+	gv_idset_clear(&worker->seen);
+	if (graph->dims > 0)
+		gv_hnsw_graph_decode(graph, row, worker->query);
+
+	/* the nearest of the starts */
+	pool->n = 0;
+	pool->cursor = 0;
+	pool->capacity = N_SEEDS;
+	for (uint32 i = 0; i < Min(n_linked, N_STARTS); i++)
+		gv_pool_insert(pool, query_key(worker, row, graph->order[i]), graph->order[i],
+					   &rejected);
+	for (int i = 0; i < pool->n; i++)
+		gv_idset_add(&worker->seen, (uint32) pool->element[i]);
+	pool->capacity = graph->ef_construction;
+
+	while (gv_pool_advance(pool))
+	{
+		uint32		next = (uint32) pool->element[pool->cursor];
+		uint32	   *links = graph->links + (Size) next * graph->degree;
+		int			n_links = graph->n_links[next];
+		uint32		fresh[PG_UINT8_MAX];
+		int			n_fresh = 0;
+
+		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
+		for (int i = 0; i < n_links; i++)
+		{
+			if (gv_idset_add(&worker->seen, links[i]))
+			{
+				if (graph->dims > 0)
+				{
+					char	   *p = (char *) gv_hnsw_graph_point(graph, links[i]);
+
+					for (Size b = 0; b < graph->dims * sizeof(GvHalf); b += 64)
+						__builtin_prefetch(p + b);
+				}
+				fresh[n_fresh++] = links[i];
+			}
+		}
+		for (int i = 0; i < n_fresh; i++)
+		{
+			float		key = query_key(worker, row, fresh[i]);
+
+			if (key < gv_pool_bound(pool))
+				gv_pool_insert(pool, key, fresh[i], &rejected);
+		}
+	}
+}
+
+static void
+write_links(GvHnswGraph *graph, uint32 row, const GvHnswCandidate *candidates, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		graph->links[(Size) row * graph->degree + i] = candidates[i].id;
+		graph->link_keys[(Size) row * graph->degree + i] = candidates[i].key;
+	}
+	graph->n_links[row] = n;
+}
+
+/*
+ * gv_hnsw_graph_link_row
+ *		Choose the neighbors of a row among the first n_linked of the order.
+ */
+void
+gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
+{
+	GvHnswGraph *graph = worker->graph;
+	int			n;
+
+	CHECK_FOR_INTERRUPTS();
+	search_graph(worker, row, n_linked);
+	n = worker->pool.n;
+	for (int i = 0; i < n; i++)
+	{
+		worker->candidates[i].id = (uint32) worker->pool.element[i];
+		worker->candidates[i].key = gv_pool_element_key(worker->pool.element[i]);
+	}
+	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree,
+					  candidate_pair_key, graph);
+	write_links(graph, row, worker->candidates, n);
+}
+
+/*
+ * gv_hnsw_graph_link_back
+ *		Let a row answer the links of a batch.
+ *
+ * edges: of the batch; those to the row form a list
+ */
+void
+gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target, const GvHnswEdge *edges)
+{
+	GvHnswGraph *graph = worker->graph;
+	int			n = graph->n_links[target];
+
+	CHECK_FOR_INTERRUPTS();
+	for (int i = 0; i < n; i++)
+	{
+		worker->candidates[i].id = graph->links[(Size) target * graph->degree + i];
+		worker->candidates[i].key = graph->link_keys[(Size) target * graph->degree + i];
+	}
+	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
+	{
+		bool		known = false;
+
+		/* rows of one batch may have chosen each other's neighbors only */
+		for (int i = 0; i < graph->n_links[target] && !known; i++)
+			known = worker->candidates[i].id == edges[e].source;
+		if (known)
+			continue;
+		if (n == worker->max_candidates)
+		{
+			worker->max_candidates *= 2;
+			worker->candidates = repalloc_huge(worker->candidates, (Size) worker->max_candidates *
+											   sizeof(GvHnswCandidate));
+		}
+		worker->candidates[n].id = edges[e].source;
+		worker->candidates[n++].key = edges[e].key;
+	}
+	graph->incoming[target] = GV_HNSW_NO_ROW;
+
+	gv_hnsw_sort_candidates(worker->candidates, n);
+	if (n > graph->degree)
+		n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree,
+						  candidate_pair_key, graph);
+	write_links(graph, target, worker->candidates, n);
+}

@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * graph.h
+ *		The graph in memory, while an index is built.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_GRAPH_H
+#define GV_HNSW_GRAPH_H
+
+#include "postgres.h"
+
+#include "am/opclass.h"
+#include "base/idset.h"
+#include "base/pool.h"
+#include "distance/distance.h"
+#include "hnsw/prune.h"
+#include "storage/itemptr.h"
+
+/*
+ * The graph.  Rows are numbered from 0; all arrays are by row unless stated.
+ * They may lie in shared memory; each process has a GvHnswGraph of its own
+ * that points there.
+ */
+typedef struct GvHnswGraph
+{
+	const GvAmOpclass *opclass;
+	int			dims;			/* elements of a point; 0: exact values */
+	int			degree;
+	int			ef_construction;
+
+	/* the rows */
+	ItemPointerData *tid;
+	uint64	   *hash;			/* of the value */
+	GvHalf	   *point;			/* float16[n_rows][dims] */
+	float	   *scale;			/* unit of the point's elements */
+	float	   *norm2;			/* inner product: squared norm of the value */
+	char	   *values;			/* exact: all values */
+	uint64	   *value_offset;	/* exact: place of each in values */
+
+	/* the links of rows */
+	uint32	   *links;			/* uint32[n_rows][degree] */
+	float	   *link_keys;		/* float32[n_rows][degree] */
+	uint8	   *n_links;
+
+	/* order of insertion: rows that are nodes, each vector once */
+	uint32	   *order;
+	uint32		n_order;
+
+	/* links of a batch by target */
+	uint32	   *incoming;		/* first edge to the row, or invalid */
+} GvHnswGraph;
+
+/* A link of a batch, to be answered by a link back */
+typedef struct GvHnswEdge
+{
+	uint32		source;
+	float		key;
+	uint32		next;			/* next edge to the same target */
+} GvHnswEdge;
+
+/* What a process needs to work on the graph */
+typedef struct GvHnswGraphWorker
+{
+	GvHnswGraph *graph;
+	GvPool		pool;
+	GvIdset		seen;
+	float	   *query;			/* float[dims] */
+	GvHnswCandidate *candidates;
+	int			max_candidates;
+	MemoryContext context;
+} GvHnswGraphWorker;
+
+#define GV_HNSW_NO_ROW PG_UINT32_MAX
+
+static inline Datum
+gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)
+{
+	return PointerGetDatum(graph->values + graph->value_offset[row]);
+}
+
+static inline GvHalf *
+gv_hnsw_graph_point(const GvHnswGraph *graph, uint32 row)
+{
+	return graph->point + (Size) row * graph->dims;
+}
+
+extern void gv_hnsw_graph_decode(const GvHnswGraph *graph, uint32 row, float *z);
+extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
+									  MemoryContext context);
+extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);
+extern void gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target,
+									const GvHnswEdge *edges);
+
+#endif							/* GV_HNSW_GRAPH_H */

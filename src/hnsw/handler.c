@@ -1,0 +1,108 @@
+/*-------------------------------------------------------------------------
+ *
+ * handler.c
+ *		The access method hnsw: its description for PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include "access/amapi.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+
+#include "am/opclass.h"
+#include "hnsw/build.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/options.h"
+
+GV_FUNCTION(gv_hnsw_handler);
+
+/* ambuildphasename: names for pg_stat_progress_create_index */
+static char *
+phase_name(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case GV_HNSW_PHASE_LOAD:
+			return "loading vectors";
+		case GV_HNSW_PHASE_LINK:
+			return "linking nodes";
+		case GV_HNSW_PHASE_WRITE:
+			return "writing pages";
+		case GV_HNSW_PHASE_INSERT:
+			return "inserting the rows that did not fit into memory";
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * gv_hnsw_init
+ *		Define what the access method adds to the server; called once.
+ */
+void
+gv_hnsw_init(void)
+{
+	gv_hnsw_define_settings();
+}
+
+/*
+ * gv_hnsw_handler
+ *		Return the access method's description.
+ */
+Datum
+gv_hnsw_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 0;
+	am->amsupport = GV_AM_OPCLASS_PROC;
+	am->amoptsprocnum = 0;
+	am->amcanorder = false;
+	am->amcanorderbyop = true;
+	am->amcanbackward = false;
+	am->amcanunique = false;
+	am->amcanmulticol = false;
+	am->amoptionalkey = true;
+	am->amsearcharray = false;
+	am->amsearchnulls = false;
+	am->amstorage = false;
+	am->amclusterable = false;
+	am->ampredlocks = false;
+	am->amcanparallel = false;
+	gv_am_set_can_build_parallel(am);
+	am->amcaninclude = false;
+	am->amusemaintenanceworkmem = false;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+
+	am->ambuild = gv_hnsw_build;
+	am->ambuildempty = gv_hnsw_build_empty;
+	am->aminsert = gv_hnsw_insert;
+	am->ambulkdelete = gv_hnsw_bulk_delete;
+	am->amvacuumcleanup = gv_hnsw_vacuum_cleanup;
+	am->amcanreturn = NULL;
+	am->amcostestimate = gv_hnsw_cost_estimate;
+	am->amoptions = gv_hnsw_reloptions;
+	am->amproperty = NULL;
+	am->ambuildphasename = phase_name;
+	am->amvalidate = gv_hnsw_validate;
+	am->amadjustmembers = NULL;
+	am->ambeginscan = gv_hnsw_begin_scan;
+	am->amrescan = gv_hnsw_rescan;
+	am->amgettuple = gv_hnsw_get_tuple;
+	am->amgetbitmap = NULL;
+	am->amendscan = gv_hnsw_end_scan;
+	am->ammarkpos = NULL;
+	am->amrestrpos = NULL;
+	am->amestimateparallelscan = NULL;
+	am->aminitparallelscan = NULL;
+	am->amparallelrescan = NULL;
+
+	PG_RETURN_POINTER(am);
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * hnsw.h
+ *		The door to the access method hnsw.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_HNSW_H
+#define GV_HNSW_HNSW_H
+
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+
+extern void gv_hnsw_init(void);
+
+/* the access method's functions, see handler.c */
+extern IndexBuildResult *gv_hnsw_build(Relation heap, Relation index,
+									   IndexInfo *index_info);
+extern void gv_hnsw_build_empty(Relation index);
+extern bool gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+						   Relation heap, IndexUniqueCheck unique_check,
+						   bool index_unchanged, IndexInfo *index_info);
+extern IndexBulkDeleteResult *gv_hnsw_bulk_delete(IndexVacuumInfo *info,
+												  IndexBulkDeleteResult *stats,
+												  IndexBulkDeleteCallback callback,
+												  void *callback_state);
+extern IndexBulkDeleteResult *gv_hnsw_vacuum_cleanup(IndexVacuumInfo *info,
+													 IndexBulkDeleteResult *stats);
+extern void gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
+								  Cost *startup_cost, Cost *total_cost,
+								  Selectivity *selectivity, double *correlation,
+								  double *pages);
+extern bool gv_hnsw_validate(Oid opclass_oid);
+extern IndexScanDesc gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys);
+extern void gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
+						   ScanKey order_bys, int n_order_bys);
+extern bool gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern void gv_hnsw_end_scan(IndexScanDesc scan);
+
+#endif							/* GV_HNSW_HNSW_H */

@@ -1,0 +1,308 @@
+/*-------------------------------------------------------------------------
+ *
+ * index.c
+ *		An open hnsw index: metapage, layout, cached parts, nodes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "hnsw/index.h"
+#include "hnsw/options.h"
+#include "quant/rotation.h"
+
+/*
+ * gv_hnsw_report_corruption
+ *		Raise the error for a page that is not what it must be.
+ */
+void
+gv_hnsw_report_corruption(Relation rel, BlockNumber blkno, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" contains a damaged page at block %u",
+					RelationGetRelationName(rel), blkno),
+			 errdetail_internal("%s", what),
+			 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
+ * gv_hnsw_check_meta
+ *		Raise an error if this version cannot use the index.
+ */
+void
+gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
+{
+	GvHnswLayout layout;
+
+	if (meta->magic != GV_HNSW_MAGIC)
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
+								  "The metapage lacks the mark of an hnsw index.");
+	if (meta->version != GV_HNSW_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" has version %u, this library reads version %u",
+						RelationGetRelationName(rel), meta->version, GV_HNSW_VERSION),
+				 errhint("Rebuild the index with REINDEX.")));
+
+	/* The layout decides how pages are read, so it must be possible */
+	if (meta->own_kind < GV_HNSW_OWN_HALF || meta->own_kind > GV_HNSW_OWN_EXACT ||
+		meta->degree < 1 || meta->degree > PG_UINT8_MAX || meta->nodes_per_page < 1 ||
+		meta->nodes_per_page > GV_AM_PAGE_ROOM / sizeof(GvHnswNodeData))
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
+	if (meta->own_kind != GV_HNSW_OWN_EXACT)
+	{
+		if (meta->padded_dim == 0 || meta->padded_dim % GV_ROTATION_ALIGN != 0 ||
+			meta->padded_dim > gv_rotation_padded_dim(PG_INT16_MAX) ||
+			meta->own_dims > meta->padded_dim || meta->own_dims % GV_ROTATION_ALIGN != 0 ||
+			meta->code_dims == 0 || meta->code_dims > meta->own_dims ||
+			meta->code_dims % GV_RABITQ_ALIGN != 0 ||
+			meta->degree % GV_FASTSCAN_LANES != 0)
+			gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
+		gv_hnsw_layout_from_meta(&layout, meta);
+		if (meta->node_size != MAXALIGN(layout.codes_offset +
+										layout.n_blocks * layout.block_bytes) ||
+			meta->node_size * meta->nodes_per_page > GV_AM_PAGE_ROOM)
+			gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
+	}
+}
+
+/*
+ * gv_hnsw_open
+ *		Read the metapage of an index.
+ *
+ * index: all fields written; the caller keeps rel open
+ */
+void
+gv_hnsw_open(GvHnswIndex *index, Relation rel)
+{
+	Buffer		buf;
+	Page		page;
+
+	index->rel = rel;
+	index->opclass = gv_am_opclass(rel);
+	index->hints = gv_am_hints(rel);
+
+	buf = gv_am_read_buffer(index->hints, rel, GV_HNSW_META_BLKNO);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	if (!gv_hnsw_page_is(page, GV_HNSW_PAGE_META))
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "It is not a metapage.");
+	memcpy(&index->meta, gv_hnsw_page_meta(page), sizeof(GvHnswMetaPageData));
+	UnlockReleaseBuffer(buf);
+
+	gv_hnsw_check_meta(rel, &index->meta);
+	if (index->meta.metric != index->opclass->metric ||
+		index->meta.element != index->opclass->element)
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
+								  "The metapage is of another operator class.");
+	gv_hnsw_layout_from_meta(&index->layout, &index->meta);
+}
+
+/*
+ * Copy a chain of pages into memory.
+ *
+ * kind: of all its pages
+ * out: up to max_bytes are written; NULL to count only
+ *
+ * Returns the number of bytes of the chain.
+ */
+static Size
+read_chain(GvHnswIndex *index, BlockNumber blkno, GvHnswPageKind kind,
+		   char *out, Size max_bytes)
+{
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(index->rel);
+	BlockNumber n_read = 0;
+	Size		total = 0;
+
+	while (blkno != InvalidBlockNumber)
+	{
+		Buffer		buf;
+		Page		page;
+		GvHnswChainPage chain;
+
+		if (blkno >= n_blocks || n_read++ >= n_blocks)
+			gv_hnsw_report_corruption(index->rel, blkno, "A chain of pages leads nowhere.");
+
+		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buf);
+		chain = gv_hnsw_page_chain(page);
+		if (!gv_hnsw_page_is(page, kind) || chain->n_bytes > GV_HNSW_CHAIN_ROOM)
+			gv_hnsw_report_corruption(index->rel, blkno, "A page of a chain is not of its kind.");
+		if (out != NULL && total < max_bytes)
+			memcpy(out + total, chain + 1, Min(chain->n_bytes, max_bytes - total));
+		total += chain->n_bytes;
+		blkno = chain->next;
+		UnlockReleaseBuffer(buf);
+	}
+	return total;
+}
+
+/*
+ * gv_hnsw_cache
+ *		Return what this backend keeps of an index, read anew if it changed.
+ *
+ * Valid until the catalogs are looked at.  Only for layouts with codes.
+ */
+GvHnswCache *
+gv_hnsw_cache(GvHnswIndex *index)
+{
+	const GvHnswLayout *layout = &index->layout;
+	const GvHnswMetaPageData *meta = &index->meta;
+	GvHnswCache *cache = (GvHnswCache *) index->rel->rd_amcache;
+	Size		rotation_size;
+	Size		center_size;
+	Size		head_size = MAXALIGN(sizeof(GvHnswCache));
+	int			n_blocks;
+
+	Assert(gv_hnsw_layout_has_codes(layout));
+	if (cache != NULL && cache->entry_generation == meta->entry_generation &&
+		cache->inverse_unit == meta->inverse_unit)
+		return cache;
+
+	if (cache != NULL)
+	{
+		index->rel->rd_amcache = NULL;
+		pfree(cache);
+	}
+
+	n_blocks = (meta->n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
+	rotation_size = sizeof(float) * gv_rotation_table_size(layout->padded_dim);
+	center_size = sizeof(float) * layout->padded_dim;
+	cache = MemoryContextAllocZero(index->rel->rd_indexcxt,
+								   head_size + rotation_size + center_size +
+								   (Size) n_blocks * layout->entry_block_size);
+	cache->entry_generation = meta->entry_generation;
+	cache->inverse_unit = meta->inverse_unit;
+	cache->n_entry_blocks = n_blocks;
+	cache->rotation = (float *) ((char *) cache + head_size);
+	cache->center = (float *) ((char *) cache->rotation + rotation_size);
+	cache->entry_blocks = (char *) cache->center + center_size;
+
+	gv_rotation_init(cache->rotation, layout->padded_dim, meta->seed);
+	if (meta->center_blkno != InvalidBlockNumber)
+		read_chain(index, meta->center_blkno, GV_HNSW_PAGE_CENTER,
+				   (char *) cache->center, center_size);
+	if (meta->entry_blkno != InvalidBlockNumber)
+		read_chain(index, meta->entry_blkno, GV_HNSW_PAGE_ENTRY,
+				   cache->entry_blocks, (Size) n_blocks * layout->entry_block_size);
+
+	index->rel->rd_amcache = cache;
+	return cache;
+}
+
+/*
+ * gv_hnsw_init_page
+ *		Initialize a page of any kind but a page of nodes.
+ */
+void
+gv_hnsw_init_page(Page page, GvHnswPageKind kind)
+{
+	GvAmPageSpecial special;
+
+	PageInit(page, BLCKSZ, sizeof(GvAmPageSpecialData));
+	special = gv_am_page_special(page);
+	special->kind = kind;
+	special->n_free = 0;
+	special->reserved = 0;
+	special->page_id = GV_AM_HNSW_PAGE_ID;
+}
+
+/*
+ * gv_hnsw_init_meta
+ *		Fill in the metapage's content for a new, empty index.
+ *
+ * Raises an error if the column or the options do not allow an index.
+ */
+void
+gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
+{
+	const GvAmOpclass *opclass = gv_am_opclass(rel);
+	GvHnswLayout layout;
+	int			dim = gv_am_column_dim(rel);
+
+	if (dim > gv_am_max_dim(opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an hnsw index",
+						gv_am_max_dim(opclass)),
+				 errdetail("The column of index \"%s\" has %d dimensions.",
+						   RelationGetRelationName(rel), dim)));
+
+	memset(meta, 0, sizeof(*meta));
+	meta->magic = GV_HNSW_MAGIC;
+	meta->version = GV_HNSW_VERSION;
+	meta->metric = opclass->metric;
+	meta->element = opclass->element;
+	meta->dim = dim;
+	meta->m = gv_hnsw_option_m(rel);
+	meta->ef_construction = gv_hnsw_option_ef_construction(rel);
+	meta->seed = gv_hnsw_option_seed(rel);
+	if (meta->ef_construction < 2 * meta->m)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"ef_construction\" must be at least twice \"m\""),
+				 errdetail("\"ef_construction\" is %d and \"m\" is %d.",
+						   meta->ef_construction, meta->m)));
+	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m);
+	gv_hnsw_layout_to_meta(&layout, meta);
+	meta->center_blkno = InvalidBlockNumber;
+	meta->entry_blkno = InvalidBlockNumber;
+	meta->tid_blkno = InvalidBlockNumber;
+	meta->null_norm_chunk = GV_HNSW_INVALID_ID;
+}
+
+/*
+ * gv_hnsw_write_meta
+ *		Make a page the metapage.
+ */
+void
+gv_hnsw_write_meta(Page page, const GvHnswMetaPageData *meta)
+{
+	gv_hnsw_init_page(page, GV_HNSW_PAGE_META);
+	memcpy(gv_hnsw_page_meta(page), meta, sizeof(*meta));
+	((PageHeader) page)->pd_lower =
+		(char *) (gv_hnsw_page_meta(page) + 1) - (char *) page;
+}
+
+/*
+ * gv_hnsw_page_node
+ *		Return a node of a page, or NULL if the page has no such node.
+ *
+ * The caller holds a lock on the page's buffer.  Stale references may lead to
+ * a page of another kind or to an empty slot; a node that is not NULL has a
+ * valid number of neighbors and lies within the page.
+ */
+GvHnswNode
+gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot)
+{
+	const GvHnswLayout *layout = &index->layout;
+	GvHnswNode	node;
+
+	if (gv_hnsw_layout_has_codes(layout))
+	{
+		if (!gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES))
+			return NULL;
+		node = (GvHnswNode) (gv_am_page_content(page) + slot * layout->node_size);
+	}
+	else
+	{
+		ItemId		item;
+
+		if (!gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS) ||
+			slot >= PageGetMaxOffsetNumber(page))
+			return NULL;
+		item = PageGetItemId(page, slot + 1);
+		if (!ItemIdIsUsed(item) || ItemIdGetLength(item) < layout->value_offset ||
+			ItemIdGetOffset(item) + ItemIdGetLength(item) > BLCKSZ)
+			return NULL;
+		node = (GvHnswNode) PageGetItem(page, item);
+	}
+
+	if (node->state == GV_HNSW_NODE_FREE || node->n_neighbors > layout->degree)
+		return NULL;
+	return node;
+}

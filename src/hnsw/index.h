@@ -1,0 +1,119 @@
+/*-------------------------------------------------------------------------
+ *
+ * index.h
+ *		An open hnsw index: metapage, layout, cached parts, nodes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_INDEX_H
+#define GV_HNSW_INDEX_H
+
+#include "postgres.h"
+
+#include "am/buffer.h"
+#include "am/opclass.h"
+#include "hnsw/layout.h"
+#include "hnsw/page.h"
+#include "quant/rabitq.h"
+#include "utils/rel.h"
+
+/* An index as one operation sees it */
+typedef struct GvHnswIndex
+{
+	Relation	rel;
+	const GvAmOpclass *opclass;
+	GvAmHints  *hints;
+	GvHnswMetaPageData meta;
+	GvHnswLayout layout;
+} GvHnswIndex;
+
+/*
+ * What a backend keeps of an index.  One chunk in rd_amcache: it may vanish
+ * whenever the catalogs are looked at, so it serves only the start of an
+ * operation.
+ */
+typedef struct GvHnswCache
+{
+	uint32		entry_generation;
+	float4		inverse_unit;
+	int			n_entry_blocks;
+	float	   *rotation;		/* float[GV_ROTATION_ROUNDS][padded_dim] */
+	float	   *center;			/* float[padded_dim] */
+	char	   *entry_blocks;	/* n_entry_blocks of layout.entry_block_size */
+} GvHnswCache;
+
+static inline BlockNumber
+gv_hnsw_id_block(const GvHnswLayout *layout, uint32 id)
+{
+	return id / (uint32) layout->nodes_per_page;
+}
+
+static inline int
+gv_hnsw_id_slot(const GvHnswLayout *layout, uint32 id)
+{
+	return id % (uint32) layout->nodes_per_page;
+}
+
+static inline uint32
+gv_hnsw_make_id(const GvHnswLayout *layout, BlockNumber blkno, int slot)
+{
+	return blkno * (uint32) layout->nodes_per_page + slot;
+}
+
+extern void gv_hnsw_open(GvHnswIndex *index, Relation rel);
+extern GvHnswCache *gv_hnsw_cache(GvHnswIndex *index);
+extern void gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta);
+extern void gv_hnsw_init_page(Page page, GvHnswPageKind kind);
+extern void gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel);
+extern void gv_hnsw_write_meta(Page page, const GvHnswMetaPageData *meta);
+
+static inline GvHnswMetaPage
+gv_hnsw_page_meta(Page page)
+{
+	return (GvHnswMetaPage) gv_am_page_content(page);
+}
+
+static inline GvHnswChainPage
+gv_hnsw_page_chain(Page page)
+{
+	return (GvHnswChainPage) gv_am_page_content(page);
+}
+
+static inline GvHnswTidChunk
+gv_hnsw_page_chunk(Page page, int slot)
+{
+	return (GvHnswTidChunk) gv_am_page_content(page) + slot;
+}
+
+/* Is the page one of ours, of this kind? */
+static inline bool
+gv_hnsw_page_is(Page page, GvHnswPageKind kind)
+{
+	return !PageIsNew(page) &&
+		PageGetSpecialSize(page) == MAXALIGN(sizeof(GvAmPageSpecialData)) &&
+		gv_am_page_special(page)->page_id == GV_AM_HNSW_PAGE_ID &&
+		gv_am_page_special(page)->kind == kind;
+}
+
+extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot);
+extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
+									  const char *what) pg_attribute_noreturn();
+
+/* What gv_hnsw_rotate finds out about a value beside its point */
+typedef struct GvHnswRotated
+{
+	bool		has_direction;	/* false: zero vector, cosine; there is no point */
+	float		key_bias;		/* see page.h */
+	double		norm2;			/* inner product: squared norm of the value */
+	uint64		hash;			/* of the value, divided by its norm for cosine */
+} GvHnswRotated;
+
+/* transform.c */
+extern float gv_hnsw_choose_unit(double norm);
+extern void gv_hnsw_rotate(const GvAmOpclass *opclass, int dim, int padded_dim,
+						   const float *rotation, float inverse_unit, float max_norm,
+						   Datum value, bool is_query, float *z, GvHnswRotated *rotated);
+extern float *gv_hnsw_transform(GvHnswIndex *index, const GvHnswCache *cache,
+								Datum value, bool is_query, GvHnswRotated *rotated);
+
+#endif							/* GV_HNSW_INDEX_H */

@@ -1,0 +1,625 @@
+/*-------------------------------------------------------------------------
+ *
+ * insert.c
+ *		Adding a row to an index.
+ *
+ * Search the graph with ef_construction candidates; a node of the same vector
+ * gets the row's tid and that is all.  Otherwise choose neighbors, write the
+ * node, then ask each neighbor for a link back.  A neighbor that died since the
+ * search saw it is taken out of the new node again, so that no link to it is
+ * left when VACUUM frees its slot.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "storage/freespace.h"
+#include "storage/indexfsm.h"
+#include "utils/memutils.h"
+
+#include "am/xlog.h"
+#include "base/random.h"
+#include "hnsw/entry.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/node.h"
+#include "hnsw/prune.h"
+#include "hnsw/write.h"
+
+/* A row on its way into the index */
+typedef struct Insertion
+{
+	GvHnswIndex *ix;
+	ItemPointer tid;
+	Datum		value;
+	float	   *z;				/* float[padded_dim], with codes */
+	GvHnswRotated rotated;
+	uint64		hash;
+	GvHnswSearch search;
+	GvHnswCandidate *chosen;	/* source: place in search.found */
+	int			n_chosen;
+	uint32		id;				/* of the new node */
+} Insertion;
+
+/* The found node of a candidate */
+static inline GvHnswFound *
+candidate_found(Insertion *ins, const GvHnswCandidate *candidate)
+{
+	return &ins->search.found[candidate->source];
+}
+
+static float
+found_pair_key(void *context, const GvHnswCandidate *a, const GvHnswCandidate *b)
+{
+	Insertion  *ins = context;
+	float	   *va = candidate_found(ins, a)->vector;
+	float	   *vb = candidate_found(ins, b)->vector;
+
+	if (!gv_hnsw_layout_has_codes(&ins->ix->layout))
+		return gv_am_exact_key(ins->ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
+	return gv_kernels->l2_squared_f32(va, vb, ins->ix->layout.own_dims);
+}
+
+/* Search the graph for the row's surroundings */
+static void
+search_surroundings(Insertion *ins, const GvHnswCache *cache)
+{
+	GvHnswSearch *search = &ins->search;
+
+	search->keep_vectors = true;
+	gv_hnsw_search_init(search, ins->ix, CurrentMemoryContext, ins->ix->meta.ef_construction);
+	if (gv_hnsw_layout_has_codes(&ins->ix->layout))
+		gv_hnsw_search_set_point(search, ins->z);
+	else
+		search->value = ins->value;
+	gv_hnsw_search_seed(search, cache);
+	gv_hnsw_search_run(search);
+}
+
+/* Choose neighbors among the nodes found */
+static void
+choose_neighbors(Insertion *ins)
+{
+	GvHnswSearch *search = &ins->search;
+	int			degree = Min(ins->ix->layout.degree, 2 * ins->ix->meta.m);
+	int			n = 0;
+
+	ins->chosen = palloc(sizeof(GvHnswCandidate) * (search->n_found + 1));
+	for (int64 i = 0; i < search->n_found; i++)
+	{
+		GvHnswFound *found = &search->found[i];
+
+		if (found->state != GV_HNSW_NODE_LIVE)
+			continue;
+		ins->chosen[n].key = found->key - found->key_bias;
+		ins->chosen[n].id = found->id;
+		ins->chosen[n++].source = i;
+	}
+	gv_hnsw_sort_candidates(ins->chosen, n);
+	ins->n_chosen = gv_hnsw_prune(ins->chosen, n, degree, degree,
+								  found_pair_key, ins);
+}
+
+/* Does the node hold exactly the row's vector?  Caller holds its page's lock. */
+static bool
+node_has_vector(Insertion *ins, GvHnswNode node)
+{
+	const GvHnswLayout *layout = &ins->ix->layout;
+
+	if (node->state != GV_HNSW_NODE_LIVE || node->value_hash != ins->hash)
+		return false;
+	if (gv_hnsw_layout_has_codes(layout))
+	{
+		float		key = gv_hnsw_node_key(layout, node, ins->z);
+
+		/* equal hashes of unequal vectors are next to impossible, but cheap to rule out */
+		return isinf(node->own_error) ||
+			sqrtf(key) <= node->own_error * 1.01f + 1e-4f * sqrtf(ins->search.z_norm2);
+	}
+	return gv_am_values_equal(gv_hnsw_node_value(&ins->search, node), ins->value);
+}
+
+/* Add the tid to a node of the same vector, if there is one */
+static bool
+join_equal_node(Insertion *ins)
+{
+	GvHnswIndex *ix = ins->ix;
+
+	for (int64 i = 0; i < ins->search.n_found; i++)
+	{
+		GvHnswFound *found = &ins->search.found[i];
+		Buffer		buf;
+		GvXlog	   *xlog;
+		Page		page;
+		GvHnswNode	node;
+		bool		done = false;
+		GvHnswLockedPages locked = {.n = 0};
+
+		if (found->value_hash != ins->hash || found->state != GV_HNSW_NODE_LIVE)
+			continue;
+		buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, found->id));
+		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+		xlog = gv_xlog_begin(ix->rel);
+		page = gv_xlog_page(xlog, buf);
+		node = gv_hnsw_page_node(ix, page, gv_hnsw_id_slot(&ix->layout, found->id));
+		if (node != NULL && node_has_vector(ins, node))
+		{
+			if (!ItemPointerIsValid(&node->tid))
+				node->tid = *ins->tid;
+			else
+				gv_hnsw_add_tid(ix, xlog, &node->tid_chunk, found->id, ins->tid, &locked);
+			done = true;
+		}
+		if (done)
+			gv_xlog_finish(xlog);
+		else
+			gv_xlog_cancel(xlog);
+		gv_hnsw_unlock_pages(&locked);
+		UnlockReleaseBuffer(buf);
+		if (done)
+			return true;
+	}
+	return false;
+}
+
+/* Build the image of the new node */
+static GvHnswNode
+make_node(Insertion *ins, Size *size)
+{
+	const GvHnswLayout *layout = &ins->ix->layout;
+	GvHnswNode	node;
+
+	if (gv_hnsw_layout_has_codes(layout))
+	{
+		float	   *p = palloc(sizeof(float) * layout->own_dims);
+		double		product = 0;
+
+		*size = layout->node_size;
+		node = palloc0(*size);
+		gv_hnsw_node_set_own(layout, node, ins->z, layout->padded_dim,
+							 ins->rotated.key_bias);
+		gv_hnsw_node_get_own(layout, node, p);
+		for (int i = 0; i < ins->n_chosen; i++)
+			product += gv_kernels->inner_product_f32(p, candidate_found(ins, &ins->chosen[i])->vector,
+													 layout->own_dims);
+		gv_hnsw_node_choose_center(layout, node, ins->n_chosen > 0 ? product / ins->n_chosen : 0);
+		for (int i = 0; i < ins->n_chosen; i++)
+		{
+			GvHnswFound *found = candidate_found(ins, &ins->chosen[i]);
+			GvHnswPoint point = {found->vector, found->key_bias};
+
+			gv_hnsw_node_set_lane(layout, node, i, found->id, p, &point);
+		}
+	}
+	else
+	{
+		Size		value_size = VARSIZE(DatumGetPointer(ins->value));
+		Size		inside = Min(value_size, layout->value_room);
+
+		*size = MAXALIGN(layout->value_offset + inside);
+		node = palloc0(*size);
+		memcpy((char *) node + layout->value_offset, DatumGetPointer(ins->value), inside);
+		node->u.vector_blkno = InvalidBlockNumber;
+		if (inside < value_size)
+			node->u.vector_blkno =
+				gv_hnsw_write_rest(ins->ix, (char *) DatumGetPointer(ins->value) + inside,
+								   value_size - inside);
+		for (int i = 0; i < ins->n_chosen; i++)
+			gv_hnsw_node_set_lane(layout, node, i, ins->chosen[i].id, NULL, NULL);
+	}
+	node->tid = *ins->tid;
+	node->state = GV_HNSW_NODE_LIVE;
+	node->tid_chunk = GV_HNSW_INVALID_ID;
+	node->value_hash = ins->hash;
+	return node;
+}
+
+/*
+ * Put the node into a page if the page has room.  Returns false if not.
+ *
+ * buf: locked exclusively; released in either case
+ */
+static bool
+put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
+{
+	GvHnswIndex *ix = ins->ix;
+	const GvHnswLayout *layout = &ix->layout;
+	bool		has_codes = gv_hnsw_layout_has_codes(layout);
+	GvHnswPageKind kind = has_codes ? GV_HNSW_PAGE_NODES : GV_HNSW_PAGE_ITEMS;
+	Page		page = BufferGetPage(buf);
+	BlockNumber blkno = BufferGetBlockNumber(buf);
+	bool		is_new = PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE);
+	GvXlog	   *xlog;
+	Size		left;
+	int			slot = -1;
+
+	if (!is_new && !gv_hnsw_page_is(page, kind))
+	{
+		UnlockReleaseBuffer(buf);
+		return false;
+	}
+
+	xlog = gv_xlog_begin(ix->rel);
+	if (is_new)
+	{
+		page = gv_xlog_new_page(xlog, buf);
+		gv_hnsw_init_page(page, kind);
+		if (has_codes)
+		{
+			memset(gv_am_page_content(page), 0, GV_AM_PAGE_ROOM);
+			((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page +
+				layout->nodes_per_page * layout->node_size;
+			gv_am_page_special(page)->n_free = layout->nodes_per_page;
+		}
+	}
+	else
+		page = gv_xlog_page(xlog, buf);
+
+	if (has_codes)
+	{
+		for (int i = 0; i < layout->nodes_per_page; i++)
+		{
+			GvHnswNode	node = (GvHnswNode) (gv_am_page_content(page) + i * layout->node_size);
+
+			if (node->state == GV_HNSW_NODE_FREE)
+			{
+				image->version = node->version;
+				memcpy(node, image, size);
+				gv_am_page_special(page)->n_free--;
+				slot = i;
+				break;
+			}
+		}
+		left = gv_am_page_special(page)->n_free * layout->node_size;
+	}
+	else
+	{
+		OffsetNumber offno = InvalidOffsetNumber;
+
+		if (PageGetMaxOffsetNumber(page) < layout->nodes_per_page ||
+			PageHasFreeLinePointers(page))
+			offno = PageAddItemExtended(page, (Item) image, size, InvalidOffsetNumber, 0);
+		if (offno != InvalidOffsetNumber && offno > layout->nodes_per_page)
+			offno = InvalidOffsetNumber;	/* the copy is thrown away */
+		if (offno != InvalidOffsetNumber)
+			slot = offno - 1;
+		left = PageGetFreeSpace(page);
+	}
+
+	if (slot < 0)
+	{
+		gv_xlog_cancel(xlog);
+		UnlockReleaseBuffer(buf);
+		RecordPageWithFreeSpace(ix->rel, blkno, 0);
+		return false;
+	}
+	gv_xlog_finish(xlog);
+	UnlockReleaseBuffer(buf);
+	RecordPageWithFreeSpace(ix->rel, blkno, left);
+	RelationSetTargetBlock(ix->rel, left >= size ? blkno : InvalidBlockNumber);
+	ins->id = gv_hnsw_make_id(layout, blkno, slot);
+	return true;
+}
+
+/* Find a place for the new node and write it */
+static void
+write_node(Insertion *ins)
+{
+	GvHnswIndex *ix = ins->ix;
+	Size		size;
+	GvHnswNode	image = make_node(ins, &size);
+	BlockNumber blkno = RelationGetTargetBlock(ix->rel);
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
+
+	if (blkno == InvalidBlockNumber)
+		blkno = GetPageWithFreeSpace(ix->rel, size);
+	while (blkno != InvalidBlockNumber && blkno < n_blocks)
+	{
+		Buffer		buf;
+
+		CHECK_FOR_INTERRUPTS();
+		buf = ReadBuffer(ix->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+		if (put_node(ins, buf, image, size))
+			return;
+		RelationSetTargetBlock(ix->rel, InvalidBlockNumber);
+		RecordPageWithFreeSpace(ix->rel, blkno, 0);
+		blkno = GetPageWithFreeSpace(ix->rel, size);
+	}
+
+	if (!put_node(ins, gv_am_new_buffer(ix->rel, MAIN_FORKNUM), image, size))
+		elog(ERROR, "could not add a node to index \"%s\"", RelationGetRelationName(ix->rel));
+}
+
+/*
+ * Decide where the new node goes among the neighbors of a full node.  From the
+ * node's page alone: distances between neighbors are estimated from codes.
+ *
+ * Returns a lane to replace, or -1.
+ */
+static int
+lane_to_replace(Insertion *ins, GvHnswNode node, float key)
+{
+	const GvHnswLayout *layout = &ins->ix->layout;
+	float		farthest = key;
+	float		farthest_occluded = -1;
+	int			result = -1;
+	int			result_occluded = -1;
+
+	for (int base = 0; base < node->n_neighbors; base += GV_FASTSCAN_LANES)
+	{
+		float		estimates[GV_FASTSCAN_LANES];
+		int			n_lanes = Min(GV_FASTSCAN_LANES, node->n_neighbors - base);
+
+		/* distances from the new node to the neighbors */
+		gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node, base / GV_FASTSCAN_LANES),
+									  ins->search.query.table, ins->search.query.n_groups,
+									  gv_hnsw_node_add(layout, node) + base,
+									  gv_hnsw_node_rescale(layout, node) + base,
+									  gv_hnsw_node_base(node, ins->search.z_norm2, key),
+									  node->edge_scale, ins->search.query.mul,
+									  ins->search.query.bias, estimates);
+		for (int lane = 0; lane < n_lanes; lane++)
+		{
+			float		edge = gv_hnsw_node_lane_distance2(layout, node, base + lane);
+
+			/* a nearer neighbor leads to the new node as well */
+			if (edge < key && estimates[lane] <= key)
+				return -1;
+			/* the new node leads to a farther neighbor */
+			if (edge > key && estimates[lane] <= edge && edge > farthest_occluded)
+			{
+				farthest_occluded = edge;
+				result_occluded = base + lane;
+			}
+			if (edge > farthest)
+			{
+				farthest = edge;
+				result = base + lane;
+			}
+		}
+	}
+	return result_occluded >= 0 ? result_occluded : result;
+}
+
+/* The same without codes, by reading the neighbors' values */
+static int
+exact_lane_to_replace(Insertion *ins, const uint32 *neighbors, int n, Datum value,
+					  float key)
+{
+	GvHnswIndex *ix = ins->ix;
+	float		farthest = key;
+	float		farthest_occluded = key;
+	int			result = -1;
+	int			result_occluded = -1;
+
+	for (int lane = 0; lane < n; lane++)
+	{
+		Buffer		buf;
+		GvHnswNode	node;
+		float		edge = 0;
+		float		to_new = 0;
+		bool		exists = false;
+
+		buf = gv_am_read_buffer(ix->hints, ix->rel,
+								gv_hnsw_id_block(&ix->layout, neighbors[lane]));
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		node = gv_hnsw_page_node(ix, BufferGetPage(buf),
+								 gv_hnsw_id_slot(&ix->layout, neighbors[lane]));
+		if (node != NULL)
+		{
+			Datum		other = gv_hnsw_node_value(&ins->search, node);
+
+			exists = true;
+			edge = gv_am_exact_key(ix->opclass, value, other);
+			to_new = gv_am_exact_key(ix->opclass, ins->value, other);
+		}
+		UnlockReleaseBuffer(buf);
+
+		if (!exists)
+			return lane;
+		if (edge < key && to_new <= key)
+			return -1;
+		if (edge > farthest_occluded && to_new <= edge)
+		{
+			farthest_occluded = edge;
+			result_occluded = lane;
+		}
+		if (edge > farthest)
+		{
+			farthest = edge;
+			result = lane;
+		}
+	}
+	return result_occluded >= 0 ? result_occluded : result;
+}
+
+/*
+ * Link one of the new node's neighbors back to it.
+ *
+ * Returns false if the neighbor is no longer there.
+ */
+static bool
+link_back(Insertion *ins, const GvHnswCandidate *candidate)
+{
+	GvHnswIndex *ix = ins->ix;
+	const GvHnswLayout *layout = &ix->layout;
+	GvHnswFound *found = candidate_found(ins, candidate);
+	int			degree = Min(layout->degree, 2 * ix->meta.m);
+	bool		has_codes = gv_hnsw_layout_has_codes(layout);
+	bool		alive = false;
+	int			exact_lane = -1;
+	uint32		exact_replaced = GV_HNSW_INVALID_ID;
+	Buffer		buf;
+	GvXlog	   *xlog;
+	GvHnswNode	node;
+
+	CHECK_FOR_INTERRUPTS();
+
+	/* without codes the decision reads other pages, so it comes before the lock */
+	if (!has_codes)
+	{
+		uint32		neighbors[PG_UINT8_MAX];
+		int			n = 0;
+
+		buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, found->id));
+		if (node != NULL)
+		{
+			n = node->n_neighbors;
+			memcpy(neighbors, gv_hnsw_node_neighbors(layout, node), n * sizeof(uint32));
+		}
+		UnlockReleaseBuffer(buf);
+		if (n >= degree)
+		{
+			exact_lane = exact_lane_to_replace(ins, neighbors, n,
+											   PointerGetDatum(found->vector),
+											   candidate->key);
+			if (exact_lane >= 0)
+				exact_replaced = neighbors[exact_lane];
+		}
+	}
+
+	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, found->id));
+	if (node != NULL && node->state == GV_HNSW_NODE_LIVE && node->version == found->version)
+	{
+		int			lane = node->n_neighbors;
+
+		alive = true;
+		if (gv_hnsw_node_find_lane(layout, node, ins->id) >= 0)
+			lane = -1;
+		else if (lane >= degree)
+		{
+			if (has_codes)
+				lane = lane_to_replace(ins, node, candidate->key);
+			else
+				lane = exact_replaced == GV_HNSW_INVALID_ID ? -1 :
+					gv_hnsw_node_find_lane(layout, node, exact_replaced);
+		}
+		if (lane >= 0)
+		{
+			GvHnswPoint point = {ins->z, ins->rotated.key_bias};
+
+			xlog = gv_xlog_begin(ix->rel);
+			node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf),
+									 gv_hnsw_id_slot(layout, found->id));
+			gv_hnsw_node_set_lane(layout, node, lane, ins->id, found->vector, &point);
+			gv_xlog_finish(xlog);
+		}
+	}
+	UnlockReleaseBuffer(buf);
+	return alive;
+}
+
+/* Take a neighbor that has died out of the new node */
+static void
+drop_neighbor(Insertion *ins, uint32 neighbor)
+{
+	GvHnswIndex *ix = ins->ix;
+	Buffer		buf;
+	GvXlog	   *xlog;
+	GvHnswNode	node;
+	int			lane = -1;
+
+	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, ins->id));
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	xlog = gv_xlog_begin(ix->rel);
+	node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf),
+							 gv_hnsw_id_slot(&ix->layout, ins->id));
+	if (node != NULL)
+		lane = gv_hnsw_node_find_lane(&ix->layout, node, neighbor);
+	if (lane >= 0)
+	{
+		gv_hnsw_node_remove_lane(&ix->layout, node, lane);
+		gv_xlog_finish(xlog);
+	}
+	else
+		gv_xlog_cancel(xlog);
+	UnlockReleaseBuffer(buf);
+}
+
+/*
+ * gv_hnsw_insert_value
+ *		Add a row to an index.
+ *
+ * value: detoasted
+ */
+void
+gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
+{
+	GvHnswIndex ix;
+	Insertion	ins = {0};
+	GvHnswCache *cache;
+	GvHnswPoint point;
+
+	gv_hnsw_open(&ix, rel);
+	gv_am_check_dim(ix.opclass, value, ix.meta.dim);
+	ins.ix = &ix;
+	ins.tid = tid;
+	ins.value = value;
+
+	if (gv_hnsw_layout_has_codes(&ix.layout))
+	{
+		if (ix.meta.inverse_unit == 0)
+			gv_hnsw_set_unit(&ix, value);
+		cache = gv_hnsw_cache(&ix);
+		ins.z = gv_hnsw_transform(&ix, cache, value, false, &ins.rotated);
+		ins.hash = ins.rotated.hash;
+		if (!ins.rotated.has_direction)
+		{
+			gv_hnsw_add_null_norm_tid(&ix, tid);
+			return;
+		}
+	}
+	else
+	{
+		cache = gv_hnsw_cache(&ix);
+		ins.hash = gv_am_value_hash(value);
+	}
+
+	search_surroundings(&ins, cache);
+	if (join_equal_node(&ins))
+		return;
+	choose_neighbors(&ins);
+	write_node(&ins);
+	for (int i = 0; i < ins.n_chosen; i++)
+	{
+		if (!link_back(&ins, &ins.chosen[i]))
+			drop_neighbor(&ins, ins.chosen[i].id);
+	}
+
+	point.z = ins.z;
+	point.key_bias = ins.rotated.key_bias;
+	gv_hnsw_consider_entry(&ix, ins.id, &point);
+}
+
+/*
+ * gv_hnsw_insert
+ *		aminsert
+ */
+bool
+gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+			   Relation heap, IndexUniqueCheck unique_check, bool index_unchanged,
+			   IndexInfo *index_info)
+{
+	MemoryContext context;
+	MemoryContext old_context;
+
+	if (isnull[0])
+		return false;
+
+	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert",
+									ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), tid);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+	return false;
+}

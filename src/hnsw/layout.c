@@ -1,0 +1,187 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.c
+ *		Where things lie in a node, and the choice of code sizes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/layout.h"
+#include "quant/rabitq.h"
+#include "quant/rotation.h"
+
+/*
+ * Codes with this many dimensions guide a search well enough that more nodes
+ * on a page are worth more than longer codes.
+ */
+#define ENOUGH_CODE_DIMS 704
+
+/* Rounding to int8 costs nothing that exact distances do not mend from here on */
+#define MIN_INT8_DIMS 512
+
+/* A page of nodes with exact vectors keeps this many bytes of a long value */
+#define EXACT_PAGE_SLACK 64
+
+/* The metrics for which codes have an estimate */
+static bool
+opclass_has_codes(const GvAmOpclass *opclass)
+{
+	return (opclass->element == GV_AM_ELEMENT_FLOAT ||
+			opclass->element == GV_AM_ELEMENT_HALF) &&
+		(opclass->metric == GV_AM_METRIC_L2 ||
+		 opclass->metric == GV_AM_METRIC_INNER_PRODUCT ||
+		 opclass->metric == GV_AM_METRIC_COSINE);
+}
+
+static int
+own_bytes(const GvHnswLayout *layout)
+{
+	return layout->own_dims *
+		(layout->own_kind == GV_HNSW_OWN_HALF ? (int) sizeof(GvHalf) : 1);
+}
+
+/* Fill in all that follows from kind, degree, dimensions and node size */
+static void
+derive_offsets(GvHnswLayout *layout)
+{
+	layout->own_offset = sizeof(GvHnswNodeData);
+	if (!gv_hnsw_layout_has_codes(layout))
+	{
+		layout->neighbor_offset = layout->own_offset;
+		layout->value_offset = layout->neighbor_offset +
+			MAXALIGN(layout->degree * sizeof(uint32));
+		layout->value_room = GV_AM_PAGE_ROOM - sizeof(ItemIdData) -
+			layout->value_offset - EXACT_PAGE_SLACK;
+		return;
+	}
+
+	layout->n_blocks = layout->degree / GV_FASTSCAN_LANES;
+	layout->block_bytes = gv_rabitq_block_bytes(layout->code_dims);
+	layout->neighbor_offset = layout->own_offset + MAXALIGN(own_bytes(layout));
+	layout->add_offset = layout->neighbor_offset + layout->degree * sizeof(uint32);
+	layout->rescale_offset = layout->add_offset + layout->degree * sizeof(GvHalf);
+	layout->codes_offset = layout->rescale_offset + layout->degree * sizeof(GvHalf);
+	layout->entry_block_size = sizeof(GvHnswEntryBlockData) + layout->block_bytes;
+	layout->entry_blocks_per_page =
+		(GV_AM_PAGE_ROOM - MAXALIGN(sizeof(GvHnswChainPageData))) / layout->entry_block_size;
+}
+
+/* The longest codes with which so many nodes fit on a page; may be negative */
+static int
+code_dims_for(const GvHnswLayout *layout, int nodes_per_page)
+{
+	int			node_size = GV_AM_PAGE_ROOM / nodes_per_page / 8 * 8;
+	int			room = node_size - (int) sizeof(GvHnswNodeData) -
+		MAXALIGN(own_bytes(layout)) -
+		layout->degree * (int) (sizeof(uint32) + 2 * sizeof(GvHalf));
+	int			dims = room * 8 / layout->degree / GV_RABITQ_ALIGN * GV_RABITQ_ALIGN;
+
+	return Min(dims, layout->own_dims);
+}
+
+/* The most nodes a page can have with codes of enough dimensions */
+static int
+most_nodes(const GvHnswLayout *layout, int enough)
+{
+	int			n = 0;
+
+	while (code_dims_for(layout, n + 1) >= Min(enough, layout->own_dims))
+		n++;
+	return n;
+}
+
+/*
+ * gv_hnsw_layout_choose
+ *		Choose the layout for a column.
+ *
+ * Nodes with codes: as many nodes on a page as leave room for long enough
+ * codes.  The own vector is float16; int8 where that puts more nodes on a page;
+ * int8 of the first rotated dimensions where even one node would not fit.
+ */
+void
+gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim, int m)
+{
+	int			degree = 2 * m;
+	int			enough;
+	int			n_half;
+	int			n_int8;
+
+	memset(layout, 0, sizeof(*layout));
+	if (!opclass_has_codes(opclass))
+	{
+		layout->own_kind = GV_HNSW_OWN_EXACT;
+		layout->degree = degree;
+		derive_offsets(layout);
+		/* ids number the line pointers a page can have at most */
+		layout->nodes_per_page = GV_AM_PAGE_ROOM /
+			(layout->value_offset + sizeof(ItemIdData));
+		return;
+	}
+
+	/* inner product has one dimension more, see transform.c */
+	if (opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
+		dim++;
+	layout->padded_dim = gv_rotation_padded_dim(dim);
+	layout->degree = (degree + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES * GV_FASTSCAN_LANES;
+
+	enough = Min(layout->padded_dim, ENOUGH_CODE_DIMS);
+	/* with many neighbors less must do */
+	if (layout->degree > GV_FASTSCAN_LANES)
+		enough = Min(enough, Max(GV_RABITQ_ALIGN,
+								 ENOUGH_CODE_DIMS * GV_FASTSCAN_LANES / layout->degree));
+
+	/* float16, or int8 if that puts more nodes on a page */
+	layout->own_kind = GV_HNSW_OWN_HALF;
+	layout->own_dims = layout->padded_dim;
+	n_half = most_nodes(layout, enough);
+	layout->own_kind = GV_HNSW_OWN_INT8;
+	n_int8 = most_nodes(layout, enough);
+	if (n_half > 0 && (n_half >= n_int8 || layout->padded_dim < MIN_INT8_DIMS))
+		layout->own_kind = GV_HNSW_OWN_HALF;
+
+	/* very long vectors keep a part of their rotated dimensions */
+	while (most_nodes(layout, enough) == 0)
+	{
+		if (layout->own_dims > MIN_INT8_DIMS)
+			layout->own_dims = layout->own_dims / 2 / GV_ROTATION_ALIGN * GV_ROTATION_ALIGN;
+		else
+			enough -= GV_RABITQ_ALIGN;
+	}
+	layout->nodes_per_page = most_nodes(layout, enough);
+	layout->code_dims = code_dims_for(layout, layout->nodes_per_page);
+
+	Assert(layout->code_dims >= GV_RABITQ_ALIGN);
+	derive_offsets(layout);
+	layout->node_size = MAXALIGN(layout->codes_offset + layout->n_blocks * layout->block_bytes);
+	Assert(layout->node_size * layout->nodes_per_page <= GV_AM_PAGE_ROOM);
+}
+
+void
+gv_hnsw_layout_to_meta(const GvHnswLayout *layout, GvHnswMetaPageData *meta)
+{
+	meta->own_kind = layout->own_kind;
+	meta->degree = layout->degree;
+	meta->padded_dim = layout->padded_dim;
+	meta->own_dims = layout->own_dims;
+	meta->code_dims = layout->code_dims;
+	meta->node_size = layout->node_size;
+	meta->nodes_per_page = layout->nodes_per_page;
+	meta->blocks_per_node = layout->n_blocks;
+}
+
+void
+gv_hnsw_layout_from_meta(GvHnswLayout *layout, const GvHnswMetaPageData *meta)
+{
+	memset(layout, 0, sizeof(*layout));
+	layout->own_kind = meta->own_kind;
+	layout->degree = meta->degree;
+	layout->padded_dim = meta->padded_dim;
+	layout->own_dims = meta->own_dims;
+	layout->code_dims = meta->code_dims;
+	layout->node_size = meta->node_size;
+	layout->nodes_per_page = meta->nodes_per_page;
+	derive_offsets(layout);
+}

@@ -1,0 +1,339 @@
+/*-------------------------------------------------------------------------
+ *
+ * node.c
+ *		Writing nodes: own vector, neighbors and their codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/node.h"
+#include "quant/rabitq.h"
+
+/* Factors are kept below this in units of edge_scale; float16 ends at 65504 */
+#define MAX_FACTOR 16384.0f
+
+/* float16 keeps full precision between these magnitudes */
+#define MAX_HALF_ELEMENT 32768.0f
+#define MIN_HALF_ELEMENT (1.0f / 64)
+
+/* The largest code takes this many nibbles */
+#define MAX_NIBBLES (BLCKSZ / 4)
+
+/* The power of two that brings x into 1 .. 2 times max */
+static float
+scale_down(float x, float max)
+{
+	int			exponent;
+
+	frexpf(x / max, &exponent);
+	return ldexpf(1.0f, exponent);
+}
+
+/*
+ * gv_hnsw_node_set_own
+ *		Write a node's own vector.
+ *
+ * z: float[n_dims], rotated; n_dims >= own_dims
+ *
+ * own_error becomes the norm of what the own vector lacks of z; infinity if
+ * it lacks dimensions.
+ */
+void
+gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node, const float *z,
+					 int n_dims, float key_bias)
+{
+	int			dims = layout->own_dims;
+	float		largest = 0;
+	double		error = 0;
+
+	for (int i = 0; i < dims; i++)
+		largest = Max(largest, fabsf(z[i]));
+
+	node->u.key_bias = key_bias;
+	if (layout->own_kind == GV_HNSW_OWN_HALF)
+	{
+		GvHalf	   *own = gv_hnsw_node_own(layout, node);
+		float		scaled[64];
+		float		back[64];
+
+		node->own_scale = 1;
+		if (largest > MAX_HALF_ELEMENT || (largest > 0 && largest < MIN_HALF_ELEMENT))
+			node->own_scale = scale_down(largest, 1.0f);
+		for (int base = 0; base < dims; base += 64)
+		{
+			int			n = Min(64, dims - base);
+
+			for (int i = 0; i < n; i++)
+				scaled[i] = z[base + i] / node->own_scale;
+			gv_kernels->f32_to_f16(scaled, own + base, n);
+			gv_kernels->f16_to_f32(own + base, back, n);
+			for (int i = 0; i < n; i++)
+			{
+				double		e = (double) z[base + i] - (double) back[i] * node->own_scale;
+
+				error += e * e;
+			}
+		}
+	}
+	else
+	{
+		int8	   *own = gv_hnsw_node_own(layout, node);
+
+		node->own_scale = largest > 0 ? largest / 127.0f : 1.0f;
+		for (int i = 0; i < dims; i++)
+		{
+			double		e;
+
+			own[i] = (int8) lrintf(z[i] / node->own_scale);
+			e = (double) z[i] - (double) own[i] * node->own_scale;
+			error += e * e;
+		}
+	}
+
+	node->own_norm2 = 0;
+	{
+		float	   *back = palloc(sizeof(float) * dims);
+
+		gv_hnsw_node_get_own(layout, node, back);
+		node->own_norm2 = gv_kernels->inner_product_f32(back, back, dims);
+		pfree(back);
+	}
+	node->center_weight = 0.5f;
+	node->own_error = (float) sqrt(error);
+	if (n_dims > dims || largest >= 1e14f)
+		node->own_error = INFINITY;
+}
+
+/*
+ * gv_hnsw_node_key
+ *		Return the squared distance of a point and a node's own vector.
+ *
+ * Without the node's key_bias.
+ */
+float
+gv_hnsw_node_key(const GvHnswLayout *layout, GvHnswNode node, const float *z)
+{
+	void	   *own = gv_hnsw_node_own(layout, node);
+	float		key;
+
+	if (layout->own_kind == GV_HNSW_OWN_HALF)
+		key = gv_kernels->l2_squared_f32_f16(z, own, node->own_scale, layout->own_dims);
+	else
+		key = gv_kernels->l2_squared_f32_i8(z, own, node->own_scale, layout->own_dims);
+	if (layout->own_dims < layout->padded_dim)
+		key *= (float) layout->padded_dim / layout->own_dims;
+	return key;
+}
+
+/*
+ * gv_hnsw_node_choose_center
+ *		Choose where the codes of a node's neighbors are centred.
+ *
+ * mean_product: mean of the neighbors' inner products with the own vector
+ *
+ * The multiple of the own vector from which the neighbors' squared distances
+ * are least: all of it where neighbors are near, less where they are as far
+ * as any node.  Called before the first neighbor is written.
+ */
+void
+gv_hnsw_node_choose_center(const GvHnswLayout *layout, GvHnswNode node,
+						   double mean_product)
+{
+	double		weight = node->own_norm2 > 0 ? mean_product / node->own_norm2 : 0;
+
+	Assert(node->n_neighbors == 0);
+	node->center_weight = (float) Max(Min(weight, 1.0), 0.0);
+}
+
+/*
+ * gv_hnsw_node_get_own
+ *		Decode a node's own vector.
+ *
+ * z: float[own_dims], written
+ */
+void
+gv_hnsw_node_get_own(const GvHnswLayout *layout, GvHnswNode node, float *z)
+{
+	void	   *own = gv_hnsw_node_own(layout, node);
+
+	if (layout->own_kind == GV_HNSW_OWN_HALF)
+		gv_kernels->f16_to_f32(own, z, layout->own_dims);
+	else
+	{
+		for (int i = 0; i < layout->own_dims; i++)
+			z[i] = ((int8 *) own)[i];
+	}
+	if (node->own_scale != 1.0f)
+	{
+		for (int i = 0; i < layout->own_dims; i++)
+			z[i] *= node->own_scale;
+	}
+}
+
+static inline void
+put_factor(GvHalf *place, float factor)
+{
+	factor = Max(Min(factor, 65504.0f), -65504.0f);
+	gv_kernels->f32_to_f16(&factor, place, 1);
+}
+
+static inline float
+get_factor(const GvHalf *place)
+{
+	float		factor;
+
+	gv_kernels->f16_to_f32(place, &factor, 1);
+	return factor;
+}
+
+/* Bring edge_scale to where a new factor fits, rewriting the old ones */
+static void
+fit_edge_scale(float *edge_scale, GvHalf *add, GvHalf *rescale, int n, float magnitude)
+{
+	float		scale;
+
+	if (*edge_scale > 0 && magnitude <= *edge_scale * MAX_FACTOR)
+		return;
+	scale = Max(1.0f, scale_down(magnitude, MAX_FACTOR / 2));
+	for (int i = 0; i < n; i++)
+	{
+		put_factor(&add[i], get_factor(&add[i]) * (*edge_scale / scale));
+		put_factor(&rescale[i], get_factor(&rescale[i]) * (*edge_scale / scale));
+	}
+	*edge_scale = scale;
+}
+
+/*
+ * gv_hnsw_node_set_lane
+ *		Write one neighbor of a node.
+ *
+ * lane: 0..n_neighbors; n_neighbors is raised if it is the next
+ * p: float[own_dims], the node's own vector decoded; unused without codes
+ * point: the neighbor's; unused without codes
+ */
+void
+gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uint32 id,
+					  const float *p, const GvHnswPoint *point)
+{
+	Assert(lane <= node->n_neighbors && lane < layout->degree);
+
+	gv_hnsw_node_neighbors(layout, node)[lane] = id;
+	if (gv_hnsw_layout_has_codes(layout))
+	{
+		uint8		nibbles[MAX_NIBBLES];
+		GvHalf	   *add = gv_hnsw_node_add(layout, node);
+		GvHalf	   *rescale = gv_hnsw_node_rescale(layout, node);
+		GvRabitqFactors factors;
+
+		factors = gv_rabitq_encode(point->z, p, node->center_weight, layout->own_dims,
+								   layout->code_dims, nibbles);
+		factors.add += point->key_bias;
+		fit_edge_scale(&node->edge_scale, add, rescale, node->n_neighbors,
+					   Max(fabsf(factors.add), fabsf(factors.rescale)));
+		put_factor(&add[lane], factors.add / node->edge_scale);
+		put_factor(&rescale[lane], factors.rescale / node->edge_scale);
+		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+	}
+	if (lane == node->n_neighbors)
+		node->n_neighbors++;
+}
+
+/*
+ * gv_hnsw_node_remove_lane
+ *		Remove one neighbor; the last one takes its lane.
+ */
+void
+gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane)
+{
+	int			last = --node->n_neighbors;
+	uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
+
+	Assert(lane <= last);
+	neighbors[lane] = neighbors[last];
+	neighbors[last] = 0;
+	if (!gv_hnsw_layout_has_codes(layout) || lane == last)
+		return;
+
+	gv_hnsw_node_add(layout, node)[lane] = gv_hnsw_node_add(layout, node)[last];
+	gv_hnsw_node_rescale(layout, node)[lane] = gv_hnsw_node_rescale(layout, node)[last];
+	if (lane / GV_FASTSCAN_LANES == last / GV_FASTSCAN_LANES)
+		gv_rabitq_copy_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+							lane % GV_FASTSCAN_LANES, last % GV_FASTSCAN_LANES,
+							layout->code_dims);
+	else
+	{
+		uint8		nibbles[MAX_NIBBLES];
+
+		gv_rabitq_get_lane(gv_hnsw_node_codes(layout, node, last / GV_FASTSCAN_LANES),
+						   last % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+	}
+}
+
+/*
+ * gv_hnsw_node_find_lane
+ *		Return the lane of a neighbor, or -1.
+ */
+int
+gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id)
+{
+	uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
+
+	for (int lane = 0; lane < node->n_neighbors; lane++)
+	{
+		if (neighbors[lane] == id)
+			return lane;
+	}
+	return -1;
+}
+
+/*
+ * gv_hnsw_node_lane_distance2
+ *		Estimate the squared distance of a node and a neighbor.
+ *
+ * From the factor alone: it is 2 |x-p|^2 / l1, and l1 is near
+ * |x-p| sqrt(2 / pi) code_dims / sqrt(own_dims).
+ */
+float
+gv_hnsw_node_lane_distance2(const GvHnswLayout *layout, GvHnswNode node, int lane)
+{
+	float		rescale = get_factor(&gv_hnsw_node_rescale(layout, node)[lane]) *
+		node->edge_scale;
+	float		norm = -0.5f * rescale * 0.797885f * layout->code_dims /
+		sqrtf((float) layout->own_dims);
+
+	return norm * norm;
+}
+
+/*
+ * gv_hnsw_entry_set_lane
+ *		Write one lane of an entry block.
+ *
+ * point: unused without codes
+ */
+void
+gv_hnsw_entry_set_lane(const GvHnswLayout *layout, GvHnswEntryBlock block, int lane,
+					   uint32 id, const GvHnswPoint *point)
+{
+	block->node[lane] = id;
+	if (gv_hnsw_layout_has_codes(layout))
+	{
+		uint8		nibbles[MAX_NIBBLES];
+		GvRabitqFactors factors;
+
+		/* centred on zero, whatever the vector given for it */
+		factors = gv_rabitq_encode(point->z, point->z, 0, layout->own_dims,
+								   layout->code_dims, nibbles);
+		factors.add += point->key_bias;
+		fit_edge_scale(&block->edge_scale, block->add, block->rescale, GV_FASTSCAN_LANES,
+					   Max(fabsf(factors.add), fabsf(factors.rescale)));
+		put_factor(&block->add[lane], factors.add / block->edge_scale);
+		put_factor(&block->rescale[lane], factors.rescale / block->edge_scale);
+		gv_rabitq_put_lane(gv_hnsw_entry_codes(block), lane, nibbles, layout->code_dims);
+	}
+}

@@ -1,0 +1,51 @@
+/*-------------------------------------------------------------------------
+ *
+ * node.h
+ *		Writing nodes: own vector, neighbors and their codes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_NODE_H
+#define GV_HNSW_NODE_H
+
+#include "postgres.h"
+
+#include "hnsw/layout.h"
+#include "hnsw/page.h"
+
+/* A point to be put into a node or beside it */
+typedef struct GvHnswPoint
+{
+	const float *z;				/* float[own_dims] */
+	float		key_bias;
+} GvHnswPoint;
+
+extern void gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node,
+								 const float *z, int n_dims, float key_bias);
+extern float gv_hnsw_node_key(const GvHnswLayout *layout, GvHnswNode node, const float *z);
+extern void gv_hnsw_node_choose_center(const GvHnswLayout *layout, GvHnswNode node,
+									   double mean_product);
+extern void gv_hnsw_node_get_own(const GvHnswLayout *layout, GvHnswNode node, float *z);
+extern void gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, int lane,
+								  uint32 id, const float *p, const GvHnswPoint *point);
+extern void gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane);
+extern int	gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id);
+extern float gv_hnsw_node_lane_distance2(const GvHnswLayout *layout, GvHnswNode node,
+										 int lane);
+extern void gv_hnsw_entry_set_lane(const GvHnswLayout *layout, GvHnswEntryBlock block,
+								   int lane, uint32 id, const GvHnswPoint *point);
+
+/*
+ * The squared distance of a query to the center of a node's codes, from its
+ * squared norm and its squared distance to the node's own vector.
+ */
+static inline float
+gv_hnsw_node_base(GvHnswNode node, float query_norm2, float own_key)
+{
+	float		weight = node->center_weight;
+
+	return (1 - weight) * query_norm2 + weight * own_key -
+		weight * (1 - weight) * node->own_norm2;
+}
+
+#endif							/* GV_HNSW_NODE_H */

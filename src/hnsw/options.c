@@ -1,0 +1,143 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *		Settings and storage parameters of hnsw indexes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/reloptions.h"
+#include "utils/guc.h"
+
+#include "hnsw/options.h"
+
+typedef struct GvHnswOptions
+{
+	int32		vl_len_;		/* varlena header */
+	int			m;
+	int			ef_construction;
+	int			ef_search;		/* 0: as the setting says */
+	int			seed;
+} GvHnswOptions;
+
+int			gv_hnsw_ef_search;
+int			gv_hnsw_iterative_scan;
+int			gv_hnsw_max_scan_tuples;
+double		gv_hnsw_scan_mem_multiplier;
+
+static relopt_kind relation_options;
+
+static const struct config_enum_entry iterative_scan_values[] = {
+	{"off", GV_HNSW_ITERATIVE_OFF, false},
+	{"relaxed_order", GV_HNSW_ITERATIVE_RELAXED, false},
+	{"strict_order", GV_HNSW_ITERATIVE_STRICT, false},
+	{NULL, 0, false}
+};
+
+/*
+ * gv_hnsw_define_settings
+ *		Define the settings hnsw.* and the storage parameters; called once.
+ */
+void
+gv_hnsw_define_settings(void)
+{
+	relation_options = add_reloption_kind();
+	add_int_reloption(relation_options, "m",
+					  "Number of neighbors of a node is twice this",
+					  GV_HNSW_DEFAULT_M, GV_HNSW_MIN_M, GV_HNSW_MAX_M,
+					  AccessExclusiveLock);
+	add_int_reloption(relation_options, "ef_construction",
+					  "Number of candidates considered for the neighbors of a node",
+					  GV_HNSW_DEFAULT_EF_CONSTRUCTION, GV_HNSW_MIN_EF_CONSTRUCTION,
+					  GV_HNSW_MAX_EF_CONSTRUCTION, AccessExclusiveLock);
+	add_int_reloption(relation_options, "ef_search",
+					  "Default of the setting \"hnsw.ef_search\" for this index",
+					  0, 0, GV_HNSW_MAX_EF_SEARCH, ShareUpdateExclusiveLock);
+	add_int_reloption(relation_options, "seed",
+					  "Seed of the random numbers used by a build",
+					  1, 0, INT_MAX, AccessExclusiveLock);
+
+	DefineCustomIntVariable("hnsw.ef_search",
+							"Sets the number of candidates kept during a search.",
+							"More candidates give a higher recall and take longer. "
+							"A value set here overrides the index's own.",
+							&gv_hnsw_ef_search, GV_HNSW_DEFAULT_EF_SEARCH, 1,
+							GV_HNSW_MAX_EF_SEARCH, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("hnsw.iterative_scan",
+							 "Sets how a scan goes on when its first candidates are used up.",
+							 "With \"off\" a scan ends then, and a filter can leave fewer rows than asked for.",
+							 &gv_hnsw_iterative_scan, GV_HNSW_ITERATIVE_STRICT,
+							 iterative_scan_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("hnsw.max_scan_tuples",
+							"Sets the number of rows after which a scan does not go on.",
+							"The default sets no limit, so that a filter never leaves too few rows.",
+							&gv_hnsw_max_scan_tuples, INT_MAX, 1, INT_MAX,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
+							 "Sets the multiple of \"work_mem\" that a scan may use.",
+							 NULL, &gv_hnsw_scan_mem_multiplier, 1, 1, 1000,
+							 PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("hnsw");
+}
+
+/*
+ * gv_hnsw_reloptions
+ *		Parse the storage parameters of an index.
+ */
+bytea *
+gv_hnsw_reloptions(Datum reloptions, bool validate)
+{
+	static const relopt_parse_elt elements[] = {
+		{"m", RELOPT_TYPE_INT, offsetof(GvHnswOptions, m)},
+		{"ef_construction", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_construction)},
+		{"ef_search", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_search)},
+		{"seed", RELOPT_TYPE_INT, offsetof(GvHnswOptions, seed)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, relation_options,
+									  sizeof(GvHnswOptions), elements, lengthof(elements));
+}
+
+int
+gv_hnsw_option_m(Relation index)
+{
+	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
+
+	return options ? options->m : GV_HNSW_DEFAULT_M;
+}
+
+int
+gv_hnsw_option_ef_construction(Relation index)
+{
+	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
+
+	return options ? options->ef_construction : GV_HNSW_DEFAULT_EF_CONSTRUCTION;
+}
+
+uint64
+gv_hnsw_option_seed(Relation index)
+{
+	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
+
+	return options ? options->seed : 1;
+}
+
+/*
+ * gv_hnsw_option_ef_search
+ *		Return the number of candidates for a scan of an index.
+ *
+ * The session's setting if it was set, else the index's own, else the default.
+ */
+int
+gv_hnsw_option_ef_search(Relation index)
+{
+	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
+
+	if (options && options->ef_search > 0 &&
+		gv_hnsw_ef_search == GV_HNSW_DEFAULT_EF_SEARCH)
+		return options->ef_search;
+	return gv_hnsw_ef_search;
+}

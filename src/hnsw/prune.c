@@ -1,0 +1,83 @@
+/*-------------------------------------------------------------------------
+ *
+ * prune.c
+ *		Choice of a node's neighbors among candidates.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "hnsw/prune.h"
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	const GvHnswCandidate *x = a;
+	const GvHnswCandidate *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
+}
+
+/*
+ * gv_hnsw_sort_candidates
+ *		Sort candidates by key, equal keys by id.
+ */
+void
+gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
+{
+	qsort(candidates, n, sizeof(GvHnswCandidate), compare_candidates);
+}
+
+/*
+ * gv_hnsw_prune
+ *		Choose neighbors so that they lie in different directions.
+ *
+ * candidates: sorted, without the node itself; the chosen ones are moved to
+ * the front, in order of choice
+ * max_neighbors: how many are chosen at most
+ * fill_to: if fewer are chosen, the nearest others make up this number
+ *
+ * A candidate is passed over if it is at most as far from one chosen as from
+ * the node.  Demanding more than that (alpha > 1) leaves a graph of nearest
+ * neighbors where distances concentrate, see README.md.
+ *
+ * Returns how many are chosen.
+ * Source: Subramanya et al., NeurIPS 2019 (DiskANN), algorithm 2, alpha = 1.
+ */
+int
+gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to,
+			  GvHnswPairKey pair_key, void *context)
+{
+	int			n_chosen = 0;
+	int			i;
+
+	/*
+	 * candidates[0 .. n_chosen) are chosen, [n_chosen .. i) passed over and
+	 * still in order.
+	 */
+	for (i = 0; i < n && n_chosen < max_neighbors; i++)
+	{
+		GvHnswCandidate candidate = candidates[i];
+		bool		passed_over = false;
+
+		for (int j = n_chosen - 1; j >= 0; j--)
+		{
+			if (pair_key(context, &candidates[j], &candidate) <= candidate.key)
+			{
+				passed_over = true;
+				break;
+			}
+		}
+		if (!passed_over)
+		{
+			memmove(&candidates[n_chosen + 1], &candidates[n_chosen],
+					(i - n_chosen) * sizeof(GvHnswCandidate));
+			candidates[n_chosen++] = candidate;
+		}
+	}
+
+	/* The nearest passed over follow the chosen ones already */
+	return Max(n_chosen, Min(Min(n, max_neighbors), fill_to));
+}

@@ -1,0 +1,763 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		Ordered scans.
+ *
+ * A scan streams: it searches with ef candidates, returns the better half of
+ * what it found in exact order, and goes on with twice the ef when asked for
+ * more.  When the graph leads to nothing new, or a good part of it was read,
+ * the pages are swept for the rows not seen yet, so a scan ends only with the
+ * table.
+ *
+ * Rows leave in the order of their exact distances.  A node's own vector gives
+ * an interval that holds the distance; only where the intervals of neighbors
+ * in the order overlap is a row fetched from the table to decide.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include <limits.h>
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "hnsw/entry.h"
+#include "hnsw/hnsw.h"
+#include "hnsw/options.h"
+#include "hnsw/search.h"
+
+/* A sweep reads the pages in order, so it is cheaper once this part is read */
+#define SWEEP_FRACTION 8
+
+/* Relative rounding error of keys computed in float32 */
+#define KEY_ROUNDING 1e-5
+
+/* Int8 vectors: this many standard deviations of the error along a direction */
+#define ERROR_DEVIATIONS 6.0
+
+/* A row, or the rows of a node, on the way out */
+typedef struct ReadyItem
+{
+	float		lower;			/* bounds of the key */
+	float		upper;
+	float		key;			/* estimate */
+	bool		is_exact;
+	ItemPointerData tid;
+	uint32		tid_chunk;		/* further rows of the same vector */
+} ReadyItem;
+
+typedef struct GvHnswScan
+{
+	GvHnswIndex ix;
+	bool		started;
+	MemoryContext context;		/* of one execution; reset by rescan */
+
+	GvHnswSearch search;
+	Datum		query;			/* detoasted */
+	double		key_offset;		/* exact key -> key of the graph: */
+	double		key_factor;		/* key = offset + factor * exact key */
+	int			ef;
+	int64		n_taken;		/* found nodes that are ready or returned */
+	int64		n_returned;
+	int64		may_return;		/* before the search goes on */
+	bool		exhausted;		/* the graph is */
+
+	/* results by lower bound: a binary heap */
+	ReadyItem  *ready;
+	int64		n_ready;
+	int64		max_ready;
+	float		last_key;		/* of the row returned last */
+
+	/* rows found too late for strict order */
+	ReadyItem  *late;
+	int64		n_late;
+	int64		max_late;
+
+	/* tids of one vector, returned one after another */
+	uint32		next_chunk;
+	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
+	int			n_tids;
+
+	/* sweep */
+	bool		sweeping;
+	float		swept_key;		/* all up to here are returned */
+	uint32		swept_id;
+	bool		sweep_done;
+	bool		null_norm_done;
+
+	/* exact distances */
+	bool		can_fetch;
+	IndexFetchTableData *fetch;
+	TupleTableSlot *slot;
+	IndexInfo  *index_info;
+	EState	   *estate;
+	MemoryContext value_context;
+} GvHnswScan;
+
+/*
+ * gv_hnsw_begin_scan
+ *		ambeginscan
+ */
+IndexScanDesc
+gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, n_keys, n_order_bys);
+	GvHnswScan *so = palloc0(sizeof(GvHnswScan));
+
+	so->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan",
+										ALLOCSET_DEFAULT_SIZES);
+	so->value_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan value",
+											  ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = so;
+	return scan;
+}
+
+/*
+ * gv_hnsw_rescan
+ *		amrescan
+ */
+void
+gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
+			   int n_order_bys)
+{
+	GvHnswScan *so = (GvHnswScan *) scan->opaque;
+
+	so->started = false;
+	MemoryContextReset(so->context);
+	MemoryContextReset(so->value_context);
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (order_bys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+/*
+ * gv_hnsw_end_scan
+ *		amendscan
+ */
+void
+gv_hnsw_end_scan(IndexScanDesc scan)
+{
+	GvHnswScan *so = (GvHnswScan *) scan->opaque;
+
+	if (so->fetch)
+		table_index_fetch_end(so->fetch);
+	if (so->slot)
+		ExecDropSingleTupleTableSlot(so->slot);
+	if (so->estate)
+		FreeExecutorState(so->estate);
+	MemoryContextDelete(so->context);
+	MemoryContextDelete(so->value_context);
+	pfree(so);
+	scan->opaque = NULL;
+}
+
+/* --- results in order ---------------------------------------------------- */
+
+static void
+push_ready(GvHnswScan *so, const ReadyItem *item)
+{
+	int64		i;
+
+	if (so->n_ready == so->max_ready)
+	{
+		so->max_ready = Max(64, so->max_ready * 2);
+		if (so->ready == NULL)
+			so->ready = MemoryContextAllocHuge(so->context, so->max_ready * sizeof(ReadyItem));
+		else
+			so->ready = repalloc_huge(so->ready, so->max_ready * sizeof(ReadyItem));
+	}
+	for (i = so->n_ready++; i > 0 && so->ready[(i - 1) / 2].lower > item->lower;
+		 i = (i - 1) / 2)
+		so->ready[i] = so->ready[(i - 1) / 2];
+	so->ready[i] = *item;
+}
+
+static void
+pop_ready(GvHnswScan *so, ReadyItem *item)
+{
+	ReadyItem	last = so->ready[--so->n_ready];
+	int64		i = 0;
+
+	*item = so->ready[0];
+	for (;;)
+	{
+		int64		child = 2 * i + 1;
+
+		if (child >= so->n_ready)
+			break;
+		if (child + 1 < so->n_ready && so->ready[child + 1].lower < so->ready[child].lower)
+			child++;
+		if (so->ready[child].lower >= last.lower)
+			break;
+		so->ready[i] = so->ready[child];
+		i = child;
+	}
+	if (so->n_ready > 0)
+		so->ready[i] = last;
+}
+
+/* The interval that holds the exact key of a node */
+static void
+set_interval(GvHnswScan *so, ReadyItem *item, const GvHnswFound *found)
+{
+	const GvHnswLayout *layout = &so->ix.layout;
+	double		squared = Max((double) found->key - found->key_bias, 0);
+	double		distance = sqrt(squared);
+	double		error = found->error;
+	double		lower;
+	double		upper;
+
+	if (layout->own_kind == GV_HNSW_OWN_EXACT)
+	{
+		item->lower = item->upper = found->key;
+		item->is_exact = true;
+		return;
+	}
+	item->is_exact = false;
+	if (layout->own_kind == GV_HNSW_OWN_INT8 && distance > 0)
+		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
+					error * error / (2 * distance));
+	lower = Max(distance - error, 0);
+	upper = distance + error;
+	item->lower = (float) (lower * lower * (1 - KEY_ROUNDING) + found->key_bias);
+	item->upper = (float) (upper * upper * (1 + KEY_ROUNDING) + found->key_bias);
+}
+
+/* Make the nodes found since the last call ready */
+static void
+take_found(GvHnswScan *so)
+{
+	GvHnswSearch *search = &so->search;
+
+	for (; so->n_taken < search->n_found; so->n_taken++)
+	{
+		GvHnswFound *found = &search->found[so->n_taken];
+		ReadyItem	item;
+
+		if (found->state != GV_HNSW_NODE_LIVE)
+			continue;
+		item.key = found->key;
+		item.tid = found->tid;
+		item.tid_chunk = found->tid_chunk;
+		set_interval(so, &item, found);
+		push_ready(so, &item);
+	}
+}
+
+/* --- exact distances ------------------------------------------------------ */
+
+static void
+prepare_fetch(IndexScanDesc scan, GvHnswScan *so)
+{
+	so->fetch = table_index_fetch_begin(scan->heapRelation);
+	so->slot = table_slot_create(scan->heapRelation, NULL);
+	so->index_info = BuildIndexInfo(scan->indexRelation);
+	if (so->index_info->ii_Expressions != NIL)
+	{
+		so->estate = CreateExecutorState();
+		GetPerTupleExprContext(so->estate)->ecxt_scantuple = so->slot;
+	}
+}
+
+/*
+ * Compute the exact key of a row from the table, in units of the graph's keys.
+ *
+ * Returns false if the scan's snapshot does not see the row.
+ */
+static bool
+fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
+{
+	ItemPointerData fetched = *tid;
+	bool		call_again = false;
+	bool		all_dead = false;
+	bool		found;
+	MemoryContext old_context;
+	double		exact = INFINITY;
+
+	if (so->fetch == NULL)
+	{
+		old_context = MemoryContextSwitchTo(GetMemoryChunkContext(so));
+		prepare_fetch(scan, so);
+		MemoryContextSwitchTo(old_context);
+	}
+
+	found = table_index_fetch_tuple(so->fetch, &fetched, scan->xs_snapshot, so->slot,
+									&call_again, &all_dead);
+	if (!found)
+		return false;
+
+	old_context = MemoryContextSwitchTo(so->value_context);
+	{
+		Datum		values[INDEX_MAX_KEYS];
+		bool		nulls[INDEX_MAX_KEYS];
+
+		FormIndexDatum(so->index_info, so->slot, so->estate, values, nulls);
+		if (!nulls[0])
+		{
+			Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+
+			if (gv_am_value_dim(so->ix.opclass, value) == so->ix.meta.dim)
+				exact = gv_am_exact_key(so->ix.opclass, so->query, value);
+		}
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(so->value_context);
+	if (so->estate)
+		ResetPerTupleExprContext(so->estate);
+	ExecClearTuple(so->slot);
+	table_index_fetch_reset(so->fetch);
+
+	*key = (float) (so->key_offset + so->key_factor * exact);
+	return true;
+}
+
+/* --- starting and going on ------------------------------------------------ */
+
+/* Prepare the query; returns its point, or NULL without codes */
+static void
+start_scan(IndexScanDesc scan, GvHnswScan *so)
+{
+	MemoryContext old_context;
+	GvHnswIndex *ix = &so->ix;
+	Datum		value;
+	bool		is_null;
+
+	if (scan->numberOfOrderBys == 0 || scan->orderByData == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan hnsw index \"%s\" without an order",
+						RelationGetRelationName(scan->indexRelation)),
+				 errhint("Order the query by the distance of the indexed column.")));
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan hnsw index \"%s\" with a snapshot that is not MVCC",
+						RelationGetRelationName(scan->indexRelation))));
+	pgstat_count_index_scan(scan->indexRelation);
+
+	/* Anything that looks at the catalogs comes before the cache is fetched */
+	old_context = MemoryContextSwitchTo(so->context);
+	is_null = (scan->orderByData->sk_flags & SK_ISNULL) != 0;
+	value = is_null ? (Datum) 0 :
+		PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
+	gv_hnsw_open(ix, scan->indexRelation);
+	if (is_null)
+		value = gv_am_zero_value(ix->opclass, ix->meta.dim);
+	else
+		gv_am_check_dim(ix->opclass, value, ix->meta.dim);
+
+	memset(&so->search, 0, sizeof(so->search));
+	so->query = value;
+	so->key_offset = 0;
+	so->key_factor = 1;
+	so->n_taken = 0;
+	so->n_returned = 0;
+	so->exhausted = false;
+	so->ready = NULL;
+	so->n_ready = so->max_ready = 0;
+	so->late = NULL;
+	so->n_late = so->max_late = 0;
+	so->last_key = -INFINITY;
+	so->next_chunk = GV_HNSW_INVALID_ID;
+	so->n_tids = 0;
+	so->sweeping = so->sweep_done = so->null_norm_done = false;
+	so->can_fetch = scan->heapRelation != NULL;
+
+	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
+	so->may_return = gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ? PG_INT64_MAX :
+		Max(10, so->ef / 2);
+	so->search.keep_spilled = gv_hnsw_iterative_scan != GV_HNSW_ITERATIVE_OFF;
+	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
+											sizeof(GvHnswSpilled) / 2), 1024);
+	gv_hnsw_search_init(&so->search, ix, so->context, so->ef);
+
+	{
+		GvHnswCache *cache;
+
+		if (gv_hnsw_layout_has_codes(&ix->layout))
+		{
+			GvHnswRotated rotated;
+			double		unit2;
+			float	   *z;
+
+			cache = gv_hnsw_cache(ix);
+			z = gv_hnsw_transform(ix, cache, value, true, &rotated);
+			gv_hnsw_search_set_point(&so->search, z);
+
+			/* how exact keys translate into squared distances of points */
+			unit2 = (double) cache->inverse_unit * cache->inverse_unit;
+			if (ix->meta.metric == GV_AM_METRIC_L2)
+				so->key_factor = unit2;
+			else if (ix->meta.metric == GV_AM_METRIC_COSINE)
+				so->key_factor = 2;
+			else
+			{
+				so->key_factor = 2 * unit2;
+				so->key_offset = unit2 *
+					((double) ix->meta.max_norm * ix->meta.max_norm -
+					 gv_am_exact_key(ix->opclass, value, value));
+			}
+		}
+		else
+		{
+			cache = gv_hnsw_cache(ix);
+			so->search.value = value;
+		}
+		gv_hnsw_search_seed(&so->search, cache);
+	}
+	gv_hnsw_search_run(&so->search);
+	take_found(so);
+
+	so->started = true;
+	MemoryContextSwitchTo(old_context);
+}
+
+static int
+compare_swept(const void *a, const void *b)
+{
+	const GvHnswFound *x = a;
+	const GvHnswFound *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
+}
+
+/*
+ * Sweep the pages for nodes not expanded, and make the nearest of them ready,
+ * as many as work_mem allows.
+ *
+ * Returns false if there are none.
+ */
+static bool
+sweep(GvHnswScan *so)
+{
+	GvHnswIndex *ix = &so->ix;
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
+	int64		limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier / 2 /
+									 sizeof(GvHnswFound)), 64);
+	GvHnswFound *swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
+	int64		n = 0;
+	bool		truncated = false;
+
+	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	{
+		Buffer		buf;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buf);
+		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+		{
+			GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
+			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+			GvHnswFound *f;
+
+			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
+				gv_idset_contains(&so->search.seen, id))
+				continue;
+			f = &swept[n];
+			memset(f, 0, sizeof(*f));
+			if (gv_hnsw_layout_has_codes(&ix->layout))
+			{
+				f->key_bias = node->u.key_bias;
+				f->key = gv_hnsw_node_key(&ix->layout, node, so->search.z) + f->key_bias;
+				f->error = node->own_error;
+			}
+			else
+				f->key = gv_am_exact_key(ix->opclass, so->query,
+										 gv_hnsw_node_value(&so->search, node));
+			if (so->sweeping &&
+				(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
+				continue;
+			f->id = id;
+			f->state = node->state;
+			f->tid = node->tid;
+			f->tid_chunk = node->tid_chunk;
+			if (++n == 2 * limit)
+			{
+				qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+				n = limit;
+				truncated = true;
+			}
+		}
+		UnlockReleaseBuffer(buf);
+	}
+
+	if (n == 0)
+	{
+		pfree(swept);
+		return false;
+	}
+	qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+	if (truncated)
+		n = Min(n, limit);
+	so->swept_key = swept[n - 1].key;
+	so->swept_id = swept[n - 1].id;
+	so->sweeping = true;
+	for (int64 i = 0; i < n; i++)
+	{
+		ReadyItem	item;
+
+		item.key = swept[i].key;
+		item.tid = swept[i].tid;
+		item.tid_chunk = swept[i].tid_chunk;
+		set_interval(so, &item, &swept[i]);
+		push_ready(so, &item);
+	}
+	pfree(swept);
+	so->sweep_done = !truncated;
+	return true;
+}
+
+/*
+ * Find more rows.  Returns false if there are no more, or may be no more.
+ */
+static bool
+go_on(GvHnswScan *so)
+{
+	int64		n_nodes_at_most;
+
+	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ||
+		so->search.n_found >= gv_hnsw_max_scan_tuples)
+	{
+		so->may_return = PG_INT64_MAX;
+		return false;
+	}
+
+	if (!so->exhausted)
+	{
+		n_nodes_at_most = (int64) RelationGetNumberOfBlocks(so->ix.rel) *
+			so->ix.layout.nodes_per_page;
+		so->ef = Min(so->ef * 2, PG_INT32_MAX / 64);
+		so->may_return = so->ef / 2;
+		if (so->search.n_found > n_nodes_at_most / SWEEP_FRACTION + so->ef ||
+			!gv_hnsw_search_resume(&so->search, so->ef))
+		{
+			/* for the sweep, "seen" must be the nodes expanded */
+			gv_idset_clear(&so->search.seen);
+			for (int64 i = 0; i < so->search.n_found; i++)
+				gv_idset_add(&so->search.seen, so->search.found[i].id);
+			so->exhausted = true;
+		}
+		else
+		{
+			gv_hnsw_search_run(&so->search);
+			take_found(so);
+			return true;
+		}
+	}
+
+	so->may_return = PG_INT64_MAX;
+	if (so->sweep_done)
+		return false;
+	if (!sweep(so))
+	{
+		so->sweep_done = true;
+		return false;
+	}
+	return true;
+}
+
+/* --- returning rows ------------------------------------------------------- */
+
+/*
+ * Read a chunk of tids.
+ *
+ * tids: ItemPointerData[GV_HNSW_CHUNK_TIDS], written
+ *
+ * Returns the number of tids, and sets *chunk to the next.  A chunk whose
+ * vector is gone has none: then all its rows are dead.
+ */
+static int
+read_chunk(GvHnswScan *so, uint32 *chunk_id, ItemPointerData *tids)
+{
+	GvHnswIndex *ix = &so->ix;
+	BlockNumber blkno = gv_hnsw_chunk_block(*chunk_id);
+	int			n = 0;
+	Buffer		buf;
+	Page		page;
+
+	CHECK_FOR_INTERRUPTS();
+	if (blkno >= RelationGetNumberOfBlocks(ix->rel))
+		gv_hnsw_report_corruption(ix->rel, blkno, "A list of rows leads nowhere.");
+	buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	if (gv_hnsw_page_is(page, GV_HNSW_PAGE_TIDS))
+	{
+		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(*chunk_id));
+
+		n = Min(chunk->n_tids, GV_HNSW_CHUNK_TIDS);
+		memcpy(tids, chunk->tids, n * sizeof(ItemPointerData));
+		*chunk_id = chunk->owner == GV_HNSW_INVALID_ID ? GV_HNSW_INVALID_ID : chunk->next;
+	}
+	else
+		*chunk_id = GV_HNSW_INVALID_ID;
+	UnlockReleaseBuffer(buf);
+	return n;
+}
+
+/*
+ * Replace an item's bounds by its exact key.
+ *
+ * All rows of an item have the same vector, so the first that the snapshot
+ * sees will do.  Returns false if it sees none.
+ */
+static bool
+make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
+{
+	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
+	uint32		chunk = item->tid_chunk;
+	int			n = 0;
+	bool		found = false;
+
+	if (ItemPointerIsValid(&item->tid))
+		found = fetch_exact_key(scan, so, &item->tid, &item->key);
+	while (!found && chunk != GV_HNSW_INVALID_ID)
+	{
+		n = read_chunk(so, &chunk, tids);
+		for (int i = 0; i < n && !found; i++)
+			found = fetch_exact_key(scan, so, &tids[i], &item->key);
+	}
+	item->lower = item->upper = item->key;
+	item->is_exact = true;
+	return found;
+}
+
+/* Keep an item for the end of the scan */
+static void
+keep_late(GvHnswScan *so, const ReadyItem *item)
+{
+	if (so->n_late == so->max_late)
+	{
+		so->max_late = Max(64, so->max_late * 2);
+		if (so->late == NULL)
+			so->late = MemoryContextAllocHuge(so->context, so->max_late * sizeof(ReadyItem));
+		else
+			so->late = repalloc_huge(so->late, so->max_late * sizeof(ReadyItem));
+	}
+	so->late[so->n_late++] = *item;
+}
+
+/* When nothing else is left: the late ones, then vectors without direction */
+static bool
+next_at_end(GvHnswScan *so, ReadyItem *item)
+{
+	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
+		return false;
+	if (so->n_late > 0)
+	{
+		int64		best = 0;
+
+		for (int64 i = 1; i < so->n_late; i++)
+		{
+			if (so->late[i].key < so->late[best].key)
+				best = i;
+		}
+		*item = so->late[best];
+		so->late[best] = so->late[--so->n_late];
+		return true;
+	}
+	if (!so->null_norm_done)
+	{
+		so->null_norm_done = true;
+		if (so->ix.meta.null_norm_chunk != GV_HNSW_INVALID_ID)
+		{
+			memset(item, 0, sizeof(*item));
+			item->tid_chunk = so->ix.meta.null_norm_chunk;
+			ItemPointerSetInvalid(&item->tid);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next item in order; false at the end of the scan */
+static bool
+next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
+{
+	for (;;)
+	{
+		if (so->n_ready == 0 || so->n_returned >= so->may_return)
+		{
+			if (go_on(so))
+				continue;
+			if (so->n_ready == 0)
+				return next_at_end(so, item);
+		}
+
+		pop_ready(so, item);
+		if (!item->is_exact && so->can_fetch &&
+			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
+			 isinf(item->upper)))
+		{
+			if (make_exact(scan, so, item))
+				push_ready(so, item);
+			continue;
+		}
+
+		so->n_returned++;
+		if (item->key < so->last_key && gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT)
+		{
+			keep_late(so, item);
+			continue;
+		}
+		so->last_key = item->key;
+		return true;
+	}
+}
+
+/*
+ * gv_hnsw_get_tuple
+ *		amgettuple: return the next row in the order of distance.
+ */
+bool
+gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	GvHnswScan *so = (GvHnswScan *) scan->opaque;
+	ReadyItem	item;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!so->started)
+		start_scan(scan, so);
+
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	for (;;)
+	{
+		/* further rows of the vector returned last */
+		if (so->n_tids > 0)
+		{
+			scan->xs_heaptid = so->tids[--so->n_tids];
+			return true;
+		}
+		if (so->next_chunk != GV_HNSW_INVALID_ID)
+		{
+			so->n_tids = read_chunk(so, &so->next_chunk, so->tids);
+			continue;
+		}
+
+		if (!next_item(scan, so, &item))
+			return false;
+		so->next_chunk = item.tid_chunk;
+		if (ItemPointerIsValid(&item.tid))
+		{
+			scan->xs_heaptid = item.tid;
+			return true;
+		}
+	}
+}

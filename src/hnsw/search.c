@@ -1,0 +1,509 @@
+/*-------------------------------------------------------------------------
+ *
+ * search.c
+ *		Best-first search of the graph.
+ *
+ * The pool holds the ef best nodes seen.  The best that is not expanded is
+ * read: with codes its page gives the distance of its own vector and estimates
+ * of all its neighbors; without codes each new neighbor's page is read.  The
+ * search ends when all of the pool are expanded.  Nodes that do not fit into
+ * the pool are kept aside, so that the search can go on with a larger one.
+ *
+ * One page is locked at a time, shared, and never across an interrupt check.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "base/compat.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+
+#include "base/random.h"
+#include "hnsw/node.h"
+#include "hnsw/search.h"
+
+/* Entries of the entry table from which a search starts */
+#define N_SEEDS 8
+
+/* Bytes of a node that are asked for before it is expanded */
+#define PREFETCH_BYTES 1024
+
+/*
+ * gv_hnsw_search_init
+ *		Prepare a search.
+ *
+ * search: zeroed by the caller but for fields that it sets itself
+ * context: lives as long as the search
+ */
+void
+gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index, MemoryContext context,
+					int ef)
+{
+	const GvHnswLayout *layout = &index->layout;
+
+	search->index = index;
+	search->context = context;
+	search->pool.capacity = ef;
+	search->pool.n = 0;
+	search->pool.cursor = 0;
+	search->pool.element = MemoryContextAllocHuge(context, (Size) (ef + 1) * sizeof(uint64));
+	search->max_found = ef + ef / 2 + 16;
+	search->found = MemoryContextAllocHuge(context,
+										   search->max_found * sizeof(GvHnswFound));
+	search->max_spilled = 16 * (int64) ef + layout->degree;
+	if (search->keep_spilled)
+		search->spilled = MemoryContextAllocHuge(context,
+												 search->max_spilled * sizeof(GvHnswSpilled));
+	if (search->spilled_limit == 0)
+		search->spilled_limit = PG_INT64_MAX;
+	if (gv_hnsw_layout_has_codes(layout))
+		search->query.table = MemoryContextAlloc(context, layout->code_dims /
+												 GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
+	gv_idset_init(&search->seen, context, 4096);
+}
+
+/*
+ * gv_hnsw_search_set_point
+ *		Set the query of a search in an index with codes.
+ *
+ * z: float[padded_dim], kept
+ */
+void
+gv_hnsw_search_set_point(GvHnswSearch *search, float *z)
+{
+	const GvHnswLayout *layout = &search->index->layout;
+
+	search->z = z;
+	search->z_norm2 = gv_kernels->inner_product_f32(z, z, layout->padded_dim);
+	gv_rabitq_prepare_query(&search->query, z, layout->code_dims);
+}
+
+static inline void
+spill(GvHnswSearch *search, float key, uint32 id)
+{
+	if (!search->keep_spilled)
+		return;
+	if (search->n_spilled >= search->max_spilled)
+	{
+		search->max_spilled *= 2;
+		search->spilled = repalloc_huge(search->spilled,
+										search->max_spilled * sizeof(GvHnswSpilled));
+	}
+	search->spilled[search->n_spilled].key = key;
+	search->spilled[search->n_spilled].id = id;
+	search->n_spilled++;
+}
+
+static void
+insert_into_pool(GvHnswSearch *search, float key, uint32 id)
+{
+	uint64_t	rejected;
+
+	if (gv_pool_insert(&search->pool, key, id, &rejected))
+		spill(search, gv_pool_element_key(rejected), (uint32) rejected);
+}
+
+/* Add a node to the expanded ones; the caller holds a lock on its page */
+static GvHnswFound *
+add_found(GvHnswSearch *search, GvHnswNode node, uint32 id, float key, float key_bias)
+{
+	GvHnswFound *found;
+
+	if (search->n_found >= search->max_found)
+	{
+		search->max_found *= 2;
+		search->found = repalloc_huge(search->found,
+									  search->max_found * sizeof(GvHnswFound));
+	}
+	found = &search->found[search->n_found++];
+	found->key = key + key_bias;
+	found->key_bias = key_bias;
+	found->error = node->own_error;
+	found->id = id;
+	found->tid_chunk = node->tid_chunk;
+	found->version = node->version;
+	found->state = node->state;
+	found->tid = node->tid;
+	found->value_hash = node->value_hash;
+	found->vector = NULL;
+	return found;
+}
+
+/* Expand a node with codes */
+static void
+expand_with_codes(GvHnswSearch *search, uint32 id)
+{
+	GvHnswIndex *index = search->index;
+	const GvHnswLayout *layout = &index->layout;
+	float		keys[PG_UINT8_MAX + GV_FASTSCAN_LANES];
+	uint32		ids[PG_UINT8_MAX + GV_FASTSCAN_LANES];
+	int			n = 0;
+	float		bound = gv_pool_bound(&search->pool);
+	Buffer		buf;
+	GvHnswNode	node;
+
+	buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(layout, id));
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
+	if (node != NULL)
+	{
+		float		key = gv_hnsw_node_key(layout, node, search->z);
+		uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
+		GvHalf	   *add = gv_hnsw_node_add(layout, node);
+		GvHalf	   *rescale = gv_hnsw_node_rescale(layout, node);
+		float		center_key = gv_hnsw_node_base(node, search->z_norm2, key);
+		GvHnswFound *found = add_found(search, node, id, key, node->u.key_bias);
+
+		if (search->keep_vectors)
+		{
+			found->vector = MemoryContextAlloc(search->context,
+											   sizeof(float) * layout->own_dims);
+			gv_hnsw_node_get_own(layout, node, found->vector);
+		}
+
+		for (int base = 0; base < node->n_neighbors; base += GV_FASTSCAN_LANES)
+		{
+			float		estimates[GV_FASTSCAN_LANES];
+			int			n_lanes = Min(GV_FASTSCAN_LANES, node->n_neighbors - base);
+
+			gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node, base / GV_FASTSCAN_LANES),
+										  search->query.table, search->query.n_groups,
+										  add + base, rescale + base, center_key,
+										  node->edge_scale,
+										  search->query.mul, search->query.bias, estimates);
+			if (search->keep_spilled)
+			{
+				for (int lane = 0; lane < n_lanes; lane++)
+				{
+					if (estimates[lane] < bound)
+					{
+						keys[n] = estimates[lane];
+						ids[n++] = neighbors[base + lane];
+					}
+					else
+						spill(search, estimates[lane], neighbors[base + lane]);
+				}
+			}
+			else
+			{
+				for (int lane = 0; lane < n_lanes; lane++)
+				{
+					keys[n] = estimates[lane];
+					ids[n] = neighbors[base + lane];
+					n += estimates[lane] < bound;
+				}
+			}
+		}
+	}
+	UnlockReleaseBuffer(buf);
+
+	/*
+	 * A node may be in the pool more than once: its estimates beside different
+	 * nodes err independently, so the best of them finds it more often.
+	 */
+	for (int i = 0; i < n; i++)
+	{
+		if (!gv_idset_contains(&search->seen, ids[i]))
+			insert_into_pool(search, keys[i], ids[i]);
+	}
+}
+
+/*
+ * gv_hnsw_node_value
+ *		Return the value of a node without codes.
+ *
+ * The caller holds a lock on the node's page; the value lies in the page or
+ * in a buffer of the search that the next call uses again.
+ */
+Datum
+gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node)
+{
+	GvHnswIndex *index = search->index;
+	char	   *start = (char *) node + index->layout.value_offset;
+	Size		total = VARSIZE(start);
+	Size		done;
+	BlockNumber blkno = node->u.vector_blkno;
+	BlockNumber n_blocks;
+
+	if (blkno == InvalidBlockNumber)
+		return PointerGetDatum(start);
+
+	if (total > MaxAllocSize)
+		gv_hnsw_report_corruption(index->rel, blkno, "A value is too long.");
+	if (total > search->value_buffer_size)
+	{
+		if (search->value_buffer)
+			pfree(search->value_buffer);
+		search->value_buffer = MemoryContextAlloc(search->context, total);
+		search->value_buffer_size = total;
+	}
+	done = Min(total, (Size) index->layout.value_room);
+	memcpy(search->value_buffer, start, done);
+	n_blocks = RelationGetNumberOfBlocks(index->rel);
+	while (done < total)
+	{
+		Buffer		buf;
+		GvHnswChainPage chain;
+
+		if (blkno >= n_blocks)
+			gv_hnsw_report_corruption(index->rel, blkno, "A value leads nowhere.");
+		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		chain = gv_hnsw_page_chain(BufferGetPage(buf));
+		if (!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_VECTOR) ||
+			chain->n_bytes == 0 || chain->n_bytes > GV_HNSW_CHAIN_ROOM ||
+			done + chain->n_bytes > total)
+			gv_hnsw_report_corruption(index->rel, blkno, "A page of a value is not of its kind.");
+		memcpy(search->value_buffer + done, chain + 1, chain->n_bytes);
+		done += chain->n_bytes;
+		blkno = chain->next;
+		UnlockReleaseBuffer(buf);
+	}
+	return PointerGetDatum(search->value_buffer);
+}
+
+/* Read a node without codes and offer it to the pool */
+static void
+discover_exact(GvHnswSearch *search, uint32 id)
+{
+	GvHnswIndex *index = search->index;
+	float		key = 0;
+	bool		exists = false;
+	Buffer		buf;
+	GvHnswNode	node;
+
+	buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(&index->layout, id));
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(&index->layout, id));
+	if (node != NULL)
+	{
+		exists = true;
+		key = gv_am_exact_key(index->opclass, search->value, gv_hnsw_node_value(search, node));
+	}
+	UnlockReleaseBuffer(buf);
+
+	if (exists)
+	{
+		if (key < gv_pool_bound(&search->pool))
+			insert_into_pool(search, key, id);
+		else
+			spill(search, key, id);
+	}
+}
+
+/* Expand a node without codes */
+static void
+expand_exact(GvHnswSearch *search, uint32 id)
+{
+	GvHnswIndex *index = search->index;
+	uint32		ids[PG_UINT8_MAX];
+	int			n = 0;
+	Buffer		buf;
+	GvHnswNode	node;
+
+	buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(&index->layout, id));
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(&index->layout, id));
+	if (node != NULL)
+	{
+		GvHnswFound *found;
+		Datum		value = gv_hnsw_node_value(search, node);
+
+		/* the pool rounds keys, so compute it again */
+		found = add_found(search, node, id,
+						  gv_am_exact_key(index->opclass, search->value, value), 0);
+		found->error = 0;
+		if (search->keep_vectors)
+		{
+			Size		size = VARSIZE(DatumGetPointer(value));
+
+			found->vector = MemoryContextAlloc(search->context, size);
+			memcpy(found->vector, DatumGetPointer(value), size);
+		}
+		n = node->n_neighbors;
+		memcpy(ids, gv_hnsw_node_neighbors(&index->layout, node), n * sizeof(uint32));
+	}
+	UnlockReleaseBuffer(buf);
+
+	for (int i = 0; i < n; i++)
+	{
+		if (gv_idset_add(&search->seen, ids[i]))
+			discover_exact(search, ids[i]);
+	}
+}
+
+/*
+ * gv_hnsw_search_seed
+ *		Put the best entries of the entry table into the pool.
+ */
+void
+gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
+{
+	const GvHnswLayout *layout = &search->index->layout;
+	float		best_key[N_SEEDS];
+	uint32		best_id[N_SEEDS];
+	int			n_best = 0;
+
+	for (int b = 0; b < cache->n_entry_blocks; b++)
+	{
+		GvHnswEntryBlock block = (GvHnswEntryBlock)
+			(cache->entry_blocks + (Size) b * layout->entry_block_size);
+		float		estimates[GV_FASTSCAN_LANES];
+
+		if (!gv_hnsw_layout_has_codes(layout))
+		{
+			/* few: take them all */
+			for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
+			{
+				if (block->node[lane] != GV_HNSW_INVALID_ID &&
+					gv_idset_add(&search->seen, block->node[lane]))
+					discover_exact(search, block->node[lane]);
+			}
+			continue;
+		}
+
+		gv_kernels->fastscan_estimate(gv_hnsw_entry_codes(block), search->query.table,
+									  search->query.n_groups, block->add, block->rescale,
+									  search->z_norm2, block->edge_scale,
+									  search->query.mul, search->query.bias, estimates);
+		for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
+		{
+			int			place;
+
+			if (block->node[lane] == GV_HNSW_INVALID_ID ||
+				(n_best == N_SEEDS && estimates[lane] >= best_key[N_SEEDS - 1]))
+				continue;
+			place = n_best < N_SEEDS ? n_best++ : N_SEEDS - 1;
+			for (; place > 0 && best_key[place - 1] > estimates[lane]; place--)
+			{
+				best_key[place] = best_key[place - 1];
+				best_id[place] = best_id[place - 1];
+			}
+			best_key[place] = estimates[lane];
+			best_id[place] = block->node[lane];
+		}
+	}
+
+	for (int i = 0; i < n_best; i++)
+		insert_into_pool(search, best_key[i], best_id[i]);
+}
+
+/*
+ * gv_hnsw_search_run
+ *		Expand nodes until all of the pool are expanded.
+ */
+void
+gv_hnsw_search_run(GvHnswSearch *search)
+{
+	GvHnswIndex *index = search->index;
+	const GvHnswLayout *layout = &index->layout;
+	GvPool	   *pool = &search->pool;
+	bool		has_codes = gv_hnsw_layout_has_codes(layout);
+	int			head = MAXALIGN(SizeOfPageHeaderData);
+
+	for (;;)
+	{
+		uint32		id;
+
+		if (!gv_pool_advance(pool))
+			break;
+
+		CHECK_FOR_INTERRUPTS();
+
+		id = (uint32) pool->element[pool->cursor];
+		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
+		if (!has_codes)
+		{
+			expand_exact(search, id);
+			continue;
+		}
+
+		if (!gv_idset_add(&search->seen, id))
+			continue;
+
+		/* the node that comes next, unless this one leads to a better */
+		for (int i = pool->cursor + 1; i < pool->n; i++)
+		{
+			if (!(pool->element[i] & GV_POOL_EXPANDED))
+			{
+				uint32		next = (uint32) pool->element[i];
+
+				gv_am_prefetch(index->hints, gv_hnsw_id_block(layout, next),
+							   head + gv_hnsw_id_slot(layout, next) * layout->node_size,
+							   Min(layout->node_size, PREFETCH_BYTES));
+				break;
+			}
+		}
+		expand_with_codes(search, id);
+	}
+}
+
+static int
+compare_spilled(const void *a, const void *b)
+{
+	const GvHnswSpilled *x = a;
+	const GvHnswSpilled *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
+}
+
+/*
+ * gv_hnsw_search_resume
+ *		Refill the pool from what was kept aside, for a larger ef.
+ *
+ * Returns false if nothing is left; else the caller goes on with
+ * gv_hnsw_search_run.
+ */
+bool
+gv_hnsw_search_resume(GvHnswSearch *search, int ef)
+{
+	GvPool	   *pool = &search->pool;
+	bool		has_codes = gv_hnsw_layout_has_codes(&search->index->layout);
+	int64		kept = 0;
+	int64		i;
+
+	Assert(search->keep_spilled);
+
+	/* without codes: from now on the nodes expanded, or in the pool */
+	if (!has_codes)
+	{
+		gv_idset_clear(&search->seen);
+		for (i = 0; i < search->n_found; i++)
+			gv_idset_add(&search->seen, search->found[i].id);
+	}
+
+	qsort(search->spilled, search->n_spilled, sizeof(GvHnswSpilled), compare_spilled);
+	pool->capacity = Max(ef, pool->n);
+	pool->element = repalloc_huge(pool->element,
+								  (Size) (pool->capacity + 1) * sizeof(uint64));
+
+	/* the best new ones into the pool, the others stay */
+	for (i = 0; i < search->n_spilled; i++)
+	{
+		GvHnswSpilled *s = &search->spilled[i];
+
+		if (gv_idset_contains(&search->seen, s->id))
+			continue;
+		if (pool->n < pool->capacity)
+		{
+			/* with codes, being in the pool is not being expanded */
+			if (!has_codes)
+				gv_idset_add(&search->seen, s->id);
+			insert_into_pool(search, s->key, s->id);
+		}
+		else if (kept < search->spilled_limit)
+			search->spilled[kept++] = *s;
+		else
+			search->forgot = true;
+	}
+	search->n_spilled = kept;
+
+	return gv_pool_advance(pool);
+}

@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ *
+ * search.h
+ *		Best-first search of the graph.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_SEARCH_H
+#define GV_HNSW_SEARCH_H
+
+#include "postgres.h"
+
+#include "base/idset.h"
+#include "base/pool.h"
+#include "hnsw/index.h"
+
+/* A node that was expanded */
+typedef struct GvHnswFound
+{
+	float		key;			/* of the node's own vector */
+	float		error;			/* bound of |z - own vector|; 0: the key is exact */
+	float		key_bias;		/* part of key that is no squared distance */
+	uint32		id;
+	uint32		tid_chunk;
+	uint16		version;
+	uint8		state;
+	ItemPointerData tid;
+	uint64		value_hash;
+	float	   *vector;			/* float[own_dims], if asked for; of exact values a Datum */
+} GvHnswFound;
+
+/* A node seen beside a neighbor, not expanded */
+typedef struct GvHnswSpilled
+{
+	float		key;
+	uint32		id;
+} GvHnswSpilled;
+
+typedef struct GvHnswSearch
+{
+	GvHnswIndex *index;
+	MemoryContext context;		/* all of the search's memory */
+
+	/* the query */
+	float	   *z;				/* float[padded_dim], if there are codes */
+	float		z_norm2;		/* |z|^2 */
+	GvRabitqQuery query;
+	Datum		value;			/* the value, if there are no codes */
+	bool		keep_vectors;	/* fill GvHnswFound.vector */
+	bool		keep_spilled;	/* the search may be resumed */
+
+	GvPool		pool;			/* the ef best seen */
+	GvIdset		seen;			/* ids that are or were in the pool */
+
+	/* expanded nodes, in the order of expansion */
+	GvHnswFound *found;
+	int64		n_found;
+	int64		max_found;
+
+	/* what did not fit into the pool */
+	GvHnswSpilled *spilled;
+	int64		n_spilled;
+	int64		max_spilled;
+	int64		spilled_limit;	/* forget the farthest beyond this many */
+	bool		forgot;			/* some were forgotten */
+
+	char	   *value_buffer;	/* a value read from several pages */
+	Size		value_buffer_size;
+} GvHnswSearch;
+
+extern void gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index,
+								MemoryContext context, int ef);
+extern void gv_hnsw_search_set_point(GvHnswSearch *search, float *z);
+extern void gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache);
+extern void gv_hnsw_search_run(GvHnswSearch *search);
+extern bool gv_hnsw_search_resume(GvHnswSearch *search, int ef);
+extern Datum gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node);
+
+#endif							/* GV_HNSW_SEARCH_H */

@@ -1,0 +1,34 @@
+/*-------------------------------------------------------------------------
+ *
+ * write.h
+ *		Adding a row to an index.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_WRITE_H
+#define GV_HNSW_WRITE_H
+
+#include "postgres.h"
+
+#include "am/xlog.h"
+#include "hnsw/index.h"
+#include "hnsw/search.h"
+
+/* Pages to unlock after the record that changes them is written */
+typedef struct GvHnswLockedPages
+{
+	Buffer		buf[MAX_GENERIC_XLOG_PAGES];
+	int			n;
+} GvHnswLockedPages;
+
+extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);
+extern void gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid);
+
+/* tids.c */
+extern void gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chunk,
+							uint32 owner, ItemPointer tid, GvHnswLockedPages *locked);
+extern void gv_hnsw_add_null_norm_tid(GvHnswIndex *index, ItemPointer tid);
+extern BlockNumber gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes);
+extern void gv_hnsw_set_unit(GvHnswIndex *index, Datum value);
+
+#endif							/* GV_HNSW_WRITE_H */
