@@ -28,6 +28,20 @@
 /* The templates take functions as arguments: all must end up in one loop */
 #define GV_DISTANCE_INLINE static inline __attribute__((always_inline))
 
+/* The rare way, kept out of the registers and the stack frame of the usual one */
+#define GV_DISTANCE_RARE static __attribute__((noinline))
+
+/*
+ * A number of which the compiler knows nothing, so that it does not unroll the
+ * loops that it bounds to their end, into kilobytes of code.
+ */
+GV_DISTANCE_INLINE int
+opaque(int n)
+{
+	__asm__("" : "+r" (n));
+	return n;
+}
+
 extern const GvKernels gv_distance_table_scalar;
 
 #ifdef GV_DISTANCE_HAVE_X86

@@ -34,6 +34,13 @@ vec_set(float x)
 }
 
 GV_DISTANCE_INLINE Vec
+vec_keep(Vec x)
+{
+	__asm__("" : "+x" (x));
+	return x;
+}
+
+GV_DISTANCE_INLINE Vec
 vec_add(Vec x, Vec y)
 {
 	return _mm256_add_ps(x, y);

@@ -32,6 +32,13 @@ vec_set(float x)
 }
 
 GV_DISTANCE_INLINE Vec
+vec_keep(Vec x)
+{
+	__asm__("" : "+v" (x));
+	return x;
+}
+
+GV_DISTANCE_INLINE Vec
 vec_add(Vec x, Vec y)
 {
 	return _mm512_add_ps(x, y);

@@ -21,17 +21,19 @@
 GV_DISTANCE_INLINE void
 COSINE_NAME(cosine_step) (VecCosine *s, Vec x, Vec y)
 {
+	x = vec_keep(x);
+	y = vec_keep(y);
 	s->ab = vec_fma(x, y, s->ab);
 	s->aa = vec_fma(x, x, s->aa);
 	s->bb = vec_fma(y, y, s->bb);
 }
 
 /*
- * Add the sums of at most VEC_BLOCK / 2 elements.  Two accumulators a sum: with
+ * The sums of at most VEC_BLOCK / 2 elements.  Two accumulators a sum: with
  * three sums, more would not fit the sixteen registers of AVX2.
  */
-GV_DISTANCE_INLINE void
-COSINE_NAME(cosine_block) (const COSINE_ELEM *a, const COSINE_ELEM *b, int n, VecCosine *total)
+GV_DISTANCE_INLINE VecCosine
+COSINE_NAME(cosine_block) (const COSINE_ELEM *a, const COSINE_ELEM *b, int n)
 {
 	VecCosine	s0 = {vec_zero(), vec_zero(), vec_zero()};
 	VecCosine	s1 = {vec_zero(), vec_zero(), vec_zero()};
@@ -54,27 +56,31 @@ COSINE_NAME(cosine_block) (const COSINE_ELEM *a, const COSINE_ELEM *b, int n, Ve
 		COSINE_NAME(cosine_step) (&s1, COSINE_LOAD_TAIL(a + i, n - i),
 								  COSINE_LOAD_TAIL(b + i, n - i));
 
-	total->ab = vec_add(total->ab, vec_add(s0.ab, s1.ab));
-	total->aa = vec_add(total->aa, vec_add(s0.aa, s1.aa));
-	total->bb = vec_add(total->bb, vec_add(s0.bb, s1.bb));
+	return add_cosine(s0, s1);
+}
+
+GV_DISTANCE_RARE void
+COSINE_NAME(cosine_long) (const COSINE_ELEM *a, const COSINE_ELEM *b, int n, float *sums)
+{
+	const int	block = opaque(VEC_BLOCK / 2);
+	VecCosine	total = {vec_zero(), vec_zero(), vec_zero()};
+
+	for (; n > 0; n -= block)
+	{
+		total = add_cosine(total, COSINE_NAME(cosine_block) (a, b, n < block ? n : block));
+		a += block;
+		b += block;
+	}
+	store_cosine(total, sums);
 }
 
 static void
 COSINE_NAME(cosine) (const COSINE_ELEM *a, const COSINE_ELEM *b, int n, float *sums)
 {
-	VecCosine	total = {vec_zero(), vec_zero(), vec_zero()};
-
-	for (; n > VEC_BLOCK / 2; n -= VEC_BLOCK / 2)
-	{
-		COSINE_NAME(cosine_block) (a, b, VEC_BLOCK / 2, &total);
-		a += VEC_BLOCK / 2;
-		b += VEC_BLOCK / 2;
-	}
-	COSINE_NAME(cosine_block) (a, b, n, &total);
-
-	sums[0] = vec_sum(total.ab);
-	sums[1] = vec_sum(total.aa);
-	sums[2] = vec_sum(total.bb);
+	if (n > VEC_BLOCK / 2)
+		COSINE_NAME(cosine_long) (a, b, n, sums);
+	else
+		store_cosine(COSINE_NAME(cosine_block) (a, b, opaque(n)), sums);
 }
 
 #undef COSINE_NAME

@@ -10,6 +10,7 @@
  *	VEC_LANES			floats in a Vec, a power of two
  *	vec_zero()			all lanes zero
  *	vec_set(x)			all lanes x
+ *	vec_keep(x)			x, in a register: not loaded again for its next use
  *	vec_add, vec_sub, vec_mul	lane by lane, never fused with what follows
  *	vec_fma(x, y, z)	z + x * y, fused where the machine can
  *	vec_fnma(x, y, z)	z - x * y, the same
@@ -46,6 +47,22 @@ typedef struct VecCosine
 	Vec			aa;
 	Vec			bb;
 } VecCosine;
+
+GV_DISTANCE_INLINE VecCosine
+add_cosine(VecCosine x, VecCosine y)
+{
+	VecCosine	sum = {vec_add(x.ab, y.ab), vec_add(x.aa, y.aa), vec_add(x.bb, y.bb)};
+
+	return sum;
+}
+
+GV_DISTANCE_INLINE void
+store_cosine(VecCosine x, float *sums)
+{
+	sums[0] = vec_sum(x.ab);
+	sums[1] = vec_sum(x.aa);
+	sums[2] = vec_sum(x.bb);
+}
 
 /*
  * Steps: what one pair of elements adds to the accumulator.
@@ -137,73 +154,55 @@ step_scaled_l2(Vec acc, Vec x, Vec y, Vec scale)
 #include "distance/kernel_cosine.h"
 
 /*
- * The kernels of the table.
+ * The kernels of the table: one block in the usual case, else block by block.
+ *
+ * name: of the kernel; types: suffix of the loops for its element types A, B
+ * finish: turns the lanes into the result
  */
-static float
-l2_squared_f32(const float *a, const float *b, int n)
-{
-	return vec_sum(fold_f32(a, b, n, vec_zero(), step_l2, vec_add));
+#define DEFINE_KERNEL(name, types, A, B, step, merge, finish) \
+GV_DISTANCE_RARE float \
+name##_long(const A *a, const B *b, int n) \
+{ \
+	return finish(fold_##types(a, b, n, vec_zero(), step, merge)); \
+} \
+\
+static float \
+name(const A *a, const B *b, int n) \
+{ \
+	if (n > VEC_BLOCK) \
+		return name##_long(a, b, n); \
+	return finish(block_##types(a, b, opaque(n), vec_zero(), step, merge)); \
 }
 
-static float
-inner_product_f32(const float *a, const float *b, int n)
-{
-	return vec_sum(fold_f32(a, b, n, vec_zero(), step_product, vec_add));
+/* The same with a scale of b */
+#define DEFINE_SCALED_KERNEL(name, types, A, B, step, merge, finish) \
+GV_DISTANCE_RARE float \
+name##_long(const A *a, const B *b, float scale, int n) \
+{ \
+	return finish(fold_##types(a, b, n, vec_set(scale), step, merge)); \
+} \
+\
+static float \
+name(const A *a, const B *b, float scale, int n) \
+{ \
+	if (n > VEC_BLOCK) \
+		return name##_long(a, b, scale, n); \
+	return finish(block_##types(a, b, opaque(n), vec_set(scale), step, merge)); \
 }
 
-static float
-l1_f32(const float *a, const float *b, int n)
-{
-	return vec_sum(fold_f32(a, b, n, vec_zero(), step_l1, vec_add));
-}
-
-static float
-linf_f32(const float *a, const float *b, int n)
-{
-	return vec_largest(fold_f32(a, b, n, vec_zero(), step_linf, vec_max));
-}
-
-static float
-l2_squared_f16(const GvHalf *a, const GvHalf *b, int n)
-{
-	return vec_sum(fold_f16(a, b, n, vec_zero(), step_l2, vec_add));
-}
-
-static float
-inner_product_f16(const GvHalf *a, const GvHalf *b, int n)
-{
-	return vec_sum(fold_f16(a, b, n, vec_zero(), step_product, vec_add));
-}
-
-static float
-l1_f16(const GvHalf *a, const GvHalf *b, int n)
-{
-	return vec_sum(fold_f16(a, b, n, vec_zero(), step_l1, vec_add));
-}
-
-static float
-linf_f16(const GvHalf *a, const GvHalf *b, int n)
-{
-	return vec_largest(fold_f16(a, b, n, vec_zero(), step_linf, vec_max));
-}
-
-static float
-l2_squared_f32_f16(const float *a, const GvHalf *b, float scale, int n)
-{
-	return vec_sum(fold_f32_f16(a, b, n, vec_set(scale), step_scaled_l2, vec_add));
-}
-
-static float
-inner_product_f32_f16(const float *a, const GvHalf *b, int n)
-{
-	return vec_sum(fold_f32_f16(a, b, n, vec_zero(), step_product, vec_add));
-}
-
-static float
-l2_squared_f32_i8(const float *a, const int8_t *b, float scale, int n)
-{
-	return vec_sum(fold_f32_i8(a, b, n, vec_set(scale), step_scaled_l2, vec_add));
-}
+/* *INDENT-OFF* */
+DEFINE_KERNEL(l2_squared_f32, f32, float, float, step_l2, vec_add, vec_sum)
+DEFINE_KERNEL(inner_product_f32, f32, float, float, step_product, vec_add, vec_sum)
+DEFINE_KERNEL(l1_f32, f32, float, float, step_l1, vec_add, vec_sum)
+DEFINE_KERNEL(linf_f32, f32, float, float, step_linf, vec_max, vec_largest)
+DEFINE_KERNEL(l2_squared_f16, f16, GvHalf, GvHalf, step_l2, vec_add, vec_sum)
+DEFINE_KERNEL(inner_product_f16, f16, GvHalf, GvHalf, step_product, vec_add, vec_sum)
+DEFINE_KERNEL(l1_f16, f16, GvHalf, GvHalf, step_l1, vec_add, vec_sum)
+DEFINE_KERNEL(linf_f16, f16, GvHalf, GvHalf, step_linf, vec_max, vec_largest)
+DEFINE_KERNEL(inner_product_f32_f16, f32_f16, float, GvHalf, step_product, vec_add, vec_sum)
+DEFINE_SCALED_KERNEL(l2_squared_f32_f16, f32_f16, float, GvHalf, step_scaled_l2, vec_add, vec_sum)
+DEFINE_SCALED_KERNEL(l2_squared_f32_i8, f32_i8, float, int8_t, step_scaled_l2, vec_add, vec_sum)
+/* *INDENT-ON* */
 
 /*
  * Turn FastScan sums into estimates, for the VEC_LANES lanes from "lane" on.

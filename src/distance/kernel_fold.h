@@ -65,19 +65,16 @@ GV_DISTANCE_INLINE Vec
 FOLD_NAME(fold) (const FOLD_A *a, const FOLD_B *b, int n, Vec scale,
 				 VecStep step, VecMerge merge)
 {
-	Vec			total;
+	const int	block = opaque(VEC_BLOCK);
+	Vec			total = vec_zero();
 
-	if (n <= VEC_BLOCK)
-		return FOLD_NAME(block) (a, b, n, scale, step, merge);
-
-	total = vec_zero();
-	for (; n > VEC_BLOCK; n -= VEC_BLOCK)
+	for (; n > 0; n -= block)
 	{
-		total = merge(total, FOLD_NAME(block) (a, b, VEC_BLOCK, scale, step, merge));
-		a += VEC_BLOCK;
-		b += VEC_BLOCK;
+		total = merge(total, FOLD_NAME(block) (a, b, n < block ? n : block, scale, step, merge));
+		a += block;
+		b += block;
 	}
-	return merge(total, FOLD_NAME(block) (a, b, n, scale, step, merge));
+	return total;
 }
 
 #undef FOLD_NAME

@@ -33,6 +33,13 @@ vec_set(float x)
 }
 
 GV_DISTANCE_INLINE Vec
+vec_keep(Vec x)
+{
+	__asm__("" : "+w" (x));
+	return x;
+}
+
+GV_DISTANCE_INLINE Vec
 vec_add(Vec x, Vec y)
 {
 	return vaddq_f32(x, y);

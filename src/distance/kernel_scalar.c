@@ -15,10 +15,17 @@
 
 typedef float Vec __attribute__((vector_size(16)));
 typedef int32_t VecInt __attribute__((vector_size(16)));
-typedef uint16_t VecHalf __attribute__((vector_size(8)));
-typedef int8_t VecByte __attribute__((vector_size(4)));
+typedef uint16_t VecHalf __attribute__((vector_size(16)));
+typedef uint64_t VecWord __attribute__((vector_size(16)));
 
 #define VEC_LANES 4
+
+/* The lower four 16-bit lanes of x and of y in turn */
+#ifdef __clang__
+#define INTERLEAVE_LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
+#else
+#define INTERLEAVE_LOW(x, y) __builtin_shuffle(x, y, (VecHalf) {0, 8, 1, 9, 2, 10, 3, 11})
+#endif
 
 GV_DISTANCE_INLINE Vec
 vec_set(float x)
@@ -33,6 +40,12 @@ GV_DISTANCE_INLINE Vec
 vec_zero(void)
 {
 	return vec_set(0.0f);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_keep(Vec x)
+{
+	return x;
 }
 
 GV_DISTANCE_INLINE Vec
@@ -121,25 +134,44 @@ vec_butterfly(Vec x)
 }
 
 /*
- * Widen float16 in the low halves of the lanes, without a branch.
+ * Four float16, each in the low half of a lane.
+ */
+GV_DISTANCE_INLINE VecInt
+load_halves(const GvHalf *p)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	GvHalf		x[VEC_LANES];
+
+	memcpy(x, (const void *) p, sizeof(x));
+	return (VecInt)
+	{
+		x[0], x[1], x[2], x[3]
+	};
+#else
+	uint64_t	word;
+
+	/* one instruction interleaves them with zeros */
+	memcpy(&word, (const void *) p, sizeof(word));
+	return (VecInt) INTERLEAVE_LOW((VecHalf) ((VecWord) {word, 0}), ((VecHalf) {0}));
+#endif
+}
+
+/*
+ * Widen them to float32, without a branch; a NaN may remain a signalling one.
  *
- * A denormal is an integer times 2^-24.  No step makes a denormal float32, so
- * it does not matter whether the thread flushes those to zero.
+ * A denormal plus the smallest normal, less that normal, is a normal float32.  No step makes a denormal float32, so it does
+ * not matter whether the thread flushes those to zero.
  */
 GV_DISTANCE_INLINE Vec
 widen_halves(VecInt h)
 {
 	VecInt		sign = (h & 0x8000) << 16;
 	VecInt		rest = (h & 0x7fff) << 13;
-	VecInt		normal = rest + (112 << 23);
-	VecInt		special = rest + (224 << 23);
-	VecInt		denormal = (VecInt) (__builtin_convertvector(h & 0x7fff, Vec) * vec_set(0x1p-24f));
 	VecInt		is_denormal = rest < (1 << 23);
 	VecInt		is_special = rest >= (31 << 23);
-	VecInt		is_nan = rest > (31 << 23);
+	VecInt		normal = rest + (112 << 23) + (is_special & (112 << 23));
+	VecInt		denormal = (VecInt) ((Vec) (rest + (113 << 23)) - vec_set(0x1p-14f));
 
-	normal = (is_special & special) | (~is_special & normal);
-	normal |= is_nan & (1 << 22);	/* a signalling NaN becomes quiet */
 	return (Vec) (sign | (is_denormal & denormal) | (~is_denormal & normal));
 }
 
@@ -155,22 +187,18 @@ load_f32(const float *p)
 GV_DISTANCE_INLINE Vec
 load_f16(const GvHalf *p)
 {
-	VecHalf		x;
-
-	memcpy(&x, (const void *) p, sizeof(x));
-	return widen_halves(__builtin_convertvector(x, VecInt));
+	return widen_halves(load_halves(p));
 }
 
 GV_DISTANCE_INLINE Vec
 load_i8(const int8_t *p)
 {
-	VecByte		x;
+	VecInt		x = {p[0], p[1], p[2], p[3]};
 
-	memcpy(&x, p, sizeof(x));
 	return __builtin_convertvector(x, Vec);
 }
 
-GV_DISTANCE_INLINE Vec
+GV_DISTANCE_RARE Vec
 load_tail_f32(const float *p, int n)
 {
 	float		x[VEC_LANES] = {0};
@@ -179,7 +207,7 @@ load_tail_f32(const float *p, int n)
 	return load_f32(x);
 }
 
-GV_DISTANCE_INLINE Vec
+GV_DISTANCE_RARE Vec
 load_tail_f16(const GvHalf *p, int n)
 {
 	GvHalf		x[VEC_LANES] = {0};
@@ -188,7 +216,7 @@ load_tail_f16(const GvHalf *p, int n)
 	return load_f16(x);
 }
 
-GV_DISTANCE_INLINE Vec
+GV_DISTANCE_RARE Vec
 load_tail_i8(const int8_t *p, int n)
 {
 	int8_t		x[VEC_LANES] = {0};
@@ -343,37 +371,52 @@ f32_to_f16(const float *a, GvHalf *out, int n)
 	}
 }
 
+/* A signalling NaN becomes quiet, as by the instructions of other levels */
+GV_DISTANCE_INLINE Vec
+quiet_nan(Vec x)
+{
+	VecInt		is_nan = ((VecInt) x & 0x7fffffff) > 0x7f800000;
+
+	return (Vec) ((VecInt) x | (is_nan & (1 << 22)));
+}
+
 static void
 f16_to_f32(const GvHalf *a, float *out, int n)
 {
 	int			i;
 
 	for (i = 0; i + VEC_LANES <= n; i += VEC_LANES)
-		vec_store(out + i, load_f16(a + i));
+		vec_store(out + i, quiet_nan(load_f16(a + i)));
 	if (i < n)
 	{
-		Vec			x = load_tail_f16(a + i, n - i);
+		Vec			x = quiet_nan(load_tail_f16(a + i, n - i));
 
 		memcpy((void *) (out + i), &x, (n - i) * sizeof(float));
 	}
 }
 
+/* Byte by byte of the groups, so that both sums stay in registers */
 static void
 fastscan(const uint8_t *codes, const uint8_t *table, int n_groups, uint32_t *sums)
 {
-	int			group;
 	int			j;
 
-	memset(sums, 0, GV_FASTSCAN_LANES * sizeof(uint32_t));
-	for (group = 0; group < n_groups; group++)
+	for (j = 0; j < GV_FASTSCAN_GROUP_BYTES; j++)
 	{
-		for (j = 0; j < GV_FASTSCAN_GROUP_BYTES; j++)
+		uint32_t	low = 0;
+		uint32_t	high = 0;
+		int			group;
+
+		for (group = 0; group < n_groups; group++)
 		{
-			sums[j] += table[codes[j] & 0x0f];
-			sums[j + GV_FASTSCAN_LANES / 2] += table[codes[j] >> 4];
+			const uint8_t *entries = table + group * GV_FASTSCAN_GROUP_BYTES;
+			uint8_t		code = codes[group * GV_FASTSCAN_GROUP_BYTES + j];
+
+			low += entries[code & 0x0f];
+			high += entries[code >> 4];
 		}
-		codes += GV_FASTSCAN_GROUP_BYTES;
-		table += GV_FASTSCAN_GROUP_BYTES;
+		sums[j] = low;
+		sums[j + GV_FASTSCAN_LANES / 2] = high;
 	}
 }
 
