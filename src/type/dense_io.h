@@ -72,7 +72,7 @@ DENSE_FUNCTION(recv) (PG_FUNCTION_ARGS)
 	int			unused;
 	int			i;
 
-	dim = (int) pq_getmsgint(buf, sizeof(int16));
+	dim = (int16) pq_getmsgint(buf, sizeof(int16));
 	unused = (int) pq_getmsgint(buf, sizeof(int16));
 
 	gv_type_check_dim(dim, DENSE_TYPE, DENSE_MAX_DIM, NULL);

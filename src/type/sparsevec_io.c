@@ -288,11 +288,11 @@ gv_type_sparsevec_out(PG_FUNCTION_ARGS)
 }
 
 /*
- * Check the number of elements that a binary message announces, before
- * anything is allocated for them.
+ * Check what a binary message says before its elements, and that there are as
+ * many as it says, before anything is allocated for them.
  */
 static void
-check_message_nnz(StringInfo message, int32 nnz, int32 dim)
+check_message_header(StringInfo message, int32 dim, int32 nnz, int32 unused)
 {
 	if (nnz < 0)
 		ereport(ERROR,
@@ -304,6 +304,10 @@ check_message_nnz(StringInfo message, int32 nnz, int32 dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("sparsevec cannot have more non-zero elements than dimensions")));
+	if (unused != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected unused bytes of sparsevec to be zero, not %d", unused)));
 	if (message->len - message->cursor < nnz * (int) (sizeof(int32) + sizeof(float)))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROTOCOL_VIOLATION),
@@ -326,12 +330,7 @@ gv_type_sparsevec_recv(PG_FUNCTION_ARGS)
 	float	   *values;
 
 	(void) gv_type_check_sparsevec_dim(dim, typmod, NULL);
-	check_message_nnz(message, nnz, dim);
-	if (unused != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected unused bytes of sparsevec to be zero, not %d", unused)));
-
+	check_message_header(message, dim, nnz, unused);
 	result = gv_type_new_sparsevec(dim, nnz);
 	values = gv_sparsevec_values(result);
 	for (int i = 0; i < nnz; i++)

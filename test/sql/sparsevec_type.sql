@@ -208,7 +208,7 @@ FROM large ORDER BY id;
 SELECT count(*) FILTER (WHERE obj_description(oid, 'pg_proc') IS NULL) AS without_comment,
 	count(*) FILTER (WHERE provolatile <> 'i' OR proparallel <> 's' OR NOT proisstrict) AS other_marks
 FROM pg_proc WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c')
-	AND prosrc ~ 'sparsevec|gv_type_bit';
+	AND prosrc ~ '^gv_type_.*(sparsevec|bit_)';
 SELECT castsource::regtype, casttarget::regtype, castcontext
 FROM pg_cast WHERE 'sparsevec'::regtype IN (castsource, casttarget)
 ORDER BY castsource::regtype::text COLLATE "C", casttarget::regtype::text COLLATE "C";
