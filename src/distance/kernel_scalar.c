@@ -159,8 +159,9 @@ load_halves(const GvHalf *p)
 /*
  * Widen them to float32, without a branch; a NaN may remain a signalling one.
  *
- * A denormal plus the smallest normal, less that normal, is a normal float32.  No step makes a denormal float32, so it does
- * not matter whether the thread flushes those to zero.
+ * A denormal plus the smallest normal, less that normal, is a normal float32.
+ * No step makes a denormal float32, so it does not matter whether the thread
+ * flushes those to zero.
  */
 GV_DISTANCE_INLINE Vec
 widen_halves(VecInt h)
