@@ -29,5 +29,5 @@ FROM pg_depend AS d
 WHERE d.classid = 'pg_proc'::regclass
 	AND d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 	AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'gigavec')
-	AND p.proparallel <> 's'
+	AND p.proparallel <> 's' AND p.prorettype <> 'index_am_handler'::regtype
 ORDER BY p.oid::regprocedure::text COLLATE "C";
