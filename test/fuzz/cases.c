@@ -63,6 +63,20 @@ static int	n_settings;
 static char **methods;
 static int	n_methods;
 
+/* The functions that SQL can call, with the types of their arguments */
+static const char functions_query[] =
+"SELECT p.oid::regproc, pg_catalog.array_to_string(ARRAY("
+"  SELECT pg_catalog.format_type(a.type, NULL)"
+"  FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) ORDER BY n), ';')"
+" FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
+" JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
+" WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e'"
+"  AND d.refclassid = 'pg_catalog.pg_extension'::regclass"
+"  AND e.extname = 'gigavec' AND p.prokind IN ('f', 'a')"
+"  AND NOT 'internal'::regtype = ANY (p.proargtypes)"
+"  AND p.prorettype NOT IN ('internal'::regtype, 'index_am_handler'::regtype)"
+" ORDER BY p.oid::regprocedure::text COLLATE \"C\"";
+
 #define N_TYPES ((int) (sizeof(types) / sizeof(types[0])))
 #define N_ARRAYS ((int) (sizeof(arrays) / sizeof(arrays[0])))
 
@@ -120,7 +134,8 @@ check_echo(PGconn *conn, const TypeInfo *type, const Input *in, int format)
 		if (verdict == VERDICT_REFUSED && i > 0)
 		{
 			server_complain(&shown, "accepted, but its %s form is refused: %s",
-							((i & 1) ^ format) ? "binary" : "text", PQresultErrorMessage(results[i]));
+							((i & 1) ^ format) ? "binary" : "text",
+							PQresultErrorMessage(results[i]));
 			verdict = VERDICT_FAILED;
 		}
 		if (verdict == VERDICT_ACCEPTED)
@@ -359,7 +374,9 @@ run_option(PGconn *conn)
 		statement.name = "set_config";
 		statement.sql = "SELECT pg_catalog.set_config($1, $2, true)";
 		statement.nparams = 2;
-		statement.values[0] = n_settings > 0 ? settings[random_below((uint32_t) n_settings)] : "gigavec.none";
+		statement.values[0] = "gigavec.none";
+		if (n_settings > 0)
+			statement.values[0] = settings[random_below((uint32_t) n_settings)];
 		statement.values[1] = input.data;
 		verdict = server_judge(conn, &statement, &result);
 	}
@@ -416,6 +433,8 @@ choose_input(const char *type)
 		return INPUT_INTEGER;
 	if (strcmp(type, "boolean") == 0)
 		return INPUT_BOOLEAN;
+	if (strcmp(type, "regclass") == 0)
+		return INPUT_RELATION;
 	return INPUT_WORD;
 }
 
@@ -426,18 +445,7 @@ choose_input(const char *type)
 static void
 prepare_calls(PGconn *conn)
 {
-	PGresult   *list = PQexec(conn,
-							  "SELECT p.oid::regproc, pg_catalog.array_to_string(ARRAY("
-							  "  SELECT pg_catalog.format_type(a.type, NULL) FROM unnest(p.proargtypes)"
-							  "  WITH ORDINALITY a(type, n) ORDER BY n), ';')"
-							  " FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_depend d ON d.objid = p.oid"
-							  " JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid"
-							  " WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.deptype = 'e'"
-							  "  AND d.refclassid = 'pg_catalog.pg_extension'::regclass"
-							  "  AND e.extname = 'gigavec' AND p.prokind IN ('f', 'a')"
-							  "  AND NOT 'internal'::regtype = ANY (p.proargtypes)"
-							  "  AND p.prorettype NOT IN ('internal'::regtype, 'index_am_handler'::regtype)"
-							  " ORDER BY p.oid::regprocedure::text COLLATE \"C\"");
+	PGresult   *list = PQexec(conn, functions_query);
 	int			n = PQntuples(list);
 
 	functions = calloc((size_t) (n > 0 ? n : 1), sizeof(FunctionInfo));
@@ -506,7 +514,8 @@ cases_prepare(PGconn *conn)
 
 	for (int i = 0; i < N_TYPES; i++)
 	{
-		snprintf(sql, sizeof(sql), "PREPARE %s(%s) AS SELECT $1", types[i].statement, types[i].name);
+		snprintf(sql, sizeof(sql), "PREPARE %s(%s) AS SELECT $1",
+				 types[i].statement, types[i].name);
 		server_must(conn, sql);
 		snprintf(sql, sizeof(sql), "CREATE TABLE fuzz_%s (v %s)", types[i].name,
 				 types[i].input == INPUT_BIT ? "bit(5)" : types[i].name);
@@ -522,12 +531,18 @@ cases_prepare(PGconn *conn)
 		}
 		snprintf(sql, sizeof(sql),
 				 "PREPARE typmod_%s(text) AS SELECT %s_typmod_in($1::cstring[]) BETWEEN 1 AND %d",
-				 types[i].name, types[i].name, types[i].input == INPUT_SPARSEVEC ? 1000000000 : 16000);
+				 types[i].name, types[i].name,
+				 types[i].input == INPUT_SPARSEVEC ? 1000000000 : 16000);
 		server_must(conn, sql);
 	}
-	server_must(conn, "PREPARE set_config(text, text) AS SELECT pg_catalog.set_config($1, $2, true)");
+	server_must(conn,
+				"PREPARE set_config(text, text) AS SELECT pg_catalog.set_config($1, $2, true)");
 	server_must(conn, "CREATE TABLE fuzz_indexed (v vector(3))");
 	server_must(conn, "INSERT INTO fuzz_indexed VALUES ('[1,2,3]')");
+	server_must(conn, "CREATE INDEX fuzz_btree ON fuzz_indexed (v)");
+	server_must(conn, "CREATE VIEW fuzz_view AS SELECT v FROM fuzz_indexed");
+	server_must(conn, "CREATE SEQUENCE fuzz_sequence");
+	server_must(conn, "CREATE TABLE fuzz_partitioned (v vector(3)) PARTITION BY LIST (v)");
 	settings = list_names(conn,
 						  "SELECT name FROM pg_catalog.pg_settings"
 						  " WHERE name ~ '^(gigavec|hnsw|ivfflat|ivfpq|bm25)[.]' ORDER BY name",
@@ -537,6 +552,16 @@ cases_prepare(PGconn *conn)
 						 " JOIN pg_catalog.pg_opclass c ON c.opcmethod = m.oid"
 						 " WHERE c.opcname = 'vector_l2_ops' ORDER BY m.amname",
 						 &n_methods);
+	if (n_methods > 0)
+	{
+		snprintf(sql, sizeof(sql),
+				 "CREATE INDEX fuzz_index ON fuzz_indexed USING %s (v vector_l2_ops)", methods[0]);
+		server_must(conn, sql);
+		snprintf(sql, sizeof(sql),
+				 "CREATE INDEX fuzz_partitioned_index ON fuzz_partitioned"
+				 " USING %s (v vector_l2_ops)", methods[0]);
+		server_must(conn, sql);
+	}
 	printf("# %d settings, %d access methods\n", n_settings, n_methods);
 	if (n_settings == 0 && n_methods == 0)
 		cases_kinds[cases_n_kinds - 1].min_refused = 0;

@@ -165,7 +165,8 @@ main(int argc, char **argv)
 		long		wrong = report_check(cases_check_rows(conn), "rows that COPY put in are valid");
 
 		snprintf(name, sizeof(name), "long input");
-		wrong += report_check(cases_check_memory(DATABASE), "long input takes little memory and time");
+		wrong += report_check(cases_check_memory(DATABASE),
+							  "long input takes little memory and time");
 		failed += wrong;
 		passed += 2 - wrong;
 		PQfinish(conn);

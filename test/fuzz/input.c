@@ -40,6 +40,13 @@ static const uint32_t words[] = {
 	0x00800000, 0x00000001, 0x80000001, 0x7bff7bff, 0x7c007c00, 0x7e007e00, 0x00010000, 0x40000000
 };
 
+/* Relations of all kinds, and none; cases.c makes those that begin with fuzz */
+static const char *const relations[] = {
+	"fuzz_indexed", "fuzz_index", "fuzz_index", "fuzz_index", "fuzz_btree", "fuzz_view",
+	"fuzz_vector", "fuzz_sequence", "fuzz_partitioned", "fuzz_partitioned_index", "0", "4294967295",
+	"pg_catalog.pg_class", "pg_catalog.pg_class_oid_index", "pg_catalog.pg_stats", "no_relation"
+};
+
 static uint64_t state = 1;
 
 #define LENGTH(array) ((uint32_t) (sizeof(array) / sizeof((array)[0])))
@@ -251,6 +258,9 @@ input_text(Input *in, InputType type, int dim)
 		case INPUT_BOOLEAN:
 			input_print(in, "%s", random_chance(50) ? "t" : "f");
 			break;
+		case INPUT_RELATION:
+			input_print(in, "%s", relations[random_below(LENGTH(relations))]);
+			break;
 		case INPUT_WORD:
 			input_print(in, "%s", tokens[random_below(LENGTH(tokens))]);
 			break;
@@ -410,6 +420,7 @@ damage_any(Input *in)
 	size_t		pos;
 	size_t		len;
 	size_t		other;
+	uint32_t	n;
 
 	choose_part(in, &pos, &len);
 	switch (random_below(4))
@@ -418,7 +429,8 @@ damage_any(Input *in)
 			splice(in, pos, len, "", 0);
 			break;
 		case 1:					/* repeat, now and then very often */
-			for (uint32_t n = random_chance(5) ? random_below(2000) : 1 + random_below(4); n > 0; n--)
+			n = random_chance(5) ? random_below(2000) : 1 + random_below(4);
+			for (; n > 0; n--)
 				splice(in, pos, 0, in->data + pos, len);
 			break;
 		case 2:					/* copy elsewhere */
@@ -486,8 +498,10 @@ damage_binary(Input *in)
 		for (size_t i = 0; i < width; i++)
 			bytes[i] = (char) (word >> 8 * (width - 1 - i) & 0xff);
 		/* the first words are the ones with a meaning */
-		if (in->len >= width)
-			pos = random_below((uint32_t) (random_chance(60) && in->len > 24 ? 24 : in->len) / (uint32_t) width) * width;
+		if (in->len > 24 && random_chance(60))
+			pos = random_below(24 / (uint32_t) width) * width;
+		else if (in->len >= width)
+			pos = random_below((uint32_t) (in->len / width)) * width;
 		switch (random_below(4))
 		{
 			case 0:				/* set a word */

@@ -34,6 +34,7 @@ typedef enum InputType
 	INPUT_ARRAY,				/* of numbers */
 	INPUT_INTEGER,
 	INPUT_BOOLEAN,
+	INPUT_RELATION,
 	INPUT_WORD					/* anything else */
 } InputType;
 

@@ -149,7 +149,8 @@ server_judge_result(PGconn *conn, const Statement *statement, PGresult *result)
 	if (strncmp(code, "XX", 2) == 0 || strncmp(code, "53", 2) == 0 ||
 		strncmp(code, "57", 2) == 0 || strncmp(code, "58", 2) == 0)
 	{
-		server_complain(statement, "%s %s", code, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+		server_complain(statement, "%s %s", code,
+						PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
 		return VERDICT_FAILED;
 	}
 	return VERDICT_REFUSED;
