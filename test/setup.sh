@@ -154,7 +154,7 @@ find_pg_config()
 # Install a PostgreSQL with its development files from the distribution
 install_postgres()
 {
-	local major="" dir conf=/etc/postgresql-common/createcluster.d/50-gigavec-setup.conf
+	local major="" dir rc=0 conf=/etc/postgresql-common/createcluster.conf
 	for dir in /usr/lib/postgresql/*/; do
 		[ -x "${dir}bin/postgres" ] || continue
 		dir=${dir%/}
@@ -175,13 +175,14 @@ install_postgres()
 
 	# Installing the server must not create and start a cluster
 	has_package postgresql-common || apt_install postgresql-common
-	if [ -d "${conf%/*}" ]; then
-		echo 'create_main_cluster = false' | as_root tee "$conf" >/dev/null
-		apt_install "postgresql-$major" "postgresql-server-dev-$major"
-		as_root rm -f "$conf"
-	else
-		apt_install "postgresql-$major" "postgresql-server-dev-$major"
+	if [ -f "$conf" ]; then
+		as_root sed -i '$a create_main_cluster = false # for the set-up of gigavec' "$conf"
 	fi
+	(apt_install "postgresql-$major" "postgresql-server-dev-$major") || rc=$?
+	if [ -f "$conf" ]; then
+		as_root sed -i '/# for the set-up of gigavec$/d' "$conf"
+	fi
+	[ $rc = 0 ] || exit $rc
 }
 
 # Set PG_CONFIG and what follows from it, installing PostgreSQL if need be

@@ -3,7 +3,8 @@
 # Check what a shared library shows to the server: symbols.pl gigavec.so
 #
 # Only what PostgreSQL calls by name may be visible: the module's magic block,
-# _PG_init, and SQL functions with their pg_finfo_ records.  A name shown by
+# _PG_init, SQL functions with their pg_finfo_ records, and the main functions
+# of parallel workers, gv_*_worker_main.  A name shown by
 # accident can clash with another extension's and takes the wrong function.
 
 use strict;
@@ -22,6 +23,7 @@ close $nm or die "not ok - nm failed on $library\n";
 
 my @wrong = grep {
 	!/^(?:Pg_magic_func|_PG_init|_init|_fini|_edata|_end|__bss_start)$/
+	  && !/^gv_\w+_worker_main$/
 	  && !(/^pg_finfo_(.+)$/ && exists $shown{$1})
 	  && !exists $shown{"pg_finfo_$_"}
 } sort keys %shown;
