@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <math.h>
 
 #include "access/genam.h"
@@ -18,6 +16,7 @@
 #include "utils/varbit.h"
 
 #include "am/opclass.h"
+#include "base/compat.h"
 #include "distance/distance.h"
 #include "type/halfvec.h"
 #include "type/sparsevec.h"

@@ -12,12 +12,13 @@
 
 #include "access/parallel.h"
 #include "access/tableam.h"
-#include "hnsw/graph.h"
-#include "hnsw/index.h"
 #include "nodes/execnodes.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/spin.h"
+
+#include "hnsw/graph.h"
+#include "hnsw/index.h"
 
 /* Phases, as pg_stat_progress_create_index shows them; 1 is "initializing" */
 #define GV_HNSW_PHASE_LOAD 2

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <float.h>
 #include <math.h>
 
@@ -19,6 +17,7 @@
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
+#include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 

@@ -7,11 +7,10 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include "miscadmin.h"
 
 #include "am/xlog.h"
+#include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/entry.h"
 

@@ -14,8 +14,9 @@
  */
 #include "postgres.h"
 
-#include "hnsw/graph.h"
 #include "miscadmin.h"
+
+#include "hnsw/graph.h"
 
 /* Rows from the start of the order that a search looks at first */
 #define N_STARTS 64

@@ -10,12 +10,13 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
+
 #include "am/opclass.h"
 #include "base/idset.h"
 #include "base/pool.h"
 #include "distance/distance.h"
 #include "hnsw/prune.h"
-#include "storage/itemptr.h"
 
 /*
  * The graph.  Rows are numbered from 0; all arrays are by row unless stated.

@@ -7,13 +7,12 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include "access/amapi.h"
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 
 #include "am/opclass.h"
+#include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"

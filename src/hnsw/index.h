@@ -10,12 +10,13 @@
 
 #include "postgres.h"
 
+#include "utils/rel.h"
+
 #include "am/buffer.h"
 #include "am/opclass.h"
 #include "hnsw/layout.h"
 #include "hnsw/page.h"
 #include "quant/rabitq.h"
-#include "utils/rel.h"
 
 /* An index as one operation sees it */
 typedef struct GvHnswIndex

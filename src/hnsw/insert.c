@@ -13,8 +13,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <math.h>
 
 #include "miscadmin.h"
@@ -23,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "am/xlog.h"
+#include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"

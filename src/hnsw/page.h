@@ -16,9 +16,10 @@
 
 #include "postgres.h"
 
+#include "storage/itemptr.h"
+
 #include "am/page.h"
 #include "distance/distance.h"
-#include "storage/itemptr.h"
 
 #define GV_HNSW_MAGIC 0x31574E48	/* "HNW1" */
 #define GV_HNSW_VERSION 1

@@ -15,14 +15,13 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <math.h>
 
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/node.h"
 #include "hnsw/search.h"

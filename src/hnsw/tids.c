@@ -9,13 +9,12 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <math.h>
 
 #include "miscadmin.h"
 #include "storage/freespace.h"
 
+#include "base/compat.h"
 #include "hnsw/entry.h"
 #include "hnsw/write.h"
 

@@ -18,8 +18,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <math.h>
 
 #include "access/generic_xlog.h"
@@ -31,6 +29,7 @@
 #include "utils/memutils.h"
 
 #include "am/xlog.h"
+#include "base/compat.h"
 #include "base/idset.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"

@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include "access/amvalidate.h"
 #include "access/htup_details.h"
 #include "catalog/pg_amop.h"
@@ -20,6 +18,7 @@
 #include "utils/syscache.h"
 
 #include "am/opclass.h"
+#include "base/compat.h"
 #include "hnsw/hnsw.h"
 
 /*

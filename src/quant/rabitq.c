@@ -5,10 +5,10 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "quant/rabitq.h"
-
 #include <math.h>
 #include <stddef.h>
+
+#include "quant/rabitq.h"
 
 /*
  * gv_rabitq_prepare_query

@@ -13,12 +13,11 @@
  *
  *-------------------------------------------------------------------------
  */
-#include "quant/rotation.h"
-
 #include <math.h>
 
 #include "base/random.h"
 #include "distance/distance.h"
+#include "quant/rotation.h"
 
 static int
 largest_power_of_two(int n)
