@@ -11,3 +11,15 @@ COMMENT ON FUNCTION gigavec.simd() IS 'instruction set that computes distances: 
 CREATE FUNCTION gigavec.version(OUT library text, OUT catalog text) RETURNS record
 	AS 'MODULE_PATHNAME', 'gv_show_version' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION gigavec.version() IS 'version of the library, and of the objects in the catalog';
+
+-- Both need SELECT on the index's table; their code checks that
+CREATE FUNCTION gigavec.check(index regclass, heap boolean DEFAULT true,
+		OUT block bigint, OUT item integer, OUT row_tid tid, OUT problem text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_check_index' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION gigavec.check(regclass, boolean) IS 'verify an index, and with heap the index against its table: one row a problem, none when sound';
+
+CREATE FUNCTION gigavec.stats(index regclass, OUT name text, OUT value numeric, OUT description text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_show_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION gigavec.stats(regclass) IS 'what an index holds, and what it costs: rows, nodes, pages, bytes a row, options';

@@ -132,4 +132,20 @@ gv_disabled_cost(IndexPath *path)
 	return __builtin_inf();
 }
 
+/*
+ * gv_base_restrict_search_path
+ *		Search pg_catalog and pg_temp only, until the GUC nest level ends.
+ *
+ * Since 17 that is how the functions of an index run in maintenance; before,
+ * they may depend on the path of whoever maintains it.
+ */
+#include "utils/guc.h"
+static inline void
+gv_base_restrict_search_path(void)
+{
+#if PG_VERSION_NUM >= 170000
+	RestrictSearchPath();
+#endif
+}
+
 #endif							/* GV_BASE_COMPAT_H */

@@ -14,6 +14,8 @@
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
 
+#include "am/inspect.h"
+
 extern void gv_hnsw_init(void);
 
 /* the access method's functions, see handler.c */
@@ -39,5 +41,10 @@ extern void gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 						   ScanKey order_bys, int n_order_bys);
 extern bool gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void gv_hnsw_end_scan(IndexScanDesc scan);
+
+/* for gigavec.check and gigavec.stats */
+extern void gv_hnsw_check(Relation index, Relation heap, GvAmReportProblem report,
+						  void *arg);
+extern void gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg);
 
 #endif							/* GV_HNSW_HNSW_H */

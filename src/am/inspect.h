@@ -1,0 +1,30 @@
+/*-------------------------------------------------------------------------
+ *
+ * inspect.h
+ *		How access methods report what they find in an index.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_INSPECT_H
+#define GV_AM_INSPECT_H
+
+#include "postgres.h"
+
+#include "storage/itemptr.h"
+
+/* A problem found by gigavec.check */
+typedef struct GvAmProblem
+{
+	BlockNumber block;			/* of the index, or invalid */
+	int			item;			/* in the block, from 0; -1 if none */
+	ItemPointerData row_tid;	/* row of the table, or invalid */
+	const char *problem;
+} GvAmProblem;
+
+typedef void (*GvAmReportProblem) (void *arg, const GvAmProblem *problem);
+
+/* A line of gigavec.stats; precision: digits after the point */
+typedef void (*GvAmReportStat) (void *arg, const char *name, double value,
+								int precision, const char *description);
+
+#endif							/* GV_AM_INSPECT_H */
