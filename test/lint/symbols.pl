@@ -4,8 +4,8 @@
 #
 # Only what PostgreSQL calls by name may be visible: the module's magic block,
 # _PG_init, SQL functions with their pg_finfo_ records, and the main functions
-# of parallel workers, gv_*_worker_main.  A name shown by
-# accident can clash with another extension's and takes the wrong function.
+# of parallel workers, gv_*_worker_main.  A name shown by accident can clash
+# with another extension's.
 
 use strict;
 use warnings;
