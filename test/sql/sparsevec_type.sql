@@ -77,6 +77,32 @@ SELECT count(*) FILTER (WHERE v::text::sparsevec IS DISTINCT FROM v) AS changed
 FROM (SELECT format('{%s:%s,%s:%s}/2000', i, exp(i % 80) / 3, i + 999, -exp(-(i % 80)) * 7)::sparsevec AS v
 	FROM generate_series(1, 1000) i) t;
 
+-- a message shows the start of a long text
+SELECT pg_temp.raised(format('SELECT %L::sparsevec', '{' || repeat('1:1,', 1000) || '}/5'));
+SELECT pg_temp.raised(format('SELECT %L::sparsevec', '{1:' || repeat('1', 1000) || '}/5'));
+
+-- Errors in text are soft where PostgreSQL has soft errors (16 and newer): then
+-- nothing is raised here
+CREATE FUNCTION pg_temp.is_valid(input text, type text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	result boolean;
+BEGIN
+	IF current_setting('server_version_num')::integer < 160000 THEN
+		RETURN pg_temp.raised(format('SELECT %L::%s', input, type)) = 'nothing';
+	END IF;
+	EXECUTE 'SELECT pg_input_is_valid($1, $2)' INTO result USING input, type;
+	RETURN result;
+END $$;
+SELECT left(input, 30) AS input, type, pg_temp.is_valid(input, type)
+FROM (VALUES ('{1:1}/2', 'sparsevec'), ('{1:1}/2', 'sparsevec(2)'), ('{1:1}/2', 'sparsevec(3)'),
+	('1:1', 'sparsevec'), ('{1:1', 'sparsevec'), ('{1:x}/2', 'sparsevec'), ('{x:1}/2', 'sparsevec'),
+	('{1:1}', 'sparsevec'), ('{1:1}/', 'sparsevec'), ('{1:1}/2x', 'sparsevec'),
+	('{1:nan}/2', 'sparsevec'), ('{1:inf}/2', 'sparsevec'), ('{1:4e38}/2', 'sparsevec'),
+	('{1:1,1:2}/2', 'sparsevec'), ('{3:1}/2', 'sparsevec'), ('{0:1}/2', 'sparsevec'),
+	('{}/0', 'sparsevec'), ('{}/1000000001', 'sparsevec'),
+	('{' || repeat('1:0,', 16000) || '1:0}/2', 'sparsevec')) t(input, type);
+
 --
 -- Type modifier
 --
