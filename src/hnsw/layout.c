@@ -48,6 +48,11 @@ static void
 derive_offsets(GvHnswLayout *layout)
 {
 	layout->own_offset = sizeof(GvHnswNodeData);
+	layout->block_bytes = gv_hnsw_layout_has_codes(layout) ?
+		gv_rabitq_block_bytes(layout->code_dims) : 0;
+	layout->entry_block_size = sizeof(GvHnswEntryBlockData) + layout->block_bytes;
+	layout->entry_blocks_per_page =
+		(GV_AM_PAGE_ROOM - MAXALIGN(sizeof(GvHnswChainPageData))) / layout->entry_block_size;
 	if (!gv_hnsw_layout_has_codes(layout))
 	{
 		layout->neighbor_offset = layout->own_offset;
@@ -59,14 +64,10 @@ derive_offsets(GvHnswLayout *layout)
 	}
 
 	layout->n_blocks = layout->degree / GV_FASTSCAN_LANES;
-	layout->block_bytes = gv_rabitq_block_bytes(layout->code_dims);
 	layout->neighbor_offset = layout->own_offset + MAXALIGN(own_bytes(layout));
 	layout->add_offset = layout->neighbor_offset + layout->degree * sizeof(uint32);
 	layout->rescale_offset = layout->add_offset + layout->degree * sizeof(GvHalf);
 	layout->codes_offset = layout->rescale_offset + layout->degree * sizeof(GvHalf);
-	layout->entry_block_size = sizeof(GvHnswEntryBlockData) + layout->block_bytes;
-	layout->entry_blocks_per_page =
-		(GV_AM_PAGE_ROOM - MAXALIGN(sizeof(GvHnswChainPageData))) / layout->entry_block_size;
 }
 
 /* The longest codes with which so many nodes fit on a page; may be negative */
