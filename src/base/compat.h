@@ -64,6 +64,11 @@
 	} while (0)
 #endif
 
+/* 18 put the mark of functions that do not return before the declaration */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn __attribute__((noreturn))
+#endif
+
 /*
  * gv_base_vacuum_delay
  *		Wait as the cost-based vacuum delay asks for, and take interrupts.

@@ -12,8 +12,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -29,6 +27,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
@@ -43,6 +42,9 @@
 
 /* Rows that a process takes of a job at once */
 #define JOB_STRIDE 4
+
+/* Fewer rows than this are linked faster by one process */
+#define MIN_PARALLEL_ROWS 5000
 
 /* Rows of the first batches, each twice the one before */
 #define FIRST_BATCH 1
@@ -207,6 +209,7 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build row",
 											   ALLOCSET_DEFAULT_SIZES);
 	build->point = palloc(sizeof(float) * (graph->dims + 1));
+	build->decoded = palloc(sizeof(float) * (graph->dims + 1));
 	if (graph->dims > 0)
 	{
 		build->rotation = palloc(sizeof(float) * gv_rotation_table_size(graph->dims));
@@ -351,6 +354,9 @@ begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 	build->snapshot = snapshot;
 	build->parallel = context;
 
+	if (build->graph.dims > 0)
+		memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
+
 	LaunchParallelWorkers(context);
 	WaitForParallelWorkersToAttach(context);
 	return parallel_scan;
@@ -415,7 +421,8 @@ link_rows(GvHnswBuild *build)
 
 			for (int l = 0; l < graph->n_links[row]; l++)
 			{
-				uint32		target = graph->links[(Size) row * graph->degree + l];
+				uint32		target =
+					GV_HNSW_LINK_ROW(graph->links[(Size) row * graph->degree + l]);
 
 				if (graph->incoming[target] == GV_HNSW_NO_ROW)
 					build->targets[n_targets++] = target;
@@ -479,6 +486,29 @@ insert_remaining_rows(GvHnswBuild *build)
 }
 
 /*
+ * Decide on the number of workers.
+ *
+ * PostgreSQL goes by the size of the table, which says little where vectors
+ * are stored out of line.  What counts is the number of rows to link.
+ */
+static int
+plan_workers(GvHnswBuild *build)
+{
+	int			n_workers;
+
+	if (RelationGetNumberOfBlocks(build->heap) == 0)
+		return 0;
+	n_workers = plan_create_index_workers(RelationGetRelid(build->heap),
+										  RelationGetRelid(build->index));
+	if (n_workers == 0 && build->shared->capacity >= MIN_PARALLEL_ROWS &&
+		build->index_info->ii_Expressions == NIL &&
+		build->index_info->ii_Predicate == NIL &&
+		build->heap->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
+		n_workers = RelationGetParallelWorkers(build->heap, max_parallel_maintenance_workers);
+	return Min(n_workers, max_parallel_maintenance_workers);
+}
+
+/*
  * gv_hnsw_build
  *		ambuild: build an index for the rows of a table.
  */
@@ -504,15 +534,19 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	gv_hnsw_init_meta(&local->meta, index);
 	init_shared(local, heap, index, index_info->ii_Concurrent);
 	init_process(build, heap, index, index_info, local);
-	if (RelationGetNumberOfBlocks(heap) > 0)
-		n_workers = plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index));
-	gv_hnsw_build_plan_memory(build, n_workers);
+	gv_hnsw_build_choose_geometry(build);
+	gv_hnsw_build_plan_memory(build, max_parallel_maintenance_workers);
+	n_workers = plan_workers(build);
 
 	if (n_workers > 0)
 		parallel_scan = begin_parallel(build, local, n_workers);
 	if (build->parallel == NULL)
+	{
 		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(context,
 																 gv_hnsw_build_place_arrays(build, NULL)));
+		if (build->graph.dims > 0)
+			memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
+	}
 	gv_hnsw_graph_worker_init(&build->worker, &build->graph, context);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);

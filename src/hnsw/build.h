@@ -90,8 +90,11 @@ typedef struct GvHnswBuild
 
 	float	   *rotation;
 	float	   *point;			/* float[padded_dim], for one row */
+	float	   *decoded;		/* the same */
+	float	   *sampled_center; /* float[padded_dim], in the leader */
+	double		expected_rows;
 	uint32		null_row;		/* first row without direction, or GV_HNSW_NO_ROW */
-	float	   *center;			/* float[dims], in the leader */
+	float	   *center;			/* float[dims], in the arrays' memory */
 	MemoryContext row_context;
 	ParallelContext *parallel;
 	Snapshot	snapshot;		/* of the parallel scan */
@@ -102,6 +105,7 @@ typedef struct GvHnswBuild
 
 /* build_load.c */
 extern Size gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area);
+extern void gv_hnsw_build_choose_geometry(GvHnswBuild *build);
 extern void gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers);
 extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
 extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);

@@ -57,6 +57,8 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 	{
 		graph->point = (GvHalf *) place(&next, n * graph->dims * sizeof(GvHalf));
 		graph->scale = (float *) place(&next, n * sizeof(float));
+		graph->error = (float *) place(&next, n * sizeof(float));
+		build->center = (float *) place(&next, graph->dims * sizeof(float));
 		if (graph->opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
 			graph->norm2 = (float *) place(&next, n * sizeof(float));
 	}
@@ -81,32 +83,75 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 	return next - area;
 }
 
-/* Foretell the number of rows of the table from some of its pages */
-static double
-estimate_rows(Relation heap)
+/* What is learned from a sample of the table */
+typedef struct Sample
 {
-	BlockNumber n_blocks = RelationGetNumberOfBlocks(heap);
+	GvHnswBuild *build;
+	double	   *sum;			/* double[dims], of the points */
+	double		norm2;			/* sum of their squared norms */
+	int64		n_rows;
+} Sample;
+
+static void
+sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
+		   bool tuple_is_alive, void *state)
+{
+	Sample	   *sample = state;
+	GvHnswBuild *build = sample->build;
+	int			dims = build->graph.dims;
+	MemoryContext old_context;
+	GvHnswRotated rotated;
+	Datum		value;
+
+	sample->n_rows++;
+	if (isnull[0] || dims == 0)
+		return;
+	old_context = MemoryContextSwitchTo(build->row_context);
+	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+	gv_am_check_dim(build->ix.opclass, value, build->shared->meta.dim);
+	gv_hnsw_rotate(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
+				   1.0f, -1.0f, value, false, build->point, &rotated);
+	for (int d = 0; d < dims; d++)
+	{
+		sample->sum[d] += build->point[d];
+		sample->norm2 += (double) build->point[d] * build->point[d];
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(build->row_context);
+}
+
+/*
+ * gv_hnsw_build_choose_geometry
+ *		Choose unit and center, and foretell the number of rows, from some
+ *		pages of the table.
+ */
+void
+gv_hnsw_build_choose_geometry(GvHnswBuild *build)
+{
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(build->heap);
 	BlockNumber n_sampled = Min(n_blocks, N_SAMPLED_PAGES);
-	double		n_rows = 0;
+	int			dims = build->graph.dims;
+	Sample		sample = {build, palloc0(sizeof(double) * (dims + 1)), 0, 0};
 
 	for (BlockNumber i = 0; i < n_sampled; i++)
 	{
-		BlockNumber blkno = (BlockNumber) ((uint64) i * n_blocks / n_sampled);
-		Buffer		buf;
-		Page		page;
-
 		CHECK_FOR_INTERRUPTS();
-		buf = ReadBuffer(heap, blkno);
-		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buf);
-		if (!PageIsNew(page))
-		{
-			for (OffsetNumber o = FirstOffsetNumber; o <= PageGetMaxOffsetNumber(page); o++)
-				n_rows += ItemIdIsNormal(PageGetItemId(page, o));
-		}
-		UnlockReleaseBuffer(buf);
+		table_index_build_range_scan(build->heap, build->index, build->index_info, false,
+									 !build->index_info->ii_Concurrent, false,
+									 (BlockNumber) ((uint64) i * n_blocks / n_sampled), 1,
+									 sample_row, &sample, NULL);
 	}
-	return n_sampled > 0 ? n_rows / n_sampled * n_blocks : 0;
+	build->expected_rows = n_sampled > 0 ? (double) sample.n_rows / n_sampled * n_blocks : 0;
+
+	if (dims == 0)
+		return;
+	build->sampled_center = palloc0(sizeof(float) * dims);
+	meta->inverse_unit = meta->metric == GV_AM_METRIC_COSINE || sample.n_rows == 0 ? 1.0f :
+		gv_hnsw_choose_unit(sqrt(sample.norm2 / sample.n_rows));
+	for (int d = 0; d < dims && sample.n_rows > 0; d++)
+		build->sampled_center[d] = (float) (sample.sum[d] / sample.n_rows * meta->inverse_unit);
+	build->ix.meta = *meta;
 }
 
 /*
@@ -120,7 +165,7 @@ gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers)
 {
 	GvHnswBuildShared *shared = build->shared;
 	Size		limit = (Size) maintenance_work_mem * 1024;
-	double		expected = estimate_rows(build->heap) * 1.1 + 1000;
+	double		expected = build->expected_rows * 1.2 + 1000;
 	Size		per_row;
 	Size		value_size = 0;
 	uint64		capacity;
@@ -161,6 +206,37 @@ gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers)
 	shared->max_batch = Max(capacity / BATCH_FRACTION, 64);
 }
 
+/* Round a row's point to float16; its error grows by what that takes */
+static void
+encode_point(GvHnswBuild *build, uint64 row, float *z)
+{
+	GvHnswGraph *graph = &build->graph;
+	GvHalf	   *point = gv_hnsw_graph_point(graph, row);
+	float		largest = 0;
+	float		scale = 1;
+	double		error = 0;
+
+	for (int i = 0; i < graph->dims; i++)
+		largest = Max(largest, fabsf(z[i]));
+	if (largest > 16384 || (largest > 0 && largest < 1.0f / 64))
+		scale = 1.0f / gv_hnsw_choose_unit(largest);
+	if (scale != 1.0f)
+	{
+		for (int i = 0; i < graph->dims; i++)
+			z[i] /= scale;
+	}
+	gv_kernels->f32_to_f16(z, point, graph->dims);
+	gv_kernels->f16_to_f32(point, build->decoded, graph->dims);
+	for (int i = 0; i < graph->dims; i++)
+	{
+		double		e = ((double) z[i] - build->decoded[i]) * scale;
+
+		error += e * e;
+	}
+	graph->scale[row] = scale;
+	graph->error[row] += (float) sqrt(error);
+}
+
 /* Keep one row of the table */
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
@@ -186,20 +262,17 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	else if (graph->dims > 0)
 	{
 		GvHnswRotated rotated;
-		float		largest = 0;
-		float		scale = 1;
 
 		gv_hnsw_rotate(graph->opclass, shared->meta.dim, graph->dims, build->rotation,
-					   1.0f, -1.0f, value, false, build->point, &rotated);
+					   shared->meta.inverse_unit, -1.0f, value, false, build->point,
+					   &rotated);
 		for (int i = 0; i < graph->dims; i++)
-			largest = Max(largest, fabsf(build->point[i]));
-		if (largest > 0 && (largest > 16384 || largest < 1.0f / 64))
-			scale = 1.0f / gv_hnsw_choose_unit(largest);
-		for (int i = 0; i < graph->dims; i++)
-			build->point[i] /= scale;
-		gv_kernels->f32_to_f16(build->point, gv_hnsw_graph_point(graph, row), graph->dims);
+			build->point[i] -= build->center[i];
+		graph->error[row] = 0;
+		encode_point(build, row, build->point);
 		/* a scale of zero marks vectors without direction */
-		graph->scale[row] = rotated.has_direction ? scale : 0;
+		if (!rotated.has_direction)
+			graph->scale[row] = 0;
 		graph->hash[row] = rotated.hash;
 		if (graph->norm2)
 			graph->norm2[row] = (float) rotated.norm2;
@@ -325,87 +398,45 @@ chain_equal_rows(GvHnswBuild *build, uint32 *rows, uint32 n)
 	return n_kept;
 }
 
-/* Choose the geometry, and bring all points into it */
+/*
+ * Give all points their additional element, now that the largest norm is known.
+ */
 static void
-transform_points(GvHnswBuild *build, const uint32 *rows, uint32 n, float *center)
+add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 {
 	GvHnswGraph *graph = &build->graph;
 	GvHnswMetaPageData *meta = &build->shared->meta;
 	int			dims = graph->dims;
 	float	   *z = build->point;
-	float	   *extra = palloc0(sizeof(float) * dims);
-	double	   *sum = palloc0(sizeof(double) * dims);
-	double		norm2 = 0;
+	float	   *direction = palloc0(sizeof(float) * dims);
 	double		max_norm2 = 0;
 
 	for (uint32 i = 0; i < n; i++)
-	{
-		double		row_norm2 = 0;
+		max_norm2 = Max(max_norm2, graph->norm2[rows[i]]);
+	/* rounded up, so that no row is longer */
+	meta->max_norm = nextafterf((float) sqrt(max_norm2), INFINITY);
 
-		CHECK_FOR_INTERRUPTS();
-		gv_hnsw_graph_decode(graph, rows[i], z);
-		for (int d = 0; d < dims; d++)
-		{
-			sum[d] += z[d];
-			row_norm2 += (double) z[d] * z[d];
-		}
-		norm2 += row_norm2;
-		if (graph->norm2)
-			max_norm2 = Max(max_norm2, graph->norm2[rows[i]]);
-	}
-
-	meta->max_norm = (float) sqrt(max_norm2);
-	meta->inverse_unit = meta->metric == GV_AM_METRIC_COSINE ? 1.0f :
-		(n > 0 ? gv_hnsw_choose_unit(sqrt(norm2 / n)) : 0.0f);
-	if (n == 0)
-		return;
-
-	/* the direction of the inner product's additional element */
-	if (graph->norm2)
-	{
-		extra[meta->dim] = 1;
-		gv_rotation_apply(build->rotation, dims, extra);
-		for (uint32 i = 0; i < n; i++)
-		{
-			double		e = sqrt(Max(max_norm2 - graph->norm2[rows[i]], 0));
-
-			for (int d = 0; d < dims; d++)
-				sum[d] += e * extra[d];
-		}
-	}
-	for (int d = 0; d < dims; d++)
-		center[d] = (float) (sum[d] / n * meta->inverse_unit);
-
+	direction[meta->dim] = 1;
+	gv_rotation_apply(build->rotation, dims, direction);
 	for (uint32 i = 0; i < n; i++)
 	{
-		float		e = 0;
-		float		largest = 0;
-		float		scale = 1;
+		double		missing = (double) meta->max_norm * meta->max_norm - graph->norm2[rows[i]];
+		float		e = (float) (sqrt(Max(missing, 0)) * meta->inverse_unit);
 
 		CHECK_FOR_INTERRUPTS();
-		if (graph->norm2)
-			e = (float) sqrt(Max(max_norm2 - graph->norm2[rows[i]], 0));
 		gv_hnsw_graph_decode(graph, rows[i], z);
 		for (int d = 0; d < dims; d++)
-		{
-			z[d] = (z[d] + e * extra[d]) * meta->inverse_unit - center[d];
-			largest = Max(largest, fabsf(z[d]));
-		}
-		if (largest > 0 && (largest > 16384 || largest < 1.0f / 64))
-			scale = 1.0f / gv_hnsw_choose_unit(largest);
-		for (int d = 0; d < dims; d++)
-			z[d] /= scale;
-		gv_kernels->f32_to_f16(z, gv_hnsw_graph_point(graph, rows[i]), dims);
-		graph->scale[rows[i]] = scale;
+			z[d] += e * direction[d];
+		encode_point(build, rows[i], z);
 	}
+	pfree(direction);
 }
 
 /*
  * gv_hnsw_build_finish_rows
  *		Turn the rows loaded into nodes and decide on their order.
  *
- * Sets the geometry in the shared metapage content, and build->center.  Rows
- * without direction form a list of their own, from build->null_row on.
+ * Rows without direction form a list of their own, from build->null_row on.
  */
 void
 gv_hnsw_build_finish_rows(GvHnswBuild *build)
@@ -418,7 +449,6 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	GvRandom	random = {shared->meta.seed};
 
 	build->null_row = GV_HNSW_NO_ROW;
-	build->center = palloc0(sizeof(float) * (graph->dims + 1));
 	for (uint32 row = 0; row < n_rows; row++)
 	{
 		if (!ItemPointerIsValid(&graph->tid[row]))
@@ -433,8 +463,11 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	}
 	qsort_arg(rows, n, sizeof(uint32), compare_rows_by_tid, graph);
 	n = chain_equal_rows(build, rows, n);
-	if (graph->dims > 0)
-		transform_points(build, rows, n, build->center);
+	if (graph->norm2)
+		add_missing_norms(build, rows, n);
+	/* an empty index leaves the unit to its first row */
+	if (n == 0)
+		shared->meta.inverse_unit = 0;
 
 	memcpy(graph->order, rows, n * sizeof(uint32));
 	for (uint32 i = n; i > 1; i--)

@@ -58,17 +58,23 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 
 	gv_hnsw_graph_decode(graph, row, p);
 	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
+	node->own_error += graph->error[row];
 	gv_hnsw_node_get_own(layout, node, p);
 	for (int i = 0; i < n_links; i++)
-		product += gv_kernels->inner_product_f32_f16(p, gv_hnsw_graph_point(graph, links[i]),
-													 layout->own_dims) * graph->scale[links[i]];
+	{
+		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
+
+		product += gv_kernels->inner_product_f32_f16(p, gv_hnsw_graph_point(graph, neighbor),
+													 layout->own_dims) * graph->scale[neighbor];
+	}
 	gv_hnsw_node_choose_center(layout, node, n_links > 0 ? product / n_links : 0);
 	for (int i = 0; i < n_links; i++)
 	{
 		GvHnswPoint point = {x, bias};
 
-		gv_hnsw_graph_decode(graph, links[i], x);
-		gv_hnsw_node_set_lane(layout, node, i, build->row_id[links[i]], p, &point);
+		gv_hnsw_graph_decode(graph, GV_HNSW_LINK_ROW(links[i]), x);
+		gv_hnsw_node_set_lane(layout, node, i, build->row_id[GV_HNSW_LINK_ROW(links[i])],
+							  p, &point);
 	}
 }
 
@@ -210,9 +216,12 @@ write_exact_nodes(GvHnswBuild *build)
 		node->u.vector_blkno = rest == 0 ? InvalidBlockNumber :
 			write_rest_of_value(build, value + VARSIZE(value) - rest, rest);
 		for (int l = 0; l < graph->n_links[row]; l++)
-			gv_hnsw_node_set_lane(layout, node, l,
-								  build->row_id[graph->links[(Size) row * graph->degree + l]],
+		{
+			uint32		link = graph->links[(Size) row * graph->degree + l];
+
+			gv_hnsw_node_set_lane(layout, node, l, build->row_id[GV_HNSW_LINK_ROW(link)],
 								  NULL, NULL);
+		}
 
 		if (gv_hnsw_id_slot(layout, id) == 0)
 		{

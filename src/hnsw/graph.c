@@ -146,16 +146,18 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
 		for (int i = 0; i < n_links; i++)
 		{
-			if (gv_idset_add(&worker->seen, links[i]))
+			uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
+
+			if (gv_idset_add(&worker->seen, neighbor))
 			{
 				if (graph->dims > 0)
 				{
-					char	   *p = (char *) gv_hnsw_graph_point(graph, links[i]);
+					char	   *p = (char *) gv_hnsw_graph_point(graph, neighbor);
 
 					for (Size b = 0; b < graph->dims * sizeof(GvHalf); b += 64)
 						__builtin_prefetch(p + b);
 				}
-				fresh[n_fresh++] = links[i];
+				fresh[n_fresh++] = neighbor;
 			}
 		}
 		for (int i = 0; i < n_fresh; i++)
@@ -168,17 +170,6 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	}
 }
 
-static void
-write_links(GvHnswGraph *graph, uint32 row, const GvHnswCandidate *candidates, int n)
-{
-	for (int i = 0; i < n; i++)
-	{
-		graph->links[(Size) row * graph->degree + i] = candidates[i].id;
-		graph->link_keys[(Size) row * graph->degree + i] = candidates[i].key;
-	}
-	graph->n_links[row] = n;
-}
-
 /*
  * gv_hnsw_graph_link_row
  *		Choose the neighbors of a row among the first n_linked of the order.
@@ -187,7 +178,10 @@ void
 gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 {
 	GvHnswGraph *graph = worker->graph;
+	uint32	   *links = graph->links + (Size) row * graph->degree;
+	float	   *keys = graph->link_keys + (Size) row * graph->degree;
 	int			n;
+	int			n_diverse;
 
 	CHECK_FOR_INTERRUPTS();
 	search_graph(worker, row, n_linked);
@@ -197,9 +191,77 @@ gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		worker->candidates[i].id = (uint32) worker->pool.element[i];
 		worker->candidates[i].key = gv_pool_element_key(worker->pool.element[i]);
 	}
-	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree,
+	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree, &n_diverse,
 					  candidate_pair_key, graph);
-	write_links(graph, row, worker->candidates, n);
+	for (int i = 0; i < n; i++)
+	{
+		links[i] = worker->candidates[i].id | (i < n_diverse ? 0 : GV_HNSW_LINK_FILL);
+		keys[i] = worker->candidates[i].key;
+	}
+	graph->n_links[row] = n;
+}
+
+/*
+ * Add a link to a row: it replaces the longest that only fills a place, or
+ * else the longest of all, if that is longer.
+ */
+static void
+add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
+{
+	uint32	   *links = graph->links + (Size) target * graph->degree;
+	float	   *keys = graph->link_keys + (Size) target * graph->degree;
+	int			n = graph->n_links[target];
+	int			place = n;
+	uint32		fill = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (GV_HNSW_LINK_ROW(links[i]) == source)
+			return;
+	}
+
+	/* does a shorter link lead there? */
+	for (int i = 0; i < n && fill == 0; i++)
+	{
+		if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] <= key &&
+			row_key(graph, links[i], source) <= key)
+			fill = GV_HNSW_LINK_FILL;
+	}
+	/* which longer ones does it make superfluous? */
+	if (fill == 0)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] > key &&
+				row_key(graph, links[i], source) <= keys[i])
+				links[i] |= GV_HNSW_LINK_FILL;
+		}
+	}
+
+	if (n == graph->degree)
+	{
+		int			longest_fill = -1;
+		int			longest = 0;
+
+		for (int i = 0; i < n; i++)
+		{
+			if ((links[i] & GV_HNSW_LINK_FILL) &&
+				(longest_fill < 0 || keys[i] > keys[longest_fill]))
+				longest_fill = i;
+			if (keys[i] > keys[longest])
+				longest = i;
+		}
+		place = longest_fill >= 0 ? longest_fill : longest;
+		/* a diverse link is worth more than any that fills */
+		if ((fill != 0 || longest_fill < 0) && keys[place] <= key)
+			return;
+		if (fill != 0 && longest_fill < 0)
+			return;
+	}
+	links[place] = source | fill;
+	keys[place] = key;
+	if (place == n)
+		graph->n_links[target]++;
 }
 
 /*
@@ -212,37 +274,9 @@ void
 gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target, const GvHnswEdge *edges)
 {
 	GvHnswGraph *graph = worker->graph;
-	int			n = graph->n_links[target];
 
 	CHECK_FOR_INTERRUPTS();
-	for (int i = 0; i < n; i++)
-	{
-		worker->candidates[i].id = graph->links[(Size) target * graph->degree + i];
-		worker->candidates[i].key = graph->link_keys[(Size) target * graph->degree + i];
-	}
 	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
-	{
-		bool		known = false;
-
-		/* rows of one batch may have chosen each other's neighbors only */
-		for (int i = 0; i < graph->n_links[target] && !known; i++)
-			known = worker->candidates[i].id == edges[e].source;
-		if (known)
-			continue;
-		if (n == worker->max_candidates)
-		{
-			worker->max_candidates *= 2;
-			worker->candidates = repalloc_huge(worker->candidates, (Size) worker->max_candidates *
-											   sizeof(GvHnswCandidate));
-		}
-		worker->candidates[n].id = edges[e].source;
-		worker->candidates[n++].key = edges[e].key;
-	}
+		add_link(graph, target, edges[e].source, edges[e].key);
 	graph->incoming[target] = GV_HNSW_NO_ROW;
-
-	gv_hnsw_sort_candidates(worker->candidates, n);
-	if (n > graph->degree)
-		n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree,
-						  candidate_pair_key, graph);
-	write_links(graph, target, worker->candidates, n);
 }

@@ -35,12 +35,13 @@ typedef struct GvHnswGraph
 	uint64	   *hash;			/* of the value */
 	GvHalf	   *point;			/* float16[n_rows][dims] */
 	float	   *scale;			/* unit of the point's elements */
+	float	   *error;			/* norm of what rounding took from the point */
 	float	   *norm2;			/* inner product: squared norm of the value */
 	char	   *values;			/* exact: all values */
 	uint64	   *value_offset;	/* exact: place of each in values */
 
 	/* the links of rows */
-	uint32	   *links;			/* uint32[n_rows][degree] */
+	uint32	   *links;			/* uint32[n_rows][degree], see GV_HNSW_LINK_FILL */
 	float	   *link_keys;		/* float32[n_rows][degree] */
 	uint8	   *n_links;
 
@@ -73,6 +74,13 @@ typedef struct GvHnswGraphWorker
 } GvHnswGraphWorker;
 
 #define GV_HNSW_NO_ROW PG_UINT32_MAX
+
+/*
+ * Set in a link that another, shorter link of the row makes superfluous; it
+ * fills a place until a better one comes.
+ */
+#define GV_HNSW_LINK_FILL 0x80000000u
+#define GV_HNSW_LINK_ROW(link) ((link) & ~GV_HNSW_LINK_FILL)
 
 static inline Datum
 gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)

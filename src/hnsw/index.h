@@ -14,6 +14,7 @@
 
 #include "am/buffer.h"
 #include "am/opclass.h"
+#include "base/compat.h"
 #include "hnsw/layout.h"
 #include "hnsw/page.h"
 #include "quant/rabitq.h"
@@ -97,8 +98,8 @@ gv_hnsw_page_is(Page page, GvHnswPageKind kind)
 }
 
 extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot);
-extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
-									  const char *what) pg_attribute_noreturn();
+pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
+												  const char *what);
 
 /* What gv_hnsw_rotate finds out about a value beside its point */
 typedef struct GvHnswRotated

@@ -99,7 +99,7 @@ choose_neighbors(Insertion *ins)
 		ins->chosen[n++].source = i;
 	}
 	gv_hnsw_sort_candidates(ins->chosen, n);
-	ins->n_chosen = gv_hnsw_prune(ins->chosen, n, degree, degree,
+	ins->n_chosen = gv_hnsw_prune(ins->chosen, n, degree, degree, NULL,
 								  found_pair_key, ins);
 }
 

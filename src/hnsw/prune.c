@@ -38,6 +38,7 @@ gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
  * the front, in order of choice
  * max_neighbors: how many are chosen at most
  * fill_to: if fewer are chosen, the nearest others make up this number
+ * n_diverse: set to how many were chosen before that, if not NULL
  *
  * A candidate is passed over if it is at most as far from one chosen as from
  * the node.  Demanding more than that (alpha > 1) leaves a graph of nearest
@@ -48,7 +49,7 @@ gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
  */
 int
 gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to,
-			  GvHnswPairKey pair_key, void *context)
+			  int *n_diverse, GvHnswPairKey pair_key, void *context)
 {
 	int			n_chosen = 0;
 	int			i;
@@ -78,6 +79,8 @@ gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to
 		}
 	}
 
+	if (n_diverse)
+		*n_diverse = n_chosen;
 	/* The nearest passed over follow the chosen ones already */
 	return Max(n_chosen, Min(Min(n, max_neighbors), fill_to));
 }

@@ -24,6 +24,7 @@ typedef float (*GvHnswPairKey) (void *context, const GvHnswCandidate *a,
 
 extern void gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n);
 extern int	gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors,
-						  int fill_to, GvHnswPairKey pair_key, void *context);
+						  int fill_to, int *n_diverse, GvHnswPairKey pair_key,
+						  void *context);
 
 #endif							/* GV_HNSW_PRUNE_H */

@@ -17,8 +17,6 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
 #include <limits.h>
 #include <math.h>
 
@@ -31,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
@@ -686,6 +685,22 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 	return false;
 }
 
+/*
+ * Is the place of an item, just taken from the heap, open until its exact key
+ * is known?  So it is if its interval reaches that of the next, or the key
+ * returned last, or if the next one is not known yet.
+ */
+static bool
+is_order_open(const GvHnswScan *so, const ReadyItem *item)
+{
+	if (so->n_ready > 0 && item->upper > so->ready[0].lower)
+		return true;
+	if (item->lower < so->last_key || isinf(item->upper))
+		return true;
+	return (so->n_ready == 0 || so->n_returned + 1 >= so->may_return) &&
+		gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT;
+}
+
 /* The next item in order; false at the end of the scan */
 static bool
 next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
@@ -701,9 +716,7 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		}
 
 		pop_ready(so, item);
-		if (!item->is_exact && so->can_fetch &&
-			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
-			 isinf(item->upper)))
+		if (!item->is_exact && so->can_fetch && is_order_open(so, item))
 		{
 			if (make_exact(scan, so, item))
 				push_ready(so, item);

@@ -368,7 +368,8 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 		n_read++;
 	}
 	gv_hnsw_sort_candidates(candidates, n_read);
-	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, repair_pair_key, &repair);
+	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, NULL, repair_pair_key,
+							 &repair);
 
 	/*
 	 * The page may have changed: links that were added meanwhile stay, and
