@@ -53,9 +53,10 @@ override CPPFLAGS += -MMD -MP
 -include $(OBJS:.o=.d)
 endif
 
-# PostgreSQL may have been configured with gcc's flags
+# PostgreSQL may have been configured for gcc: its flags, its printf checks
 ifneq (,$(findstring clang,$(CC)))
-override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument
+override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
+	-Wno-ignored-attributes
 endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control

@@ -36,6 +36,7 @@ class Page(html.parser.HTMLParser):
         self.skipped_depth = 0      # open div elements inside a skipped one
         self.in_title = False
         self.in_head = False
+        self.in_mark = False        # the sign beside a heading that links to it
 
     def end_block(self):
         text = " ".join("".join(self.text).split())
@@ -56,6 +57,8 @@ class Page(html.parser.HTMLParser):
         classes = set((dict(attributes).get("class") or "").split())
         if tag == "head":
             self.in_head = True
+        if tag == "a" and "id_link" in classes:
+            self.in_mark = True
         if self.skipped_depth:
             self.skipped_depth += tag == "div"
             return
@@ -74,6 +77,8 @@ class Page(html.parser.HTMLParser):
             self.in_head = False
             self.page_title = self.title = " ".join("".join(self.text).split())
             self.text = []
+        if tag == "a":
+            self.in_mark = False
         if self.skipped_depth:
             self.skipped_depth -= tag == "div"
             return
@@ -82,7 +87,7 @@ class Page(html.parser.HTMLParser):
             self.in_title = False
 
     def handle_data(self, data):
-        if not self.skipped_depth:
+        if not self.skipped_depth and not self.in_mark:
             self.text.append(data)
 
 
