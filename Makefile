@@ -56,7 +56,7 @@ endif
 # PostgreSQL may have been configured for gcc: its flags, its printf checks
 ifneq (,$(findstring clang,$(CC)))
 override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
-	-Wno-ignored-attributes
+	-Wno-ignored-attributes -Wno-cast-function-type-strict
 endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control

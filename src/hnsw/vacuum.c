@@ -312,7 +312,6 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 										 ((Size) (n_neighbors + 1) * (layout->degree + 1)));
 	Repair		repair = {vacuum, NULL};
 	GvIdset		known;
-	int			n_live = 0;
 	int			n = 0;
 	int			n_read = 0;
 	int			n_chosen;
@@ -333,10 +332,8 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 	gv_idset_add(&known, id);
 	for (int i = 0; i < n_neighbors; i++)
 	{
-		if (gv_idset_contains(&vacuum->dead, neighbors[i]))
-			continue;
-		gv_idset_add(&known, neighbors[i]);
-		n_live++;
+		if (!gv_idset_contains(&vacuum->dead, neighbors[i]))
+			gv_idset_add(&known, neighbors[i]);
 	}
 	for (int i = 0; i < n_neighbors; i++)
 	{
