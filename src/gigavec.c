@@ -20,6 +20,7 @@
 
 #include "base/compat.h"
 #include "distance/distance.h"
+#include "am/plan.h"
 #include "hnsw/hnsw.h"
 
 PG_MODULE_MAGIC;
@@ -74,6 +75,7 @@ _PG_init(void)
 							 "With \"auto\" it is the best that this machine has.",
 							 &simd, SIMD_AUTO, simd_values, PGC_USERSET, 0,
 							 check_simd, assign_simd, NULL);
+	gv_am_plan_init();
 	gv_hnsw_init();
 	MarkGUCPrefixReserved("gigavec");
 }

@@ -25,6 +25,13 @@
 /* Pages of the table that are looked at to foretell its number of rows */
 #define N_SAMPLED_PAGES 64
 
+/*
+ * Inner product: this part of the rows get the length of the longest of them.
+ * Were it all, a few long rows would make the additional element so large
+ * that it drowns the others.
+ */
+#define NORM_QUANTILE 0.98
+
 /* A batch holds at most this part of the rows linked before it */
 #define BATCH_FRACTION 50
 
@@ -398,8 +405,17 @@ chain_equal_rows(GvHnswBuild *build, uint32 *rows, uint32 n)
 	return n_kept;
 }
 
+static int
+compare_floats(const void *a, const void *b)
+{
+	float		x = *(const float *) a;
+	float		y = *(const float *) b;
+
+	return x < y ? -1 : (x > y ? 1 : 0);
+}
+
 /*
- * Give all points their additional element, now that the largest norm is known.
+ * Give all points their additional element, now that the norms are known.
  */
 static void
 add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
@@ -409,12 +425,16 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 	int			dims = graph->dims;
 	float	   *z = build->point;
 	float	   *direction = palloc0(sizeof(float) * dims);
-	double		max_norm2 = 0;
+	float	   *norms;
 
+	if (n == 0)
+		return;
+	norms = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(float));
 	for (uint32 i = 0; i < n; i++)
-		max_norm2 = Max(max_norm2, graph->norm2[rows[i]]);
-	/* rounded up, so that no row is longer */
-	meta->max_norm = nextafterf((float) sqrt(max_norm2), INFINITY);
+		norms[i] = graph->norm2[rows[i]];
+	qsort(norms, n, sizeof(float), compare_floats);
+	meta->max_norm = sqrtf(norms[(uint32) (n * NORM_QUANTILE)]);
+	pfree(norms);
 
 	direction[meta->dim] = 1;
 	gv_rotation_apply(build->rotation, dims, direction);

@@ -44,6 +44,19 @@ fill_node_head(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	node->value_hash = build->graph.hash[row];
 }
 
+/* What is missing of a row's key because it is longer than max_norm */
+static float
+row_key_bias(GvHnswBuild *build, uint32 row)
+{
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	double		missing;
+
+	if (build->graph.norm2 == NULL)
+		return 0;
+	missing = (double) meta->max_norm * meta->max_norm - build->graph.norm2[row];
+	return missing < 0 ? (float) (missing * meta->inverse_unit * meta->inverse_unit) : 0;
+}
+
 static void
 fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 {
@@ -54,7 +67,7 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
 	double		product = 0;
-	float		bias = 0;		/* max_norm is that of the rows */
+	float		bias = row_key_bias(build, row);
 
 	gv_hnsw_graph_decode(graph, row, p);
 	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
@@ -70,11 +83,11 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	gv_hnsw_node_choose_center(layout, node, n_links > 0 ? product / n_links : 0);
 	for (int i = 0; i < n_links; i++)
 	{
-		GvHnswPoint point = {x, bias};
+		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
+		GvHnswPoint point = {x, row_key_bias(build, neighbor)};
 
-		gv_hnsw_graph_decode(graph, GV_HNSW_LINK_ROW(links[i]), x);
-		gv_hnsw_node_set_lane(layout, node, i, build->row_id[GV_HNSW_LINK_ROW(links[i])],
-							  p, &point);
+		gv_hnsw_graph_decode(graph, neighbor, x);
+		gv_hnsw_node_set_lane(layout, node, i, build->row_id[neighbor], p, &point);
 	}
 }
 
@@ -321,7 +334,7 @@ write_entries(GvHnswBuild *build)
 	for (uint32 i = 0; i < n_entries; i++)
 	{
 		uint32		row = build->graph.order[i];
-		GvHnswPoint point = {build->point, 0};
+		GvHnswPoint point = {build->point, row_key_bias(build, row)};
 
 		if (build->graph.dims > 0)
 			gv_hnsw_graph_decode(&build->graph, row, build->point);

@@ -182,9 +182,12 @@ write_entry(GvHnswIndex *index, const GvHnswMetaPageData *seen, uint32 lane, uin
  *		table a random sample of the nodes.
  *
  * point: the node's, unused without codes
+ * must_be: nothing else leads to the node, as in an index whose nodes are all
+ * dead
  */
 void
-gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point)
+gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point,
+					   bool must_be)
 {
 	for (;;)
 	{
@@ -205,7 +208,7 @@ gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point)
 		if (index->meta.n_entries < target)
 		{
 			/* not more than one in so many, but the first at once */
-			if (index->meta.n_entries > 0 &&
+			if (index->meta.n_entries > 0 && !must_be &&
 				gv_random_below(&random, GV_HNSW_NODES_PER_ENTRY) != 0)
 				return;
 			lane = index->meta.n_entries;
@@ -213,9 +216,10 @@ gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point)
 		else
 		{
 			/* reservoir sampling; n_nodes counts this one */
-			lane = gv_random_below(&random, (uint32) Min(n_nodes, PG_UINT32_MAX));
-			if (lane >= index->meta.n_entries ||
-				gv_hnsw_entry_target(&index->layout, PG_UINT32_MAX) > target)
+			lane = gv_random_below(&random, must_be ? index->meta.n_entries :
+								   (uint32) Min(n_nodes, PG_UINT32_MAX));
+			if (!must_be && (lane >= index->meta.n_entries ||
+							 gv_hnsw_entry_target(&index->layout, PG_UINT32_MAX) > target))
 				return;
 		}
 		if (write_entry(index, &index->meta, lane, id, point))

@@ -51,6 +51,7 @@ extern void gv_hnsw_fill_chain_page(Page page, BlockNumber next, const char *dat
 									Size n_bytes);
 extern void gv_hnsw_init_tid_page(Page page);
 extern void gv_hnsw_init_entry_block(GvHnswEntryBlock block);
-extern void gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point);
+extern void gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point,
+								   bool must_be);
 
 #endif							/* GV_HNSW_ENTRY_H */

@@ -12,6 +12,7 @@
 #include "commands/vacuum.h"
 
 #include "am/opclass.h"
+#include "am/plan.h"
 #include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/hnsw.h"
@@ -48,6 +49,7 @@ void
 gv_hnsw_init(void)
 {
 	gv_hnsw_define_settings();
+	gv_am_plan_register(gv_hnsw_get_tuple);
 }
 
 /*

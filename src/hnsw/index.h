@@ -106,6 +106,7 @@ typedef struct GvHnswRotated
 {
 	bool		has_direction;	/* false: zero vector, cosine; there is no point */
 	float		key_bias;		/* see page.h */
+	double		scale;			/* by which the value was multiplied, queries only */
 	double		norm2;			/* inner product: squared norm of the value */
 	uint64		hash;			/* of the value, divided by its norm for cosine */
 } GvHnswRotated;

@@ -75,7 +75,7 @@ typedef struct GvHnswScan
 	ReadyItem  *ready;
 	int64		n_ready;
 	int64		max_ready;
-	float		last_key;		/* of the row returned last */
+	ReadyItem	last;			/* the one returned last */
 
 	/* rows found too late for strict order */
 	ReadyItem  *late;
@@ -367,7 +367,8 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->n_ready = so->max_ready = 0;
 	so->late = NULL;
 	so->n_late = so->max_late = 0;
-	so->last_key = -INFINITY;
+	so->last.key = so->last.upper = -INFINITY;
+	so->last.is_exact = true;
 	so->next_chunk = GV_HNSW_INVALID_ID;
 	so->n_tids = 0;
 	so->sweeping = so->sweep_done = so->null_norm_done = false;
@@ -402,10 +403,12 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 				so->key_factor = 2;
 			else
 			{
-				so->key_factor = 2 * unit2;
-				so->key_offset = unit2 *
-					((double) ix->meta.max_norm * ix->meta.max_norm -
-					 gv_am_exact_key(ix->opclass, value, value));
+				double		norm2 = -gv_am_exact_key(ix->opclass, value, value);
+
+				/* the query was multiplied by a scale */
+				so->key_factor = 2 * unit2 * rotated.scale;
+				so->key_offset = unit2 * (rotated.scale * rotated.scale * norm2 +
+										  (double) ix->meta.max_norm * ix->meta.max_norm);
 			}
 		}
 		else
@@ -685,22 +688,6 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 	return false;
 }
 
-/*
- * Is the place of an item, just taken from the heap, open until its exact key
- * is known?  So it is if its interval reaches that of the next, or the key
- * returned last, or if the next one is not known yet.
- */
-static bool
-is_order_open(const GvHnswScan *so, const ReadyItem *item)
-{
-	if (so->n_ready > 0 && item->upper > so->ready[0].lower)
-		return true;
-	if (item->lower < so->last_key || isinf(item->upper))
-		return true;
-	return (so->n_ready == 0 || so->n_returned + 1 >= so->may_return) &&
-		gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT;
-}
-
 /* The next item in order; false at the end of the scan */
 static bool
 next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
@@ -716,7 +703,9 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		}
 
 		pop_ready(so, item);
-		if (!item->is_exact && so->can_fetch && is_order_open(so, item))
+		if (!item->is_exact && so->can_fetch &&
+			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
+			 item->lower < so->last.upper || isinf(item->upper)))
 		{
 			if (make_exact(scan, so, item))
 				push_ready(so, item);
@@ -724,12 +713,19 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		}
 
 		so->n_returned++;
-		if (item->key < so->last_key && gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT)
+		if (item->lower < so->last.upper &&
+			gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT)
 		{
-			keep_late(so, item);
-			continue;
+			/* the bounds of the last one did not tell; a row that is gone will do */
+			if (!so->last.is_exact && so->can_fetch)
+				(void) make_exact(scan, so, &so->last);
+			if (item->key < so->last.key)
+			{
+				keep_late(so, item);
+				continue;
+			}
 		}
-		so->last_key = item->key;
+		so->last = *item;
 		return true;
 	}
 }

@@ -11,7 +11,8 @@
  *	- inner product: x gets one more element, sqrt(max_norm^2 - |x|^2), and
  *	  queries a zero there, so a key is a constant less twice the inner
  *	  product.  A row longer than max_norm gets a zero too, and the missing
- *	  part as a bias of its key.
+ *	  part as a bias of its key.  The length of a query does not change its
+ *	  order, so it is made that of a row, where codes estimate best.
  * Source of the latter: Bachrach et al., RecSys 2014.
  *
  *-------------------------------------------------------------------------
@@ -96,6 +97,18 @@ gv_hnsw_rotate(const GvAmOpclass *opclass, int dim, int padded_dim,
 		for (int i = 0; i < dim; i++)
 			z[i] = (float) (z[i] * inverse_norm);
 		scale = 1;
+	}
+	rotated->scale = 1;
+	if (opclass->metric == GV_AM_METRIC_INNER_PRODUCT && is_query)
+	{
+		double		norm2 = squared_norm(z, dim);
+
+		if (norm2 > 0 && !isinf(norm2))
+		{
+			rotated->scale = 1.0 / (sqrt(norm2) * inverse_unit);
+			for (int i = 0; i < dim; i++)
+				z[i] = (float) (z[i] * rotated->scale);
+		}
 	}
 	rotated->hash = hash_bytes_extended((unsigned char *) z, sizeof(float) * dim, 0);
 
