@@ -145,7 +145,8 @@ read_chain(GvHnswIndex *index, BlockNumber blkno, GvHnswPageKind kind,
  * gv_hnsw_cache
  *		Return what this backend keeps of an index, read anew if it changed.
  *
- * Valid until the catalogs are looked at.  Only for layouts with codes.
+ * Valid until the catalogs are looked at.  Without codes there is no rotation
+ * and no center.
  */
 GvHnswCache *
 gv_hnsw_cache(GvHnswIndex *index)
@@ -158,7 +159,6 @@ gv_hnsw_cache(GvHnswIndex *index)
 	Size		head_size = MAXALIGN(sizeof(GvHnswCache));
 	int			n_blocks;
 
-	Assert(gv_hnsw_layout_has_codes(layout));
 	if (cache != NULL && cache->entry_generation == meta->entry_generation &&
 		cache->inverse_unit == meta->inverse_unit)
 		return cache;
