@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/tableam.h"
@@ -67,7 +68,7 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 		graph->error = (float *) place(&next, n * sizeof(float));
 		build->center = (float *) place(&next, graph->dims * sizeof(float));
 		if (graph->opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
-			graph->norm2 = (float *) place(&next, n * sizeof(float));
+			graph->norm = (float *) place(&next, n * sizeof(float));
 	}
 	else
 	{
@@ -281,8 +282,8 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		if (!rotated.has_direction)
 			graph->scale[row] = 0;
 		graph->hash[row] = rotated.hash;
-		if (graph->norm2)
-			graph->norm2[row] = (float) rotated.norm2;
+		if (graph->norm)
+			graph->norm[row] = (float) Min(sqrt(rotated.norm2), FLT_MAX);
 		graph->tid[row] = *tid;
 	}
 	else
@@ -431,17 +432,19 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 		return;
 	norms = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(float));
 	for (uint32 i = 0; i < n; i++)
-		norms[i] = graph->norm2[rows[i]];
+		norms[i] = graph->norm[rows[i]];
 	qsort(norms, n, sizeof(float), compare_floats);
-	meta->max_norm = sqrtf(norms[(uint32) (n * NORM_QUANTILE)]);
+	meta->max_norm = norms[(uint32) (n * NORM_QUANTILE)];
 	pfree(norms);
 
 	direction[meta->dim] = 1;
 	gv_rotation_apply(build->rotation, dims, direction);
 	for (uint32 i = 0; i < n; i++)
 	{
-		double		missing = (double) meta->max_norm * meta->max_norm - graph->norm2[rows[i]];
-		float		e = (float) (sqrt(Max(missing, 0)) * meta->inverse_unit);
+		double		norm = graph->norm[rows[i]];
+		double		missing = (double) meta->max_norm * meta->max_norm - norm * norm;
+		float		e = (float) Min(sqrt(Max(missing, 0)) * meta->inverse_unit,
+									GV_HNSW_MAX_ELEMENT);
 
 		CHECK_FOR_INTERRUPTS();
 		gv_hnsw_graph_decode(graph, rows[i], z);
@@ -483,7 +486,7 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	}
 	qsort_arg(rows, n, sizeof(uint32), compare_rows_by_tid, graph);
 	n = chain_equal_rows(build, rows, n);
-	if (graph->norm2)
+	if (graph->norm)
 		add_missing_norms(build, rows, n);
 	/* an empty index leaves the unit to its first row */
 	if (n == 0)

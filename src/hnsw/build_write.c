@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -49,12 +51,15 @@ static float
 row_key_bias(GvHnswBuild *build, uint32 row)
 {
 	GvHnswMetaPageData *meta = &build->shared->meta;
+	double		norm;
 	double		missing;
 
-	if (build->graph.norm2 == NULL)
+	if (build->graph.norm == NULL)
 		return 0;
-	missing = (double) meta->max_norm * meta->max_norm - build->graph.norm2[row];
-	return missing < 0 ? (float) (missing * meta->inverse_unit * meta->inverse_unit) : 0;
+	norm = build->graph.norm[row];
+	missing = (double) meta->max_norm * meta->max_norm - norm * norm;
+	return missing < 0 ?
+		(float) Max(missing * meta->inverse_unit * meta->inverse_unit, -FLT_MAX) : 0;
 }
 
 static void

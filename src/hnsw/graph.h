@@ -36,7 +36,7 @@ typedef struct GvHnswGraph
 	GvHalf	   *point;			/* float16[n_rows][dims] */
 	float	   *scale;			/* unit of the point's elements */
 	float	   *error;			/* norm of what rounding took from the point */
-	float	   *norm2;			/* inner product: squared norm of the value */
+	float	   *norm;			/* inner product: norm of the value */
 	char	   *values;			/* exact: all values */
 	uint64	   *value_offset;	/* exact: place of each in values */
 

@@ -101,6 +101,13 @@ extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slo
 pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *what);
 
+/*
+ * Elements beyond this would overflow squared distances.  Only vectors that
+ * are unlike all others by many orders of magnitude come here; their distances
+ * are taken from the table.
+ */
+#define GV_HNSW_MAX_ELEMENT 1e15f
+
 /* What gv_hnsw_rotate finds out about a value beside its point */
 typedef struct GvHnswRotated
 {

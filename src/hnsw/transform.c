@@ -28,13 +28,6 @@
 #include "quant/rotation.h"
 
 /*
- * Elements beyond this would overflow squared distances.  Only vectors that
- * are unlike all others by many orders of magnitude come here; their distances
- * are taken from the table.
- */
-#define MAX_ELEMENT 1e15f
-
-/*
  * gv_hnsw_choose_unit
  *		Return the power of two next to 1 / norm, the unit for such vectors.
  */
@@ -131,7 +124,7 @@ gv_hnsw_rotate(const GvAmOpclass *opclass, int dim, int padded_dim,
 	{
 		float		e = z[i] * scale;
 
-		z[i] = Max(Min(e, MAX_ELEMENT), -MAX_ELEMENT);
+		z[i] = Max(Min(e, GV_HNSW_MAX_ELEMENT), -GV_HNSW_MAX_ELEMENT);
 	}
 	gv_rotation_apply(rotation, padded_dim, z);
 }
