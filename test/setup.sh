@@ -86,10 +86,13 @@ apt_update()
 
 apt_install()
 {
+	local log
 	say "installing $*"
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-		-o Dpkg::Use-Pty=0 --no-install-recommends install "$@" >&2 ||
+	log=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
+		-o Dpkg::Use-Pty=0 --no-install-recommends install "$@" 2>&1) || {
+		printf '%s\n' "$log" | tail -n 30 >&2
 		die "apt-get could not install: $*"
+	}
 }
 
 # Install the packages among the arguments that are missing
