@@ -373,11 +373,12 @@ check_entry_block(GvHnswCheck *check, GvHnswEntryBlock block, BlockNumber blkno,
 								  "entry is beyond the end of the table");
 			continue;
 		}
+		/* a DEAD node still leads searches on; a VACUUM cut short leaves such */
 		if (gv_hnsw_id_block(&check->ix.layout, lane.id) >= check->n_blocks ||
-			check->node_state[lane.id] != GV_HNSW_NODE_LIVE)
+			check->node_state[lane.id] == GV_HNSW_NODE_FREE)
 		{
 			gv_hnsw_check_suspect(check, blkno, lane.item, NULL,
-								  "entry leads to node %u, which is not live", lane.id);
+								  "entry leads to node %u, which does not exist", lane.id);
 			continue;
 		}
 		if (gv_hnsw_layout_has_codes(&check->ix.layout))
