@@ -83,8 +83,8 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 					gv_hnsw_build_write_node_page(build, first + i);
 					if (is_leader)
 						pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-													 Min((first + i) * (uint64) build->ix.layout.nodes_per_page,
-														 shared->n_nodes));
+													 Min(shared->n_nodes, (uint64) (first + i) *
+														 build->ix.layout.nodes_per_page));
 					break;
 				case GV_HNSW_JOB_NONE:
 				case GV_HNSW_JOB_END:
@@ -542,8 +542,9 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 		parallel_scan = begin_parallel(build, local, n_workers);
 	if (build->parallel == NULL)
 	{
-		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(context,
-																 gv_hnsw_build_place_arrays(build, NULL)));
+		Size		size = gv_hnsw_build_place_arrays(build, NULL);
+
+		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(context, size));
 		if (build->graph.dims > 0)
 			memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
 	}

@@ -184,8 +184,11 @@ make_node(Insertion *ins, Size *size)
 							 ins->rotated.key_bias);
 		gv_hnsw_node_get_own(layout, node, p);
 		for (int i = 0; i < ins->n_chosen; i++)
-			product += gv_kernels->inner_product_f32(p, candidate_found(ins, &ins->chosen[i])->vector,
-													 layout->own_dims);
+		{
+			const float *q = candidate_found(ins, &ins->chosen[i])->vector;
+
+			product += gv_kernels->inner_product_f32(p, q, layout->own_dims);
+		}
 		gv_hnsw_node_choose_center(layout, node, ins->n_chosen > 0 ? product / ins->n_chosen : 0);
 		for (int i = 0; i < ins->n_chosen; i++)
 		{

@@ -170,7 +170,8 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 			float		estimates[GV_FASTSCAN_LANES];
 			int			n_lanes = Min(GV_FASTSCAN_LANES, node->n_neighbors - base);
 
-			gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node, base / GV_FASTSCAN_LANES),
+			gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node,
+															 base / GV_FASTSCAN_LANES),
 										  search->query.table, search->query.n_groups,
 										  add + base, rescale + base, center_key,
 										  node->edge_scale,
