@@ -254,6 +254,17 @@ take_found(GvHnswScan *so)
 	}
 }
 
+/*
+ * How many rows may leave before the search goes on: the better half of the
+ * nodes found, which can be fewer than ef since a node may be in the pool more
+ * than once.
+ */
+static int64
+better_half(const GvHnswScan *so)
+{
+	return Min(so->ef, so->search.n_found) / 2;
+}
+
 /* --- exact distances ------------------------------------------------------ */
 
 static void
@@ -375,8 +386,6 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->can_fetch = scan->heapRelation != NULL;
 
 	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
-	so->may_return = gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ? PG_INT64_MAX :
-		Max(10, so->ef / 2);
 	so->search.keep_spilled = gv_hnsw_iterative_scan != GV_HNSW_ITERATIVE_OFF;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
 											sizeof(GvHnswSpilled) / 2), 1024);
@@ -420,6 +429,8 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	}
 	gv_hnsw_search_run(&so->search);
 	take_found(so);
+	so->may_return = gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ? PG_INT64_MAX :
+		Max(10, better_half(so));
 
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
@@ -545,8 +556,7 @@ go_on(GvHnswScan *so)
 		n_nodes_at_most = (int64) RelationGetNumberOfBlocks(so->ix.rel) *
 			so->ix.layout.nodes_per_page;
 		so->ef = Min(so->ef * 2, PG_INT32_MAX / 64);
-		so->may_return = so->ef / 2;
-		if (so->search.n_found > n_nodes_at_most / SWEEP_FRACTION + so->ef ||
+		if (so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
 		{
 			/* for the sweep, "seen" must be the nodes expanded */
@@ -559,6 +569,7 @@ go_on(GvHnswScan *so)
 		{
 			gv_hnsw_search_run(&so->search);
 			take_found(so);
+			so->may_return = better_half(so);
 			return true;
 		}
 	}
