@@ -1,0 +1,243 @@
+#----------------------------------------------------------------------
+#
+# Crashes while rows are written, read and vacuumed.
+#
+# Each writer works through a list of steps that its number decides on, and
+# says after each that the server has confirmed it.  After a crash the table
+# must look as after the steps confirmed, or as after one more: the one under
+# way may have been committed.  The indexes must hold just the table's rows.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+my $n_writers = 3;
+my $n_steps = 2000;
+my $n_scripts = 0;
+my @ways = ('kill the server', 'kill a backend', 'immediate', 'kill the server', 'kill a backend');
+
+my $node = new_server('crash', "shared_buffers = 4MB\nrestart_after_crash = on\n");
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(24), version int);
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	CREATE INDEX items_cosine ON items USING hnsw ((CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) vector_cosine_ops);
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 20) i;
+	CREATE SEQUENCE done;
+});
+
+# The steps of a writer: (SQL, change of the expected state)
+sub steps_of
+{
+	my ($base) = @_;
+	my @steps;
+
+	for my $i (1 .. $n_steps)
+	{
+		my $id = $base + $i;
+		my $old = $base + int($i / 2);
+		my $kind = $i % 6;
+
+		if ($kind == 0)
+		{
+			push @steps, [ "UPDATE items SET v = point(id, 24, $i), version = $i WHERE id = $old",
+				sub { $_[0]{$old} = $i if exists $_[0]{$old} } ];
+		}
+		elsif ($kind == 1)
+		{
+			push @steps, [ "DELETE FROM items WHERE id = $old", sub { delete $_[0]{$old} } ];
+		}
+		elsif ($kind == 2)
+		{
+			push @steps, [ "BEGIN; INSERT INTO items VALUES ($id, point($id, 24), 0); ROLLBACK", sub { } ];
+		}
+		elsif ($kind == 3)
+		{
+			# both rows or none; equal vectors, so they share a node
+			my $other = $id + $n_steps;
+
+			push @steps, [ "BEGIN; INSERT INTO items VALUES ($id, point($id, 24), 0);"
+				  . "INSERT INTO items VALUES ($other, point($id, 24), 0); COMMIT",
+				sub { $_[0]{$id} = 0; $_[0]{$other} = 0 } ];
+		}
+		else
+		{
+			push @steps, [ "INSERT INTO items VALUES ($id, point($id, 24), 0)", sub { $_[0]{$id} = 0 } ];
+		}
+	}
+	return @steps;
+}
+
+# A psql that reads the script and is stopped by the crash
+sub start_psql
+{
+	my ($script) = @_;
+	my %psql = (out => '', err => '');
+	my $file = $node->basedir . '/script' . ++$n_scripts . '.sql';
+
+	append_to_file($file, $script);
+	$psql{run} = IPC::Run::start(
+		[ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $node->connstr('postgres') ],
+		'>', \$psql{out}, '2>', \$psql{err});
+	return \%psql;
+}
+
+sub state_after
+{
+	my ($steps, $n) = @_;
+	my %state;
+
+	$steps->[$_][1]->(\%state) for 0 .. $n - 1;
+	return join(' ', map { "$_:$state{$_}" } sort { $a <=> $b } keys %state);
+}
+
+sub check_indexes
+{
+	my ($name) = @_;
+
+	is_sound($node, $_, $name) for qw(items_l2 items_l1 items_cosine);
+	is_complete($node, 'items', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(5, 24)') . "'",
+		"$name, L2");
+	is_complete($node, 'items', "v <+> '" . $node->safe_psql('postgres', 'SELECT point(6, 24)') . "'",
+		"$name, L1");
+	is_complete($node, 'items', "(CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) <=> '"
+		  . $node->safe_psql('postgres', 'SELECT point(7, 24)') . "'", "$name, cosine");
+	return;
+}
+
+my $cycle = 0;
+for my $way (@ways)
+{
+	my $name = 'crash ' . ++$cycle . " ($way)";
+	my (@writers, @steps, @others);
+
+	for my $w (0 .. $n_writers - 1)
+	{
+		my $base = ($cycle * $n_writers + $w) * 10 * $n_steps;
+		my @own = steps_of($base);
+
+		push @steps, \@own;
+		push @writers, start_psql(join('', map { "$own[$_][0];\n\\echo step $_\n" } 0 .. $#own));
+	}
+	push @others, start_psql("VACUUM items;\nCHECKPOINT;\n" x 500);
+	push @others, start_psql("$BY_INDEX\n" . join('',
+			map { 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> '
+				  . "(SELECT q FROM questions WHERE id = " . (1 + $_ % 20) . ") LIMIT 100) s;\n" } 1 .. 5000));
+
+	# let each writer come some way, another one each time
+	for my $w (0 .. $n_writers - 1)
+	{
+		my $target = 60 + 37 * $cycle + 11 * $w;
+
+		$writers[$w]{run}->pump until $writers[$w]{out} =~ /step $target\n/ || !$writers[$w]{run}->pumpable;
+	}
+	if ($way eq 'kill the server')
+	{
+		$node->kill9;
+		start_again($node);
+	}
+	elsif ($way eq 'kill a backend')
+	{
+		my $pid = $node->safe_psql('postgres',
+			q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'INSERT%' OR query LIKE 'VACUUM%' ORDER BY pid LIMIT 1});
+
+		kill 'KILL', $pid;
+		# the others must be gone before the server starts again
+		for my $psql (@writers, @others)
+		{
+			$psql->{run}->pump while $psql->{run}->pumpable;
+		}
+		$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') || die 'no recovery';
+	}
+	else
+	{
+		$node->stop('immediate');
+		$node->start;
+	}
+	for my $psql (@writers, @others)
+	{
+		eval { $psql->{run}->finish };
+	}
+
+	for my $w (0 .. $n_writers - 1)
+	{
+		my $base = ($cycle * $n_writers + $w) * 10 * $n_steps;
+		my $confirmed = () = $writers[$w]{out} =~ /^step/mg;
+		my $now = $node->safe_psql('postgres', "$BY_TABLE
+			SELECT string_agg(id || ':' || version, ' ' ORDER BY id) FROM items
+			WHERE id BETWEEN $base AND $base + 9 * $n_steps");
+
+		unlike($writers[$w]{err}, qr/ERROR|PANIC/, "$name: writer $w had no error");
+		ok($now eq state_after($steps[$w], $confirmed) || $now eq state_after($steps[$w], $confirmed + 1),
+			"$name: writer $w finds what was confirmed ($confirmed steps)");
+	}
+	unlike($_->{err}, qr/ERROR|PANIC/, "$name: VACUUM and queries had no error") for @others;
+	check_indexes($name);
+}
+
+# an idle server: the same answers before and after
+my %answers;
+my $distance = 'v <-> q.q';
+my $l1_distance = 'v <+> q.q';
+$node->safe_psql('postgres', 'VACUUM items');
+my $before = top_lists($node, 'items', 'questions', $distance, 10);
+my $before_l1 = top_lists($node, 'items', 'questions', $l1_distance, 10);
+$node->stop('immediate');
+$node->start;
+is(top_lists($node, 'items', 'questions', $distance, 10), $before, 'the same answers after a crash of an idle server');
+is(top_lists($node, 'items', 'questions', $l1_distance, 10), $before_l1, 'the same answers of the other index');
+
+# right after CREATE INDEX
+$node->safe_psql('postgres', q{
+	CREATE TABLE fresh AS SELECT i AS id, point(i, 24) AS v FROM generate_series(1, 1500) i;
+	ALTER TABLE fresh ALTER v TYPE vector(24);
+	CREATE INDEX fresh_l2 ON fresh USING hnsw (v vector_l2_ops);
+	CREATE INDEX fresh_l1 ON fresh USING hnsw (v vector_l1_ops);
+});
+$node->stop('immediate');
+$node->start;
+for my $operator ('<->', '<+>')
+{
+	is_complete($node, 'fresh', "v $operator '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+		"crash after CREATE INDEX, $operator");
+}
+is_sound($node, $_, 'crash after CREATE INDEX') for qw(fresh_l2 fresh_l1);
+
+# during REINDEX CONCURRENTLY, which a transaction keeps from coming to its end
+my $holder = $node->background_psql('postgres');
+$holder->query_safe('BEGIN; INSERT INTO fresh VALUES (2000, point(2000, 24))');
+my $reindex = start_psql("REINDEX INDEX CONCURRENTLY fresh_l2;\n");
+$node->poll_query_until('postgres',
+	q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'})
+  || die 'REINDEX did not begin';
+$node->kill9;
+start_again($node);
+eval { $reindex->{run}->finish };
+eval { $holder->quit };
+is_complete($node, 'fresh', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	'crash during REINDEX CONCURRENTLY');
+is_sound($node, 'fresh_l2', 'crash during REINDEX CONCURRENTLY');
+$node->safe_psql('postgres', 'DROP INDEX fresh_l2_ccnew; REINDEX INDEX CONCURRENTLY fresh_l2');
+is_sound($node, 'fresh_l2', 'REINDEX CONCURRENTLY after that');
+is_complete($node, 'fresh', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	'REINDEX CONCURRENTLY after that');
+
+# all of it recovers, and vacuum and inserts go on
+$node->safe_psql('postgres', q{
+	DELETE FROM items WHERE id % 3 = 0;
+	VACUUM items;
+	INSERT INTO items SELECT -i, point(i, 24, 99), 0 FROM generate_series(1, 300) i;
+});
+check_indexes('after all');
+$node->stop;
+
+done_testing();

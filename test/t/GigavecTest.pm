@@ -1,0 +1,207 @@
+#----------------------------------------------------------------------
+#
+# GigavecTest.pm
+#		What the TAP tests share: servers, vectors, truth, recall.
+#
+# Truth is always a sequential scan of the table.  Generated vectors are a
+# function of their number, so that every run sees the same.
+#
+#----------------------------------------------------------------------
+package GigavecTest;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+our @EXPORT = qw(
+  $BY_INDEX $BY_TABLE
+  new_server prepare_database start_again
+  is_sound is_complete top_lists make_truth recall
+  data_folder copy_vectors
+);
+
+# Settings under which a query ordered by distance uses the index
+our $BY_INDEX = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bitmapscan = off;';
+
+# and under which it does not
+our $BY_TABLE = 'SET enable_indexscan = off; SET enable_bitmapscan = off;';
+
+# Create and start a server with the extension
+sub new_server
+{
+	my ($name, $conf, %init) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name);
+
+	$node->init(%init);
+	$node->append_conf('postgresql.conf', "autovacuum = off\n" . ($conf // ''));
+	$node->start;
+	prepare_database($node);
+	return $node;
+}
+
+# Create the extension and the functions that make vectors.
+# point(i, dim, seed): near one of 20 centers, which i alone decides on.
+sub prepare_database
+{
+	my ($node, $dbname) = @_;
+
+	$node->safe_psql($dbname // 'postgres', q{
+		CREATE EXTENSION gigavec;
+		CREATE FUNCTION noise(i bigint, j int, seed bigint) RETURNS float4
+			LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+			'SELECT ((pg_catalog.hashint8extended(i * 1024 + j, seed) & 65535) / 65536.0)::float4';
+		CREATE FUNCTION point(i bigint, dim int, seed bigint DEFAULT 0) RETURNS vector
+			LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+			'SELECT array_agg(2 * noise(i % 20, j, 7) + noise(i, j, seed))::vector
+			 FROM generate_series(1, dim) j';
+	});
+	return;
+}
+
+# Start a server whose processes may not all have ended yet
+sub start_again
+{
+	my ($node) = @_;
+	my $pid = (split(/\n/, slurp_file($node->data_dir . '/postmaster.pid')))[0];
+
+	for (my $i = 0; $i < 10 * $PostgreSQL::Test::Utils::timeout_default; $i++)
+	{
+		if (!kill(0, $pid))
+		{
+			return if $node->start(fail_ok => 1);
+			$node->stop('immediate', fail_ok => 1);
+		}
+		usleep(100_000);
+	}
+	die 'the server does not start';
+}
+
+# gigavec.check finds nothing
+sub is_sound
+{
+	my ($node, $index, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	return is($node->safe_psql('postgres', "SELECT * FROM gigavec.check('$index') LIMIT 20"),
+		'', "$name: check of $index finds nothing");
+}
+
+# A scan to the end by the index returns each row of the table once, in the
+# order of distances.  Rows that the graph did not lead to in time come at the
+# end, in order among themselves; they must be few.
+#
+# distance: an expression, e.g. "v <-> '[1,2]'"
+sub is_complete
+{
+	my ($node, $table, $distance, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	my $rows = $node->safe_psql('postgres',
+		"$BY_TABLE SELECT count(*) FROM $table WHERE ($distance) IS NOT NULL");
+	my $few = 2 + int($rows / 200);
+
+	like($node->safe_psql('postgres',
+			"$BY_INDEX EXPLAIN (COSTS off) SELECT ctid FROM $table ORDER BY $distance"),
+		qr/Index Scan using/, "$name: uses an index");
+	return is($node->safe_psql('postgres', qq{
+			$BY_INDEX
+			SELECT count(*), count(DISTINCT row_place), count(*) FILTER (WHERE d < previous) <= 1,
+				count(*) FILTER (WHERE d < farthest) <= $few
+			FROM (SELECT row_place, d, lag(d) OVER (ORDER BY n) AS previous, max(d) OVER (ORDER BY n) AS farthest
+				FROM (SELECT row_place, d, row_number() OVER () AS n
+					FROM (SELECT tableoid::text || ctid::text AS row_place, $distance AS d
+						FROM $table ORDER BY $distance OFFSET 0) r) s) t}),
+		"$rows|$rows|t|t", "$name: all $rows rows once and in order");
+}
+
+# The answers of an index to questions, as text: a line a question.
+#
+# table: has a column id; questions: a table with id and q
+# distance: an expression of columns of the table and q
+sub top_lists
+{
+	my ($node, $table, $questions, $distance, $k) = @_;
+
+	return $node->safe_psql('postgres', qq{
+		$BY_INDEX
+		SELECT q.id, (SELECT string_agg(s.id || ':' || s.d, ' ' ORDER BY s.n)
+			FROM (SELECT r.*, row_number() OVER () AS n
+				FROM (SELECT id, $distance AS d FROM $table ORDER BY $distance LIMIT $k) r) s)
+		FROM $questions q ORDER BY q.id});
+}
+
+# Fill the table "truth" with the distance of the k-th nearest row
+sub make_truth
+{
+	my ($node, $table, $questions, $distance, $k) = @_;
+
+	$node->safe_psql('postgres', qq{
+		$BY_TABLE
+		CREATE TABLE IF NOT EXISTS truth (id int, kth float8, n int);
+		TRUNCATE truth;
+		INSERT INTO truth SELECT q.id, s.kth, s.n
+		FROM $questions q, LATERAL (SELECT max(d) AS kth, count(*) AS n
+			FROM (SELECT $distance AS d FROM $table ORDER BY $distance LIMIT $k) r) s});
+	return;
+}
+
+# The part of the true k nearest that the index returns; rows at the same
+# distance count alike.  Call make_truth before.
+sub recall
+{
+	my ($node, $table, $questions, $distance, $k, $ef) = @_;
+
+	return $node->safe_psql('postgres', qq{
+		$BY_INDEX
+		SET hnsw.ef_search = $ef;
+		SELECT round(avg(least(s.n::float8 / t.n, 1))::numeric, 4)
+		FROM $questions q JOIN truth t USING (id),
+			LATERAL (SELECT count(*) AS n
+				FROM (SELECT $distance AS d FROM $table ORDER BY $distance LIMIT $k) r
+				WHERE r.d <= t.kth + abs(t.kth) * 1e-6) s});
+}
+
+# The folder of a set of real vectors; nothing if it is absent
+sub data_folder
+{
+	my ($set) = @_;
+	my $folder = ($ENV{GIGAVEC_DATA} // '../shared/data') . "/vectors/$set";
+
+	return -f "$folder/base.npy" ? $folder : undef;
+}
+
+# Copy rows of a .npy file of uint8 or float32 into a table (id, vector)
+sub copy_vectors
+{
+	my ($node, $file, $table, $first, $n) = @_;
+	my ($fh, $out, $row, $size, $template);
+	my $path = $node->basedir . "/$table.copy";
+
+	open($fh, '<:raw', $file) || die "could not open $file: $!";
+	read($fh, my $head, 10) == 10 || die "$file is too short";
+	read($fh, my $description, unpack('v', substr($head, 8, 2)));
+	$description =~ /'descr': '([|<])(u1|f4)'.*'shape': \((\d+), (\d+)\)/
+	  || die "$file is of a kind not expected: $description";
+	my ($kind, $n_rows, $dim) = ($2, $3, $4);
+	($size, $template) = $kind eq 'u1' ? ($dim, 'C*') : ($dim * 4, 'f<*');
+	$n = $n_rows - $first if !defined $n || $n > $n_rows - $first;
+	seek($fh, $first * $size, 1);
+
+	open($out, '>', $path) || die "could not create $path: $!";
+	for my $i ($first .. $first + $n - 1)
+	{
+		read($fh, $row, $size) == $size || die "$file ends early";
+		print $out "$i\t[" . join(',', unpack($template, $row)) . "]\n";
+	}
+	close($out) || die "could not write $path: $!";
+	close($fh);
+	$node->safe_psql('postgres', "\\copy $table FROM '$path'");
+	unlink($path);
+	return $n;
+}
+
+1;
