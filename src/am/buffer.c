@@ -100,6 +100,10 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 {
 	Buffer		buf;
 
+	/* other scans under way may have taken the hints for their index */
+	if (unlikely(!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel))))
+		return ReadBuffer(rel, blkno);
+
 	if (likely(blkno < hints->n_blocks))
 	{
 		buf = hints->buffers[blkno];
