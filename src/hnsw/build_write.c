@@ -402,7 +402,10 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	}
 	meta->null_norm_chunk = write_tid_chunks(&writer, build->null_row, GV_HNSW_NULL_NORM_OWNER);
 	if (BufferIsValid(writer.buf))
+	{
+		meta->tid_blkno = BufferGetBlockNumber(writer.buf);
 		UnlockReleaseBuffer(writer.buf);
+	}
 
 	if (has_codes)
 	{

@@ -52,6 +52,7 @@ typedef struct ReadyItem
 	float		key;			/* estimate */
 	bool		is_exact;
 	ItemPointerData tid;
+	uint32		id;				/* of the node */
 	uint32		tid_chunk;		/* further rows of the same vector */
 } ReadyItem;
 
@@ -84,6 +85,7 @@ typedef struct GvHnswScan
 
 	/* tids of one vector, returned one after another */
 	uint32		next_chunk;
+	uint32		chunk_owner;	/* id of the node */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
 
@@ -248,6 +250,7 @@ take_found(GvHnswScan *so)
 			continue;
 		item.key = found->key;
 		item.tid = found->tid;
+		item.id = found->id;
 		item.tid_chunk = found->tid_chunk;
 		set_interval(so, &item, found);
 		push_ready(so, &item);
@@ -527,6 +530,7 @@ sweep(GvHnswScan *so)
 
 		item.key = swept[i].key;
 		item.tid = swept[i].tid;
+		item.id = swept[i].id;
 		item.tid_chunk = swept[i].tid_chunk;
 		set_interval(so, &item, &swept[i]);
 		push_ready(so, &item);
@@ -590,16 +594,19 @@ go_on(GvHnswScan *so)
 /*
  * Read a chunk of tids.
  *
+ * owner: id of the node
  * tids: ItemPointerData[GV_HNSW_CHUNK_TIDS], written
  *
- * Returns the number of tids, and sets *chunk to the next.  A chunk whose
- * vector is gone has none: then all its rows are dead.
+ * Returns the number of tids, and sets *chunk_id to the next.  If the chunk
+ * has another owner by now the node was freed: then all its rows are dead, and
+ * the chunk may lead to rows of another vector.
  */
 static int
-read_chunk(GvHnswScan *so, uint32 *chunk_id, ItemPointerData *tids)
+read_chunk(GvHnswScan *so, uint32 *chunk_id, uint32 owner, ItemPointerData *tids)
 {
 	GvHnswIndex *ix = &so->ix;
 	BlockNumber blkno = gv_hnsw_chunk_block(*chunk_id);
+	uint32		next = GV_HNSW_INVALID_ID;
 	int			n = 0;
 	Buffer		buf;
 	Page		page;
@@ -614,12 +621,14 @@ read_chunk(GvHnswScan *so, uint32 *chunk_id, ItemPointerData *tids)
 	{
 		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(*chunk_id));
 
-		n = Min(chunk->n_tids, GV_HNSW_CHUNK_TIDS);
-		memcpy(tids, chunk->tids, n * sizeof(ItemPointerData));
-		*chunk_id = chunk->owner == GV_HNSW_INVALID_ID ? GV_HNSW_INVALID_ID : chunk->next;
+		if (chunk->owner == owner)
+		{
+			n = Min(chunk->n_tids, GV_HNSW_CHUNK_TIDS);
+			memcpy(tids, chunk->tids, n * sizeof(ItemPointerData));
+			next = chunk->next;
+		}
 	}
-	else
-		*chunk_id = GV_HNSW_INVALID_ID;
+	*chunk_id = next;
 	UnlockReleaseBuffer(buf);
 	return n;
 }
@@ -642,7 +651,7 @@ make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		found = fetch_exact_key(scan, so, &item->tid, &item->key);
 	while (!found && chunk != GV_HNSW_INVALID_ID)
 	{
-		n = read_chunk(so, &chunk, tids);
+		n = read_chunk(so, &chunk, item->id, tids);
 		for (int i = 0; i < n && !found; i++)
 			found = fetch_exact_key(scan, so, &tids[i], &item->key);
 	}
@@ -691,6 +700,7 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 		if (so->ix.meta.null_norm_chunk != GV_HNSW_INVALID_ID)
 		{
 			memset(item, 0, sizeof(*item));
+			item->id = GV_HNSW_NULL_NORM_OWNER;
 			item->tid_chunk = so->ix.meta.null_norm_chunk;
 			ItemPointerSetInvalid(&item->tid);
 			return true;
@@ -767,13 +777,14 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		}
 		if (so->next_chunk != GV_HNSW_INVALID_ID)
 		{
-			so->n_tids = read_chunk(so, &so->next_chunk, so->tids);
+			so->n_tids = read_chunk(so, &so->next_chunk, so->chunk_owner, so->tids);
 			continue;
 		}
 
 		if (!next_item(scan, so, &item))
 			return false;
 		so->next_chunk = item.tid_chunk;
+		so->chunk_owner = item.id;
 		if (ItemPointerIsValid(&item.tid))
 		{
 			scan->xs_heaptid = item.tid;
