@@ -432,8 +432,12 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	}
 	gv_hnsw_search_run(&so->search);
 	take_found(so);
-	so->may_return = gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ? PG_INT64_MAX :
-		Max(10, better_half(so));
+	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
+		so->may_return = PG_INT64_MAX;
+	else if (RelationGetNumberOfBlocks(ix->rel) <= so->ef)
+		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
+	else
+		so->may_return = Max(10, better_half(so));
 
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
@@ -560,7 +564,8 @@ go_on(GvHnswScan *so)
 		n_nodes_at_most = (int64) RelationGetNumberOfBlocks(so->ix.rel) *
 			so->ix.layout.nodes_per_page;
 		so->ef = Min(so->ef * 2, PG_INT32_MAX / 64);
-		if (so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
+		if (so->may_return == 0 ||
+			so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
 		{
 			/* for the sweep, "seen" must be the nodes expanded */
