@@ -96,13 +96,14 @@ sub is_sound
 # end, in order among themselves; they must be few.
 #
 # distance: an expression, e.g. "v <-> '[1,2]'"
+# few_part: the part of the rows that may come late, by default .005
 sub is_complete
 {
-	my ($node, $table, $distance, $name) = @_;
+	my ($node, $table, $distance, $name, $few_part) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 	my $rows = $node->safe_psql('postgres',
 		"$BY_TABLE SELECT count(*) FROM $table WHERE ($distance) IS NOT NULL");
-	my $few = 2 + int($rows / 200);
+	my $few = 2 + int($rows * ($few_part // 0.005));
 
 	like($node->safe_psql('postgres',
 			"$BY_INDEX EXPLAIN (COSTS off) SELECT ctid FROM $table ORDER BY $distance"),

@@ -1,0 +1,173 @@
+#----------------------------------------------------------------------
+#
+# A physical standby: the same answers, the same pages.
+#
+# wal_consistency_checking cannot see a change that never reached the log, so
+# pages are compared byte by byte as well, but for those bytes that primary and
+# standby may differ in: the LSN, the checksum and the hint PD_HAS_FREE_LINES,
+# PD_PAGE_FULL of the header.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+my @indexes = qw(items_l2 items_l1 items_cosine items_ip items_bit items_sparse);
+my @distances = ('v <-> q.q', 'v <+> q.q', 'v <=> q.q', 'v <#> q.q',
+	'binary_quantize(v - q0)::bit(24) <~> binary_quantize(q.q - q0)',
+	'v::sparsevec(24) <-> q.q::sparsevec');
+
+my $primary = new_server('primary', q{
+	wal_consistency_checking = 'all'
+	max_wal_size = 1GB
+	shared_buffers = 16MB
+}, allows_streaming => 1);
+
+$primary->safe_psql('postgres', q{
+	CREATE EXTENSION pageinspect;
+	CREATE FUNCTION center() RETURNS vector LANGUAGE sql IMMUTABLE AS
+		$$SELECT array_fill(1.5, ARRAY[24])::vector$$;
+	CREATE TABLE items (id int, v vector(24));
+	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 600) i;
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
+	CREATE INDEX items_ip ON items USING hnsw (v vector_ip_ops);
+	CREATE INDEX items_bit ON items USING hnsw ((binary_quantize(v - center())::bit(24)) bit_hamming_ops);
+	CREATE INDEX items_sparse ON items USING hnsw ((v::sparsevec(24)) sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
+	CREATE UNLOGGED TABLE passing (id int, v vector(24));
+	CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops);
+	CREATE INDEX passing_l1 ON passing USING hnsw (v vector_l1_ops);
+	INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 100) i;
+});
+$_ =~ s/q0/center()/g for @distances;
+
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+sub pages
+{
+	my ($node, $index) = @_;
+
+	# bytes 0 to 7: LSN, 8 and 9: checksum, 10: flags
+	return $node->safe_psql('postgres', qq{
+		SELECT n, md5(substr(page, 12)), get_byte(page, 10) & 252
+		FROM (SELECT n, get_raw_page('$index', n) AS page
+			FROM generate_series(0, pg_relation_size('$index') / current_setting('block_size')::int - 1) AS n) s
+		ORDER BY n});
+}
+
+sub compare
+{
+	my ($name) = @_;
+
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	for my $i (0 .. $#indexes)
+	{
+		is(pages($standby, $indexes[$i]), pages($primary, $indexes[$i]), "$name: the same pages of $indexes[$i]");
+		is(top_lists($standby, 'items', 'questions', $distances[$i], 10),
+			top_lists($primary, 'items', 'questions', $distances[$i], 10),
+			"$name: the same answers of $indexes[$i]");
+		is_sound($standby, $indexes[$i], "$name, standby");
+	}
+	return;
+}
+
+# a session that stays on the standby, with what it remembers of the indexes
+my $reader = $standby->background_psql('postgres', on_error_stop => 0);
+my $reading = "$BY_INDEX SELECT count(*) FROM questions q, LATERAL "
+  . '(SELECT id FROM items ORDER BY v <-> q.q LIMIT 10) s, LATERAL '
+  . '(SELECT id FROM items ORDER BY v <+> q.q LIMIT 3) t';
+
+compare('after the base backup');
+is($reader->query_safe($reading), 12 * 10 * 3, 'a session on the standby reads');
+
+for my $round (1 .. 3)
+{
+	my $base = $round * 10000;
+
+	$primary->safe_psql('postgres', qq{
+		INSERT INTO items SELECT i, point(i, 24, $round) FROM generate_series($base, $base + 299) i;
+		INSERT INTO items SELECT i + 1000, point(i % 5, 24, $round) FROM generate_series($base, $base + 99) i;
+		INSERT INTO items SELECT i + 2000, array_fill(0, ARRAY[24])::vector FROM generate_series($base, $base + 30) i;
+		UPDATE items SET v = point(id, 24, 100 + $round) WHERE id % 7 = $round;
+		DELETE FROM items WHERE id % 3 = $round % 3;
+		BEGIN;
+		INSERT INTO items SELECT -i, point(i, 24, $round) FROM generate_series(1, 50) i;
+		ROLLBACK;
+		VACUUM items;
+		INSERT INTO items SELECT i + 3000, point(i, 24, $round) FROM generate_series($base, $base + 199) i;
+	});
+	compare("round $round");
+	is($reader->query_safe($reading), 12 * 10 * 3, "round $round: the session on the standby reads on");
+
+	if ($round == 1)
+	{
+		$primary->safe_psql('postgres', 'REINDEX INDEX items_l2; REINDEX INDEX CONCURRENTLY items_l1');
+		compare('after REINDEX');
+	}
+	elsif ($round == 2)
+	{
+		$reader->quit;
+		$standby->stop('immediate');
+		$standby->start;
+		compare('after a crash of the standby');
+		$reader = $standby->background_psql('postgres', on_error_stop => 0);
+	}
+}
+$reader->quit;
+
+# promotion
+my @before = map { top_lists($primary, 'items', 'questions', $_, 10) } @distances;
+$primary->stop;
+$standby->promote;
+for my $i (0 .. $#indexes)
+{
+	is(top_lists($standby, 'items', 'questions', $distances[$i], 10), $before[$i],
+		"promoted: the same answers of $indexes[$i]");
+}
+$standby->safe_psql('postgres', q{
+	INSERT INTO items SELECT i, point(i, 24, 50) FROM generate_series(50000, 50299) i;
+	DELETE FROM items WHERE id % 5 = 0;
+	VACUUM items;
+	INSERT INTO items SELECT i, point(i, 24, 51) FROM generate_series(60000, 60099) i;
+});
+my $question = $standby->safe_psql('postgres', 'SELECT q FROM questions WHERE id = 1');
+is_sound($standby, $_, 'promoted, written') for @indexes;
+is_complete($standby, 'items', "v <-> '$question'", 'promoted, written, L2');
+is_complete($standby, 'items', "v <+> '$question'", 'promoted, written, L1');
+is_complete($standby, 'items', "v <=> '$question'", 'promoted, written, cosine');
+is_complete($standby, 'items', "v <#> '$question'", 'promoted, written, inner product', 0.1);
+
+# an unlogged index is empty on the promoted server, and can be used
+for my $operator ('<->', '<+>')
+{
+	my $nearest = "$BY_INDEX SELECT id FROM passing ORDER BY v $operator '$question' LIMIT 3";
+
+	is($standby->safe_psql('postgres', $nearest), '', "unlogged: empty, $operator");
+	is_complete($standby, 'passing', "v $operator '$question'", "unlogged, empty, $operator");
+}
+is_sound($standby, $_, 'unlogged, empty') for qw(passing_l2 passing_l1);
+$standby->safe_psql('postgres', 'INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 200) i');
+is_complete($standby, 'passing', "v $_ '$question'", "unlogged, filled, $_") for '<->', '<+>';
+is_sound($standby, $_, 'unlogged, filled') for qw(passing_l2 passing_l1);
+
+# and after a crash
+$standby->stop('immediate');
+$standby->start;
+is($standby->safe_psql('postgres', "$BY_INDEX SELECT id FROM passing ORDER BY v <-> '$question'"), '',
+	'unlogged: empty after a crash');
+$standby->safe_psql('postgres', 'INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 50) i');
+is_complete($standby, 'passing', "v <-> '$question'", 'unlogged, filled after a crash');
+$standby->stop;
+
+done_testing();
