@@ -99,6 +99,15 @@ gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
 	return has_rejected;
 }
 
+/* Take the element at the cursor out, which makes room for another */
+static inline void
+gv_pool_remove(GvPool *pool)
+{
+	pool->n--;
+	memmove(&pool->element[pool->cursor], &pool->element[pool->cursor + 1],
+			(pool->n - pool->cursor) * sizeof(uint64_t));
+}
+
 /* Move the cursor to the best candidate not expanded; false if there is none */
 static inline bool
 gv_pool_advance(GvPool *pool)

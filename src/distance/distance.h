@@ -49,6 +49,9 @@ typedef enum GvSimdLevel
 /* Largest number of groups the FastScan kernel takes */
 #define GV_FASTSCAN_MAX_GROUPS 16384
 
+/* Bytes of n 12-bit integers as l2_squared_f32_i12 takes them */
+#define GV_INT12_BYTES(n) ((n) + ((n) + 31) / 32 * 16)
+
 /*
  * The table of kernels of one instruction set.
  *
@@ -80,6 +83,16 @@ typedef struct GvKernels
 	float		(*inner_product_f32_f16) (const float *a, const GvHalf *b, int n);
 	/* float32 query a against scaled int8 b: sum (a[i] - scale * b[i])^2 */
 	float		(*l2_squared_f32_i8) (const float *a, const int8_t *b, float scale, int n);
+
+	/*
+	 * float32 query a against scaled 12-bit integers b: sum (a[i] - scale *
+	 * b[i])^2, n a multiple of 16.
+	 *
+	 * b: int8 high[n], then the low four bits in blocks of 16 bytes for 32
+	 * elements, byte j those of element j (lower half) and j + 16; element i is
+	 * 16 * high[i] + low[i].  GV_INT12_BYTES(n) bytes in all.
+	 */
+	float		(*l2_squared_f32_i12) (const float *a, const uint8_t *b, float scale, int n);
 
 	/*
 	 * int8 products in int32, exact where the result fits: for every input up

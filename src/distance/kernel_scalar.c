@@ -440,6 +440,8 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 	}
 }
 
+#include "distance/kernel_int12.h"
+
 #define TABLE_NAME gv_distance_table_scalar
 #define TABLE_LEVEL GV_SIMD_SCALAR
 #define TABLE_LABEL "scalar"

@@ -26,6 +26,7 @@ const GvKernels TABLE_NAME = {
 	.l2_squared_f32_f16 = l2_squared_f32_f16,
 	.inner_product_f32_f16 = inner_product_f32_f16,
 	.l2_squared_f32_i8 = l2_squared_f32_i8,
+	.l2_squared_f32_i12 = l2_squared_f32_i12,
 	.inner_product_i8 = inner_product_i8,
 	.l2_squared_i8 = l2_squared_i8,
 	.hamming = hamming,

@@ -146,7 +146,7 @@ node_holds_point(GvHnswCheck *check, GvHnswNode node, const float *z)
 	slack = ROTATION_ROUNDING * (sqrt(norm2) + largest);
 	if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
 		slack += HALF_ROUNDING * meta->max_norm * meta->inverse_unit;
-	if (layout->own_kind == GV_HNSW_OWN_INT8)
+	if (layout->own_kind != GV_HNSW_OWN_HALF)
 		slack += 0.501 * node->own_scale;
 	if (!isfinite(slack))
 		return true;			/* beyond float32; such rows are compared exactly */

@@ -72,7 +72,7 @@ decode_vector(GvHnswCheck *check, GvHnswNode node, RoundedVector *v)
 	gv_hnsw_node_get_own(layout, node, v->x);
 	for (int i = 0; i < layout->own_dims; i++)
 	{
-		if (layout->own_kind == GV_HNSW_OWN_INT8)
+		if (layout->own_kind != GV_HNSW_OWN_HALF)
 			v->error[i] = 0.501f * node->own_scale;
 		else
 			v->error[i] = HALF_ROUNDING * fabsf(v->x[i]) + FLOAT_ROUNDING * node->own_scale;

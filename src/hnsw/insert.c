@@ -522,90 +522,6 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 	return alive;
 }
 
-/* The key of two vectors as copied from nodes */
-static float
-vector_key(Insertion *ins, float *a, float *b)
-{
-	if (!gv_hnsw_layout_has_codes(&ins->ix->layout))
-		return gv_am_exact_key(ins->ix->opclass, PointerGetDatum(a), PointerGetDatum(b));
-	return gv_kernels->l2_squared_f32(a, b, ins->ix->layout.own_dims);
-}
-
-/* Copy the vector of a node; NULL if it is not live */
-static float *
-copy_vector(Insertion *ins, uint32 id)
-{
-	GvHnswIndex *ix = ins->ix;
-	Buffer		buf;
-	GvHnswNode	node;
-	float	   *vector = NULL;
-
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, id));
-	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(&ix->layout, id));
-	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
-	{
-		if (gv_hnsw_layout_has_codes(&ix->layout))
-		{
-			vector = palloc(sizeof(float) * ix->layout.own_dims);
-			gv_hnsw_node_get_own(&ix->layout, node, vector);
-		}
-		else
-		{
-			Datum		value = gv_hnsw_node_value(&ins->search, node);
-
-			vector = palloc(VARSIZE(DatumGetPointer(value)));
-			memcpy(vector, DatumGetPointer(value), VARSIZE(DatumGetPointer(value)));
-		}
-	}
-	UnlockReleaseBuffer(buf);
-	return vector;
-}
-
-/*
- * Which of a node's neighbors can it do without?
- *
- * The one that another, nearer neighbor leads to best, as compared with the
- * direct link.  Reads the neighbors' pages.
- */
-static int
-most_redundant_neighbor(Insertion *ins, float *vector, const uint32 *neighbors, int n)
-{
-	/* these keys can be negative, so they have no ratio */
-	bool		by_ratio = gv_hnsw_layout_has_codes(&ins->ix->layout) ||
-		ins->ix->opclass->metric != GV_AM_METRIC_INNER_PRODUCT;
-	float	   *other[PG_UINT8_MAX];
-	float		edge[PG_UINT8_MAX];
-	float		least = INFINITY;
-	int			result = 0;
-
-	for (int i = 0; i < n; i++)
-	{
-		other[i] = copy_vector(ins, neighbors[i]);
-		if (other[i] == NULL)
-			return i;
-		edge[i] = vector_key(ins, vector, other[i]);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		for (int j = 0; j < n; j++)
-		{
-			float		detour;
-
-			if (j == i || edge[j] > edge[i])
-				continue;
-			detour = vector_key(ins, other[i], other[j]);
-			detour = by_ratio && edge[i] > 0 ? detour / edge[i] : detour - edge[i];
-			if (detour < least)
-			{
-				least = detour;
-				result = i;
-			}
-		}
-	}
-	return result;
-}
-
 /*
  * Make the nearest neighbor link back though it prefers others.  Without any
  * link to it no search would find the new node.
@@ -613,57 +529,11 @@ most_redundant_neighbor(Insertion *ins, float *vector, const uint32 *neighbors, 
 static void
 force_link_back(Insertion *ins)
 {
-	GvHnswIndex *ix = ins->ix;
-	const GvHnswLayout *layout = &ix->layout;
-	int			degree = Min(layout->degree, 2 * ix->meta.m);
+	GvHnswPoint point = {ins->z, ins->rotated.key_bias};
 
 	for (int i = 0; i < ins->n_chosen && ins->n_linked == 0; i++)
-	{
-		GvHnswFound *found = candidate_found(ins, &ins->chosen[i]);
-		BlockNumber blkno = gv_hnsw_id_block(layout, found->id);
-		int			slot = gv_hnsw_id_slot(layout, found->id);
-		uint32		neighbors[PG_UINT8_MAX];
-		int			n = 0;
-		int			lane;
-		Buffer		buf;
-		GvHnswNode	node;
-
-		CHECK_FOR_INTERRUPTS();
-		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
-		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
-		if (node != NULL)
-		{
-			n = node->n_neighbors;
-			memcpy(neighbors, gv_hnsw_node_neighbors(layout, node), n * sizeof(uint32));
-		}
-		UnlockReleaseBuffer(buf);
-		if (n == 0)
-			continue;
-		lane = most_redundant_neighbor(ins, found->vector, neighbors, n);
-
-		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
-		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-		node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
-		if (node != NULL && node->state == GV_HNSW_NODE_LIVE &&
-			node->version == found->version)
-		{
-			lane = gv_hnsw_node_find_lane(layout, node, neighbors[lane]);
-			if (lane < 0 && node->n_neighbors < degree)
-				lane = node->n_neighbors;
-			if (lane >= 0)
-			{
-				GvHnswPoint point = {ins->z, ins->rotated.key_bias};
-				GvXlog	   *xlog = gv_xlog_begin(ix->rel);
-
-				node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf), slot);
-				gv_hnsw_node_set_lane(layout, node, lane, ins->id, found->vector, &point);
-				gv_xlog_finish(xlog);
-				ins->n_linked++;
-			}
-		}
-		UnlockReleaseBuffer(buf);
-	}
+		ins->n_linked = gv_hnsw_force_link(ins->ix, &ins->search, ins->chosen[i].id,
+										   ins->id, &point);
 }
 
 /* Take a neighbor that has died out of the new node */

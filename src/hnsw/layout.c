@@ -17,10 +17,10 @@
  * Codes with this many dimensions guide a search well enough that more nodes
  * on a page are worth more than longer codes.
  */
-#define ENOUGH_CODE_DIMS 704
+#define ENOUGH_CODE_DIMS 576
 
-/* Rounding to int8 costs nothing that exact distances do not mend from here on */
-#define MIN_INT8_DIMS 512
+/* No vector is cut to fewer rotated dimensions than this */
+#define MIN_OWN_DIMS 512
 
 /* A page of nodes with exact vectors keeps this many bytes of a long value */
 #define EXACT_PAGE_SLACK 64
@@ -39,8 +39,18 @@ opclass_has_codes(const GvAmOpclass *opclass)
 static int
 own_bytes(const GvHnswLayout *layout)
 {
-	return layout->own_dims *
-		(layout->own_kind == GV_HNSW_OWN_HALF ? (int) sizeof(GvHalf) : 1);
+	switch (layout->own_kind)
+	{
+		case GV_HNSW_OWN_HALF:
+			return layout->own_dims * sizeof(GvHalf);
+		case GV_HNSW_OWN_INT12:
+			return GV_INT12_BYTES(layout->own_dims);
+		case GV_HNSW_OWN_INT8:
+			return layout->own_dims;
+		case GV_HNSW_OWN_EXACT:
+			break;
+	}
+	return 0;
 }
 
 /* Fill in all that follows from kind, degree, dimensions and node size */
@@ -99,8 +109,9 @@ most_nodes(const GvHnswLayout *layout, int enough)
  *		Choose the layout for a column.
  *
  * Nodes with codes: as many nodes on a page as leave room for long enough
- * codes.  The own vector is float16; int8 where that puts more nodes on a page;
- * int8 of the first rotated dimensions where even one node would not fit.
+ * codes.  The own vector is float16; 12-bit integers where that puts more nodes
+ * on a page; int8 where even one node would not fit, and of the first rotated
+ * dimensions only if that does not do either.
  */
 void
 gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim, int m)
@@ -108,7 +119,7 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 	int			degree = 2 * m;
 	int			enough;
 	int			n_half;
-	int			n_int8;
+	int			n_int12;
 
 	memset(layout, 0, sizeof(*layout));
 	if (!opclass_has_codes(opclass))
@@ -134,19 +145,21 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 		enough = Min(enough, Max(GV_RABITQ_ALIGN,
 								 ENOUGH_CODE_DIMS * GV_FASTSCAN_LANES / layout->degree));
 
-	/* float16, or int8 if that puts more nodes on a page */
+	/* float16, or less if that puts more nodes on a page */
 	layout->own_kind = GV_HNSW_OWN_HALF;
 	layout->own_dims = layout->padded_dim;
 	n_half = most_nodes(layout, enough);
-	layout->own_kind = GV_HNSW_OWN_INT8;
-	n_int8 = most_nodes(layout, enough);
-	if (n_half > 0 && (n_half >= n_int8 || layout->padded_dim < MIN_INT8_DIMS))
+	layout->own_kind = GV_HNSW_OWN_INT12;
+	n_int12 = most_nodes(layout, enough);
+	if (n_int12 == 0)
+		layout->own_kind = GV_HNSW_OWN_INT8;
+	else if (n_half >= n_int12)
 		layout->own_kind = GV_HNSW_OWN_HALF;
 
 	/* very long vectors keep a part of their rotated dimensions */
 	while (most_nodes(layout, enough) == 0)
 	{
-		if (layout->own_dims > MIN_INT8_DIMS)
+		if (layout->own_dims > MIN_OWN_DIMS)
 			layout->own_dims = layout->own_dims / 2 / GV_ROTATION_ALIGN * GV_ROTATION_ALIGN;
 		else
 			enough -= GV_RABITQ_ALIGN;

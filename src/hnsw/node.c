@@ -32,6 +32,22 @@ scale_down(float x, float max)
 	return ldexpf(1.0f, exponent);
 }
 
+/* One of n 12-bit integers as l2_squared_f32_i12 takes them */
+static inline int
+get_int12(const uint8 *own, int n, int i)
+{
+	uint8		low = own[n + i / 32 * 16 + i % 16];
+
+	return (int8) own[i] * 16 + ((i & 16) ? low >> 4 : low & 15);
+}
+
+static inline void
+put_int12(uint8 *own, int n, int i, int value)
+{
+	own[i] = (uint8) (int8) (value >> 4);
+	own[n + i / 32 * 16 + i % 16] |= (uint8) ((value & 15) << ((i & 16) ? 4 : 0));
+}
+
 /*
  * gv_hnsw_node_set_own
  *		Write a node's own vector.
@@ -78,6 +94,21 @@ gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node, const float *z
 			}
 		}
 	}
+	else if (layout->own_kind == GV_HNSW_OWN_INT12)
+	{
+		uint8	   *own = gv_hnsw_node_own(layout, node);
+
+		node->own_scale = largest > 0 ? largest / 2047.0f : 1.0f;
+		memset(own, 0, GV_INT12_BYTES(dims));
+		for (int i = 0; i < dims; i++)
+		{
+			int			value = (int) lrintf(z[i] / node->own_scale);
+			double		e = (double) z[i] - (double) value * node->own_scale;
+
+			put_int12(own, dims, i, value);
+			error += e * e;
+		}
+	}
 	else
 	{
 		int8	   *own = gv_hnsw_node_own(layout, node);
@@ -121,6 +152,8 @@ gv_hnsw_node_key(const GvHnswLayout *layout, GvHnswNode node, const float *z)
 
 	if (layout->own_kind == GV_HNSW_OWN_HALF)
 		key = gv_kernels->l2_squared_f32_f16(z, own, node->own_scale, layout->own_dims);
+	else if (layout->own_kind == GV_HNSW_OWN_INT12)
+		key = gv_kernels->l2_squared_f32_i12(z, own, node->own_scale, layout->own_dims);
 	else
 		key = gv_kernels->l2_squared_f32_i8(z, own, node->own_scale, layout->own_dims);
 	if (layout->own_dims < layout->padded_dim)
@@ -161,6 +194,11 @@ gv_hnsw_node_get_own(const GvHnswLayout *layout, GvHnswNode node, float *z)
 
 	if (layout->own_kind == GV_HNSW_OWN_HALF)
 		gv_kernels->f16_to_f32(own, z, layout->own_dims);
+	else if (layout->own_kind == GV_HNSW_OWN_INT12)
+	{
+		for (int i = 0; i < layout->own_dims; i++)
+			z[i] = get_int12(own, layout->own_dims, i);
+	}
 	else
 	{
 		for (int i = 0; i < layout->own_dims; i++)

@@ -46,6 +46,7 @@ typedef enum GvHnswPageKind
 typedef enum GvHnswOwnKind
 {
 	GV_HNSW_OWN_HALF = 1,		/* float16[own_dims], rotated */
+	GV_HNSW_OWN_INT12,			/* 12-bit integers, rotated, see distance.h */
 	GV_HNSW_OWN_INT8,			/* int8[own_dims], rotated */
 	GV_HNSW_OWN_EXACT			/* the value as the table has it */
 } GvHnswOwnKind;

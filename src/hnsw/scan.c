@@ -41,7 +41,7 @@
 /* Relative rounding error of keys computed in float32 */
 #define KEY_ROUNDING 1e-5
 
-/* Int8 vectors: this many standard deviations of the error along a direction */
+/* Integer vectors: this many standard deviations of the error along a direction */
 #define ERROR_DEVIATIONS 6.0
 
 /* A row, or the rows of a node, on the way out */
@@ -226,7 +226,7 @@ set_interval(GvHnswScan *so, ReadyItem *item, const GvHnswFound *found)
 		return;
 	}
 	item->is_exact = false;
-	if (layout->own_kind == GV_HNSW_OWN_INT8 && distance > 0)
+	if (layout->own_kind != GV_HNSW_OWN_HALF && distance > 0)
 		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
 					error * error / (2 * distance));
 	lower = Max(distance - error, 0);

@@ -424,7 +424,10 @@ gv_hnsw_search_run(GvHnswSearch *search)
 		}
 
 		if (!gv_idset_add(&search->seen, id))
+		{
+			gv_pool_remove(pool);
 			continue;
+		}
 
 		/* the node that comes next, unless this one leads to a better */
 		for (int i = pool->cursor + 1; i < pool->n; i++)

@@ -214,6 +214,7 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "seed", (double) ix.meta.seed, 0, "option at build");
 	report(arg, "degree", ix.layout.degree, 0, "neighbors for which a node has room");
 	report(arg, "vector_bits", ix.layout.own_kind == GV_HNSW_OWN_HALF ? 16 :
+		   ix.layout.own_kind == GV_HNSW_OWN_INT12 ? 12 :
 		   ix.layout.own_kind == GV_HNSW_OWN_INT8 ? 8 : 0, 0,
 		   "bits of an element of a node's own vector; 0: as in the table");
 	report(arg, "vector_dimensions", ix.layout.own_kind == GV_HNSW_OWN_EXACT ?
