@@ -23,6 +23,7 @@
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "base/random.h"
+#include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
@@ -43,6 +44,8 @@ typedef struct Insertion
 	int			n_chosen;
 	uint32		id;				/* of the new node */
 	int			n_linked;		/* nodes that link to it */
+	GvHnswContest contest;
+	MemoryContext scratch;		/* reset for each neighbor */
 } Insertion;
 
 /* The found node of a candidate */
@@ -216,6 +219,7 @@ make_node(Insertion *ins, Size *size)
 	}
 	node->tid = *ins->tid;
 	node->state = GV_HNSW_NODE_LIVE;
+	node->mark = GV_HNSW_NODE_MARK;
 	node->tid_chunk = GV_HNSW_INVALID_ID;
 	node->value_hash = ins->hash;
 	return node;
@@ -339,106 +343,36 @@ write_node(Insertion *ins)
 }
 
 /*
- * Decide where the new node goes among the neighbors of a full node.  From the
- * node's page alone: distances between neighbors are estimated from codes.
- *
- * Returns a lane to replace, or -1.
+ * Which link a neighbor of the new node gives up for it, decided by reading
+ * the neighbor's neighbors.  Invalid if it need not or will not.
  */
-static int
-lane_to_replace(Insertion *ins, GvHnswNode node, float key)
-{
-	const GvHnswLayout *layout = &ins->ix->layout;
-	float		farthest = key;
-	float		farthest_occluded = -1;
-	int			result = -1;
-	int			result_occluded = -1;
-
-	for (int base = 0; base < node->n_neighbors; base += GV_FASTSCAN_LANES)
-	{
-		float		estimates[GV_FASTSCAN_LANES];
-		int			n_lanes = Min(GV_FASTSCAN_LANES, node->n_neighbors - base);
-
-		/* distances from the new node to the neighbors */
-		gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node, base / GV_FASTSCAN_LANES),
-									  ins->search.query.table, ins->search.query.n_groups,
-									  gv_hnsw_node_add(layout, node) + base,
-									  gv_hnsw_node_rescale(layout, node) + base,
-									  gv_hnsw_node_base(node, ins->search.z_norm2, key),
-									  node->edge_scale, ins->search.query.mul,
-									  ins->search.query.bias, estimates);
-		for (int lane = 0; lane < n_lanes; lane++)
-		{
-			float		edge = gv_hnsw_node_lane_distance2(layout, node, base + lane);
-
-			/* a nearer neighbor leads to the new node as well */
-			if (edge < key && estimates[lane] <= key)
-				return -1;
-			/* the new node leads to a farther neighbor */
-			if (edge > key && estimates[lane] <= edge && edge > farthest_occluded)
-			{
-				farthest_occluded = edge;
-				result_occluded = base + lane;
-			}
-			if (edge > farthest)
-			{
-				farthest = edge;
-				result = base + lane;
-			}
-		}
-	}
-	return result_occluded >= 0 ? result_occluded : result;
-}
-
-/* The same without codes, by reading the neighbors' values */
-static int
-exact_lane_to_replace(Insertion *ins, const uint32 *neighbors, int n, Datum value,
-					  float key)
+static uint32
+choose_by_vectors(Insertion *ins, const GvHnswCandidate *candidate)
 {
 	GvHnswIndex *ix = ins->ix;
-	float		farthest = key;
-	float		farthest_occluded = key;
-	int			result = -1;
-	int			result_occluded = -1;
+	int			degree = Min(ix->layout.degree, 2 * ix->meta.m);
+	float	   *new_vector = gv_hnsw_layout_has_codes(&ix->layout) ? ins->z :
+		(float *) DatumGetPointer(ins->value);
+	uint32		neighbors[PG_UINT8_MAX];
+	uint32		result = GV_HNSW_INVALID_ID;
+	int			n = 0;
+	float		bias;
+	uint16		version;
+	MemoryContext old_context = MemoryContextSwitchTo(ins->scratch);
+	float	   *vector = gv_hnsw_copy_vector(ix, &ins->search, candidate->id, &bias,
+											 &version, neighbors, &n);
 
-	for (int lane = 0; lane < n; lane++)
+	if (vector != NULL && n >= degree)
 	{
-		Buffer		buf;
-		GvHnswNode	node;
-		float		edge = 0;
-		float		to_new = 0;
-		bool		exists = false;
+		int			lane = gv_hnsw_contest_by_vectors(&ins->contest, vector, neighbors, n,
+													  new_vector, candidate->key);
 
-		buf = gv_am_read_buffer(ix->hints, ix->rel,
-								gv_hnsw_id_block(&ix->layout, neighbors[lane]));
-		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		node = gv_hnsw_page_node(ix, BufferGetPage(buf),
-								 gv_hnsw_id_slot(&ix->layout, neighbors[lane]));
-		if (node != NULL)
-		{
-			Datum		other = gv_hnsw_node_value(&ins->search, node);
-
-			exists = true;
-			edge = gv_am_exact_key(ix->opclass, value, other);
-			to_new = gv_am_exact_key(ix->opclass, ins->value, other);
-		}
-		UnlockReleaseBuffer(buf);
-
-		if (!exists)
-			return lane;
-		if (edge < key && to_new <= key)
-			return -1;
-		if (edge > farthest_occluded && to_new <= edge)
-		{
-			farthest_occluded = edge;
-			result_occluded = lane;
-		}
-		if (edge > farthest)
-		{
-			farthest = edge;
-			result = lane;
-		}
+		if (lane >= 0)
+			result = neighbors[lane];
 	}
-	return result_occluded >= 0 ? result_occluded : result;
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(ins->scratch);
+	return result;
 }
 
 /*
@@ -453,40 +387,17 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswFound *found = candidate_found(ins, candidate);
 	int			degree = Min(layout->degree, 2 * ix->meta.m);
-	bool		has_codes = gv_hnsw_layout_has_codes(layout);
 	bool		alive = false;
-	int			exact_lane = -1;
-	uint32		exact_replaced = GV_HNSW_INVALID_ID;
+	uint32		given_up = GV_HNSW_INVALID_ID;
 	Buffer		buf;
 	GvXlog	   *xlog;
 	GvHnswNode	node;
 
 	CHECK_FOR_INTERRUPTS();
 
-	/* without codes the decision reads other pages, so it comes before the lock */
-	if (!has_codes)
-	{
-		uint32		neighbors[PG_UINT8_MAX];
-		int			n = 0;
-
-		buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
-		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, found->id));
-		if (node != NULL)
-		{
-			n = node->n_neighbors;
-			memcpy(neighbors, gv_hnsw_node_neighbors(layout, node), n * sizeof(uint32));
-		}
-		UnlockReleaseBuffer(buf);
-		if (n >= degree)
-		{
-			exact_lane = exact_lane_to_replace(ins, neighbors, n,
-											   PointerGetDatum(found->vector),
-											   candidate->key);
-			if (exact_lane >= 0)
-				exact_replaced = neighbors[exact_lane];
-		}
-	}
+	/* a decision that reads other pages comes before the lock */
+	if (!ins->contest.by_codes)
+		given_up = choose_by_vectors(ins, candidate);
 
 	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
@@ -500,11 +411,12 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 			lane = -1;
 		else if (lane >= degree)
 		{
-			if (has_codes)
-				lane = lane_to_replace(ins, node, candidate->key);
+			if (ins->contest.by_codes)
+				lane = gv_hnsw_contest_by_codes(&ins->contest, node, found->vector,
+												candidate->key);
 			else
-				lane = exact_replaced == GV_HNSW_INVALID_ID ? -1 :
-					gv_hnsw_node_find_lane(layout, node, exact_replaced);
+				lane = given_up == GV_HNSW_INVALID_ID ? -1 :
+					gv_hnsw_node_find_lane(layout, node, given_up);
 		}
 		if (lane >= 0)
 		{
@@ -606,6 +518,9 @@ gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
 	if (join_equal_node(&ins))
 		return;
 	choose_neighbors(&ins);
+	gv_hnsw_contest_init(&ins.contest, &ix, &ins.search);
+	ins.scratch = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert neighbor",
+										ALLOCSET_DEFAULT_SIZES);
 	write_node(&ins);
 	for (int i = 0; i < ins.n_chosen; i++)
 	{

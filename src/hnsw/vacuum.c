@@ -7,7 +7,8 @@
  *	1. Take out dead tids.  A node without tids becomes DEAD: it still leads
  *	   searches on, but nobody links to it any more.
  *	2. Repair each live node that links to a DEAD one: drop the link, and fill
- *	   the place with the best of the neighbors' neighbors.
+ *	   the place with the best of the neighbors' neighbors.  Then see to it that
+ *	   each live node has a link to it.
  *	3. Free the slots of DEAD nodes.  By now no live node links to them: one
  *	   that was being inserted meanwhile has taken the link out itself, see
  *	   insert.c.
@@ -31,6 +32,7 @@
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "base/idset.h"
+#include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
@@ -435,6 +437,118 @@ repair_page(Vacuum *vacuum, BlockNumber blkno)
 	}
 }
 
+/* Note which nodes the live nodes of a page link to */
+static void
+note_links(Vacuum *vacuum, BlockNumber blkno, uint8 *linked, uint64 n_slots)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
+
+	for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+	{
+		GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
+
+		if (node == NULL || node->state != GV_HNSW_NODE_LIVE)
+			continue;
+		for (int i = 0; i < node->n_neighbors; i++)
+		{
+			uint32		id = gv_hnsw_node_neighbors(&ix->layout, node)[i];
+
+			if (id < n_slots)
+				linked[id / 8] |= 1 << (id % 8);
+		}
+	}
+	UnlockReleaseBuffer(buf);
+}
+
+/* Make the nearest of a node's neighbors link to it, or else the entry table */
+static void
+link_node(Vacuum *vacuum, uint32 id)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	GvHnswSearch search = {0};
+	GvHnswPoint point = {NULL, 0};
+	GvHnswCandidate candidates[PG_UINT8_MAX];
+	uint32		neighbors[PG_UINT8_MAX];
+	int			n_neighbors = 0;
+	int			n = 0;
+	uint16		version;
+	float	   *vector;
+	bool		done = false;
+
+	gv_hnsw_search_init(&search, ix, CurrentMemoryContext, 1);
+	vector = gv_hnsw_copy_vector(ix, &search, id, &point.key_bias, &version, neighbors,
+								 &n_neighbors);
+	if (vector == NULL)
+		return;
+	point.z = vector;
+	for (int i = 0; i < n_neighbors; i++)
+	{
+		float		bias;
+		float	   *other = gv_hnsw_copy_vector(ix, &search, neighbors[i], &bias, &version,
+												NULL, NULL);
+
+		if (other == NULL)
+			continue;
+		candidates[n].id = neighbors[i];
+		candidates[n++].key = gv_hnsw_layout_has_codes(&ix->layout) ?
+			gv_kernels->l2_squared_f32(vector, other, ix->layout.own_dims) :
+			gv_am_exact_key(ix->opclass, PointerGetDatum(vector), PointerGetDatum(other));
+	}
+	gv_hnsw_sort_candidates(candidates, n);
+	for (int i = 0; i < n && !done; i++)
+		done = gv_hnsw_force_link(ix, &search, candidates[i].id, id, &point);
+	if (!done)
+		gv_hnsw_consider_entry(ix, id, &point, true);
+}
+
+/*
+ * Link to the live nodes that no live node links to any more.
+ *
+ * A node that is inserted meanwhile may look like one; another link to it does
+ * no harm.
+ */
+static void
+link_lost_nodes(Vacuum *vacuum, BlockNumber n_blocks)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	uint64		n_slots = (uint64) n_blocks * ix->layout.nodes_per_page;
+	uint8	   *linked = palloc_extended(n_slots / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	{
+		gv_base_vacuum_delay();
+		note_links(vacuum, blkno, linked, n_slots);
+	}
+	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	{
+		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+		{
+			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+			Buffer		buf;
+			GvHnswNode	node;
+			bool		is_lost;
+
+			if (linked[id / 8] & (1 << (id % 8)))
+				continue;
+			gv_base_vacuum_delay();
+			buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
+			node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
+			is_lost = node != NULL && node->state == GV_HNSW_NODE_LIVE;
+			UnlockReleaseBuffer(buf);
+			if (is_lost)
+			{
+				MemoryContext old_context = MemoryContextSwitchTo(vacuum->context);
+
+				link_node(vacuum, id);
+				MemoryContextSwitchTo(old_context);
+				MemoryContextReset(vacuum->context);
+			}
+		}
+	}
+	pfree(linked);
+}
+
 /* Free the chunks of a dead node */
 static void
 free_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
@@ -714,6 +828,7 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			repair_page(vacuum, blkno);
 		}
 		repair_entries(vacuum);
+		link_lost_nodes(vacuum, n_blocks);
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{
 			gv_base_vacuum_delay();

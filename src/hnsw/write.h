@@ -12,7 +12,6 @@
 
 #include "am/xlog.h"
 #include "hnsw/index.h"
-#include "hnsw/node.h"
 #include "hnsw/search.h"
 
 /* Pages to unlock after the record that changes them is written */
@@ -24,13 +23,6 @@ typedef struct GvHnswLockedPages
 
 extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);
 extern void gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid);
-
-/* relink.c */
-extern float *gv_hnsw_copy_vector(GvHnswIndex *ix, GvHnswSearch *search, uint32 id,
-								  float *key_bias, uint16 *version, uint32 *neighbors,
-								  int *n_neighbors);
-extern bool gv_hnsw_force_link(GvHnswIndex *ix, GvHnswSearch *search, uint32 from,
-							   uint32 to, const GvHnswPoint *point);
 
 /* tids.c */
 extern void gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chunk,
