@@ -1,0 +1,137 @@
+--
+-- hnsw: scans: order, LIMIT, filters, cursors, settings
+--
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set helpers :abs_srcdir '/sql/include/hnsw.sql'
+\set ECHO none
+\i :helpers
+\set ECHO all
+
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v vector(8), n integer, kind text);
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 8), i % 100, 'kind ' || i % 3 FROM generate_series(1, 2000) i;
+CREATE INDEX items_v ON hnsw_test.items USING hnsw (v vector_l2_ops);
+ANALYZE hnsw_test.items;
+CREATE INDEX items_n ON hnsw_test.items (n);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<->', 'hnsw_test.items_v');
+
+-- plans
+EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 10;
+-- not this order, not this operator, no limit
+EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' DESC LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items ORDER BY v <=> '[1,2,3,4,5,4,3,2]' LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM hnsw_test.items;
+EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items WHERE v = '[1,2,3,4,5,4,3,2]';
+
+SET enable_seqscan = off;
+SET enable_sort = off;
+SET enable_bitmapscan = off;
+
+-- LIMIT k returns k rows, and all where there are fewer, under any filter
+SELECT f AS filter, k, (SELECT count(*) FROM hnsw_test.items WHERE CASE f WHEN 'none' THEN true WHEN 'half' THEN n % 2 = 0 WHEN 'hundredth' THEN n + 0 = 7 WHEN 'few' THEN id IN (3, 700, 1999) ELSE id < 0 END) AS matching,
+	(SELECT count(*) FROM (SELECT id FROM hnsw_test.items WHERE CASE f WHEN 'none' THEN true WHEN 'half' THEN n % 2 = 0 WHEN 'hundredth' THEN n + 0 = 7 WHEN 'few' THEN id IN (3, 700, 1999) ELSE id < 0 END
+		ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT k) x) AS found
+FROM (VALUES ('none'), ('half'), ('hundredth'), ('few'), ('nothing')) f (f), (VALUES (1), (10), (1000), (100000)) k (k);
+-- in ascending order, and no row twice
+SELECT bool_and(d >= before), count(DISTINCT id) FROM (SELECT id, d, coalesce(lag(d) OVER (), 0) AS before FROM (SELECT id, v <-> '[1,2,3,4,5,4,3,2]' AS d FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 500) x) y;
+-- the nearest that pass a filter
+SELECT count(*) FROM (SELECT id FROM hnsw_test.items WHERE n + 0 = 7 ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 5) x
+	JOIN (SELECT id FROM (SELECT * FROM hnsw_test.items WHERE n + 0 = 7 OFFSET 0) y ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 5) y USING (id);
+-- OFFSET
+SELECT count(*) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 10 OFFSET 1995) x;
+
+-- iterative scans
+SET hnsw.iterative_scan = off;
+SET hnsw.ef_search = 20;
+SELECT count(*) BETWEEN 1 AND 100 AS ends_early FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+SET hnsw.iterative_scan = relaxed_order;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+SET hnsw.iterative_scan = strict_order;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+SET hnsw.max_scan_tuples = 1;
+SELECT count(*) BETWEEN 1 AND 100 AS ends_early FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+RESET hnsw.max_scan_tuples;
+SET work_mem = '64kB';
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+SET hnsw.scan_mem_multiplier = 4;
+SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+RESET hnsw.scan_mem_multiplier;
+RESET work_mem;
+RESET hnsw.iterative_scan;
+RESET hnsw.ef_search;
+
+-- an index's own ef_search, and a session's
+ALTER INDEX hnsw_test.items_v SET (ef_search = 1000);
+SET hnsw.iterative_scan = off;
+SELECT count(*) > 40 AS own FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+SET hnsw.ef_search = 10;
+SELECT count(*) < 30 AS of_session FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
+RESET hnsw.ef_search;
+RESET hnsw.iterative_scan;
+ALTER INDEX hnsw_test.items_v RESET (ef_search);
+
+-- cursors
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM hnsw_test.items ORDER BY v <-> hnsw_test.vec(77, 8)::vector;
+FETCH 1 FROM c;
+MOVE 100 FROM c;
+-- rows that are deleted meanwhile stay visible to the cursor
+DELETE FROM hnsw_test.items WHERE id > 1000;
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 8), i % 100 FROM generate_series(3001, 3100) i;
+MOVE ALL FROM c;
+FETCH 1 FROM c;
+SELECT * FROM hnsw_test.raised('FETCH BACKWARD 1 FROM c');
+ROLLBACK;
+BEGIN;
+DECLARE s SCROLL CURSOR FOR SELECT id FROM hnsw_test.items ORDER BY v <-> hnsw_test.vec(77, 8)::vector LIMIT 3;
+FETCH 1 FROM s;
+MOVE 1 FROM s;
+MOVE BACKWARD ALL FROM s;
+FETCH 1 FROM s;
+COMMIT;
+
+-- the query vector may come from anywhere
+PREPARE nearest (vector, integer) AS SELECT id FROM hnsw_test.items ORDER BY v <-> $1 LIMIT $2;
+EXECUTE nearest (hnsw_test.vec(5, 8)::vector, 1);
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE nearest (hnsw_test.vec(6, 8)::vector, 1);
+EXECUTE nearest (hnsw_test.vec(6, 8)::vector, 1);
+RESET plan_cache_mode;
+SELECT q.id, n.id FROM (SELECT id, v FROM hnsw_test.items WHERE id IN (11, 12, 13)) q, LATERAL (SELECT id FROM hnsw_test.items ORDER BY v <-> q.v LIMIT 1) n ORDER BY 1;
+SELECT (SELECT id FROM hnsw_test.items ORDER BY v <-> hnsw_test.vec(i, 8)::vector LIMIT 1) FROM generate_series(21, 23) i;
+-- none: every row, in no order
+SELECT count(*) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> NULL::vector) x;
+SELECT count(*) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> (SELECT NULL::vector) LIMIT 10) x;
+
+-- a query vector of other dimensions
+SELECT * FROM hnsw_test.raised('SELECT id FROM hnsw_test.items ORDER BY v <-> ''[1,2,3]'' LIMIT 1');
+SELECT * FROM hnsw_test.raised('SELECT id FROM hnsw_test.items ORDER BY v <-> ''[1,2,3,4,5,6,7,8,9]'' LIMIT 1');
+SELECT * FROM hnsw_test.raised('INSERT INTO hnsw_test.items VALUES (-1, ''[1,2,3]'')');
+
+-- joins, groups, locks, updates
+SELECT count(*) FROM (SELECT i.id FROM hnsw_test.items i JOIN generate_series(1, 500) g ON g = i.id ORDER BY i.v <-> '[1,2,3,4,5,4,3,2]' LIMIT 700) x;
+BEGIN;
+SELECT count(*) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> hnsw_test.vec(5, 8)::vector LIMIT 3 FOR UPDATE) x;
+ROLLBACK;
+UPDATE hnsw_test.items SET kind = 'nearest' WHERE id IN (SELECT id FROM hnsw_test.items ORDER BY v <-> hnsw_test.vec(5, 8)::vector LIMIT 3);
+SELECT count(*) FROM hnsw_test.items WHERE kind = 'nearest';
+
+-- row-level security
+CREATE ROLE hnsw_test_reader;
+GRANT USAGE ON SCHEMA hnsw_test TO hnsw_test_reader;
+GRANT SELECT ON hnsw_test.items TO hnsw_test_reader;
+ALTER TABLE hnsw_test.items ENABLE ROW LEVEL SECURITY;
+CREATE POLICY part ON hnsw_test.items USING (n = 7);
+SET ROLE hnsw_test_reader;
+SELECT count(*), min(n), max(n) FROM (SELECT n FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 1000) x;
+SELECT * FROM hnsw_test.raised('SELECT * FROM gigavec.check(''hnsw_test.items_v'')');
+RESET ROLE;
+ALTER TABLE hnsw_test.items DISABLE ROW LEVEL SECURITY;
+
+-- a scan counts in the statistics, and EXPLAIN ANALYZE shows its pages
+SELECT hnsw_test.uses_index('SELECT id FROM hnsw_test.items ORDER BY v <-> ''[1,2,3,4,5,4,3,2]'' LIMIT 3');
+SELECT * FROM gigavec.check('hnsw_test.items_v');
+DROP TABLE hnsw_test.items;
+
+SET client_min_messages = warning;
+DROP SCHEMA hnsw_test CASCADE;
+DROP ROLE hnsw_test_reader;
