@@ -18,9 +18,9 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "am/plan.h"
 #include "base/compat.h"
 #include "distance/distance.h"
-#include "am/plan.h"
 #include "hnsw/hnsw.h"
 
 PG_MODULE_MAGIC;

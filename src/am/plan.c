@@ -16,18 +16,17 @@
  */
 #include "postgres.h"
 
-#include "base/compat.h"
-
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "miscadmin.h"
 #include "optimizer/planner.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "am/plan.h"
+#include "base/compat.h"
 
 #define MAX_ACCESS_METHODS 8
 

@@ -68,16 +68,14 @@ gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
 	uint64_t	element = gv_pool_element(key, id);
 	bool		has_rejected = false;
 	int			low = 0;
-	int			high = pool->n;
 
-	while (low < high)
+	/* without branches, which would be mispredicted half of the time */
+	for (int n = pool->n; n > 0;)
 	{
-		int			mid = (low + high) / 2;
+		int			half = (n + 1) / 2;
 
-		if (pool->element[mid] < element)
-			low = mid + 1;
-		else
-			high = mid;
+		low += pool->element[low + half - 1] < element ? half : 0;
+		n -= half;
 	}
 	if (pool->n == pool->capacity)
 	{

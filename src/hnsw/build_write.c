@@ -42,6 +42,7 @@ fill_node_head(GvHnswBuild *build, GvHnswNode node, uint32 row)
 {
 	node->tid = build->graph.tid[row];
 	node->state = GV_HNSW_NODE_LIVE;
+	node->mark = GV_HNSW_NODE_MARK;
 	node->tid_chunk = build->tid_chunk[row];
 	node->value_hash = build->graph.hash[row];
 }

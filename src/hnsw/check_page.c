@@ -196,8 +196,8 @@ check_node(GvHnswCheck *check, GvHnswNode node, BlockNumber blkno, int slot)
 							 "node has %u neighbors, more than %d", node->n_neighbors, degree);
 		return;
 	}
-	if (node->reserved != 0)
-		gv_hnsw_check_report(check, blkno, slot, NULL, "reserved field of the node is not zero");
+	if (node->mark != GV_HNSW_NODE_MARK)
+		gv_hnsw_check_report(check, blkno, slot, NULL, "node does not bear the mark of a node");
 
 	check->node_state[id] = node->state;
 	if (node->state == GV_HNSW_NODE_LIVE)

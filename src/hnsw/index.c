@@ -286,7 +286,7 @@ gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot)
 	{
 		if (!gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES))
 			return NULL;
-		node = (GvHnswNode) (gv_am_page_content(page) + slot * layout->node_size);
+		node = gv_hnsw_slot_node(layout, page, slot);
 	}
 	else
 	{
@@ -302,7 +302,5 @@ gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot)
 		node = (GvHnswNode) PageGetItem(page, item);
 	}
 
-	if (node->state == GV_HNSW_NODE_FREE || node->n_neighbors > layout->degree)
-		return NULL;
-	return node;
+	return gv_hnsw_node_is_valid(layout, node) ? node : NULL;
 }

@@ -97,6 +97,25 @@ gv_hnsw_page_is(Page page, GvHnswPageKind kind)
 		gv_am_page_special(page)->kind == kind;
 }
 
+/* A slot of a page of nodes with codes */
+static inline GvHnswNode
+gv_hnsw_slot_node(const GvHnswLayout *layout, Page page, int slot)
+{
+	return (GvHnswNode) (gv_am_page_content(page) + slot * layout->node_size);
+}
+
+/*
+ * Does a place that should hold a node do so?  Its mark tells a node from other
+ * content, so that a search need not look at the page's header and special
+ * area, two more cache lines.
+ */
+static inline bool
+gv_hnsw_node_is_valid(const GvHnswLayout *layout, GvHnswNode node)
+{
+	return node->mark == GV_HNSW_NODE_MARK && node->state != GV_HNSW_NODE_FREE &&
+		node->n_neighbors <= layout->degree;
+}
+
 extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot);
 pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *what);

@@ -105,6 +105,9 @@ typedef struct GvHnswMetaPageData
 
 typedef GvHnswMetaPageData *GvHnswMetaPage;
 
+/* Tells a node from other content */
+#define GV_HNSW_NODE_MARK 0x4E56
+
 /*
  * Head of a node.  After it follow, for nodes with codes:
  *		own vector				own_dims elements, padded to 8 bytes
@@ -122,7 +125,7 @@ typedef struct GvHnswNodeData
 	uint8		state;			/* GvHnswNodeState */
 	uint8		n_neighbors;	/* 0..degree */
 	uint16		version;		/* raised whenever the slot is freed */
-	uint16		reserved;		/* zero */
+	uint16		mark;			/* GV_HNSW_NODE_MARK, unless the slot is free */
 	uint32		tid_chunk;		/* more heap tids of the same vector, or invalid */
 	uint64		value_hash;		/* tells equal vectors from equal codes */
 	float4		own_scale;		/* unit of the own vector's elements */

@@ -139,17 +139,19 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 {
 	GvHnswIndex *index = search->index;
 	const GvHnswLayout *layout = &index->layout;
-	float		keys[PG_UINT8_MAX + GV_FASTSCAN_LANES];
-	uint32		ids[PG_UINT8_MAX + GV_FASTSCAN_LANES];
+	float		keys[PG_UINT8_MAX + 1];
+	uint32		ids[PG_UINT8_MAX + 1];
+	GvHnswSpilled spilled[PG_UINT8_MAX + 1];
 	int			n = 0;
+	int			n_spilled = 0;
 	float		bound = gv_pool_bound(&search->pool);
 	Buffer		buf;
 	GvHnswNode	node;
 
 	buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(layout, id));
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
-	if (node != NULL)
+	node = gv_hnsw_slot_node(layout, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
+	if (gv_hnsw_node_is_valid(layout, node))
 	{
 		float		key = gv_hnsw_node_key(layout, node, search->z);
 		uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
@@ -176,31 +178,32 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 										  add + base, rescale + base, center_key,
 										  node->edge_scale,
 										  search->query.mul, search->query.bias, estimates);
-			if (search->keep_spilled)
+			for (int lane = 0; lane < n_lanes; lane++)
 			{
-				for (int lane = 0; lane < n_lanes; lane++)
-				{
-					if (estimates[lane] < bound)
-					{
-						keys[n] = estimates[lane];
-						ids[n++] = neighbors[base + lane];
-					}
-					else
-						spill(search, estimates[lane], neighbors[base + lane]);
-				}
-			}
-			else
-			{
-				for (int lane = 0; lane < n_lanes; lane++)
-				{
-					keys[n] = estimates[lane];
-					ids[n] = neighbors[base + lane];
-					n += estimates[lane] < bound;
-				}
+				bool		enters = estimates[lane] < bound;
+
+				/* without branches; what is not counted is overwritten */
+				keys[n] = spilled[n_spilled].key = estimates[lane];
+				ids[n] = spilled[n_spilled].id = neighbors[base + lane];
+				n += enters;
+				n_spilled += !enters;
 			}
 		}
 	}
 	UnlockReleaseBuffer(buf);
+
+	if (search->keep_spilled && n_spilled > 0)
+	{
+		if (search->n_spilled + n_spilled > search->max_spilled)
+		{
+			search->max_spilled *= 2;
+			search->spilled = repalloc_huge(search->spilled,
+											search->max_spilled * sizeof(GvHnswSpilled));
+		}
+		memcpy(search->spilled + search->n_spilled, spilled,
+			   n_spilled * sizeof(GvHnswSpilled));
+		search->n_spilled += n_spilled;
+	}
 
 	/*
 	 * A node may be in the pool more than once: its estimates beside different
