@@ -35,15 +35,15 @@ typedef enum Kernel
 {
 	L2_F32, IP_F32, COSINE_F32, L1_F32, LINF_F32,
 	L2_F16, IP_F16, COSINE_F16, L2_F32_F16, IP_F32_F16, L2_F32_I8,
-	IP_I8, L2_I8, HAMMING, JACCARD, NARROW, WIDEN,
+	L2_F32_I12, IP_I8, L2_I8, HAMMING, JACCARD, NARROW, WIDEN,
 	FASTSCAN, ESTIMATE, HADAMARD, N_KERNELS
 } Kernel;
 
 static const char *const names[N_KERNELS] = {
 	"l2_squared_f32", "inner_product_f32", "cosine_f32", "l1_f32", "linf_f32",
 	"l2_squared_f16", "inner_product_f16", "cosine_f16", "l2_squared_f32_f16",
-	"inner_product_f32_f16", "l2_squared_f32_i8", "inner_product_i8", "l2_squared_i8",
-	"hamming (d bits)", "jaccard (d bits)", "f32_to_f16", "f16_to_f32",
+	"inner_product_f32_f16", "l2_squared_f32_i8", "l2_squared_f32_i12", "inner_product_i8",
+	"l2_squared_i8", "hamming (d bits)", "jaccard (d bits)", "f32_to_f16", "f16_to_f32",
 	"fastscan (d / 4 groups)", "fastscan_estimate (d / 4)", "hadamard (2^k >= d)"
 };
 
@@ -98,6 +98,9 @@ call_kernel(const GvKernels *k, Kernel kernel, const void *p, int d)
 			break;
 		case L2_F32_I8:
 			sink += k->l2_squared_f32_i8(q, p, 0.5f, d);
+			break;
+		case L2_F32_I12:
+			sink += k->l2_squared_f32_i12(q, p, 0.5f, d);
 			break;
 		case IP_I8:
 			sink += (float) k->inner_product_i8(q, p, d);
@@ -155,6 +158,8 @@ vector_size(Kernel kernel, int d)
 		return 4 * d;
 	if (kernel <= IP_F32_F16 && kernel != L2_F32_I8)
 		return 2 * d;
+	if (kernel == L2_F32_I12)
+		return GV_INT12_BYTES(d);
 	return kernel == HAMMING || kernel == JACCARD ? d / 8 : kernel == WIDEN ? 2 * d : d;
 }
 

@@ -507,31 +507,41 @@ join_int12(const uint8_t *high, __m128i low)
 											  _mm256_cvtepu8_epi32(low)));
 }
 
+/* Most elements folded before the sums are emptied; see kernel_int12.h */
+#define INT12_BLOCK 128
+
 static float
 l2_squared_f32_i12(const float *a, const uint8_t *b, float scale, int n)
 {
 	const uint8_t *low = b + n;
 	const __m128i mask = _mm_set1_epi8(15);
 	__m256		scales = _mm256_set1_ps(scale);
-	__m256		sum0 = _mm256_setzero_ps();
-	__m256		sum1 = _mm256_setzero_ps();
+	__m256		total = _mm256_setzero_ps();
 	float		lanes[8];
 
-	for (int i = 0; i < n; i += 16)
+	for (int i = 0; i < n;)
 	{
-		__m128i		nibbles = _mm_loadu_si128((const __m128i *) (low + i / 32 * 16));
-		__m256		d;
+		int			end = i + INT12_BLOCK < n ? i + INT12_BLOCK : n;
+		__m256		sum0 = _mm256_setzero_ps();
+		__m256		sum1 = _mm256_setzero_ps();
 
-		if (i & 16)
-			nibbles = _mm_srli_epi16(nibbles, 4);
-		nibbles = _mm_and_si128(nibbles, mask);
-		d = _mm256_fnmadd_ps(scales, join_int12(b + i, nibbles), _mm256_loadu_ps(a + i));
-		sum0 = _mm256_fmadd_ps(d, d, sum0);
-		d = _mm256_fnmadd_ps(scales, join_int12(b + i + 8, _mm_srli_si128(nibbles, 8)),
-							 _mm256_loadu_ps(a + i + 8));
-		sum1 = _mm256_fmadd_ps(d, d, sum1);
+		for (; i < end; i += 16)
+		{
+			__m128i		nibbles = _mm_loadu_si128((const __m128i *) (low + i / 32 * 16));
+			__m256		d;
+
+			if (i & 16)
+				nibbles = _mm_srli_epi16(nibbles, 4);
+			nibbles = _mm_and_si128(nibbles, mask);
+			d = _mm256_fnmadd_ps(scales, join_int12(b + i, nibbles), _mm256_loadu_ps(a + i));
+			sum0 = _mm256_fmadd_ps(d, d, sum0);
+			d = _mm256_fnmadd_ps(scales, join_int12(b + i + 8, _mm_srli_si128(nibbles, 8)),
+								 _mm256_loadu_ps(a + i + 8));
+			sum1 = _mm256_fmadd_ps(d, d, sum1);
+		}
+		total = _mm256_add_ps(total, _mm256_add_ps(sum0, sum1));
 	}
-	_mm256_storeu_ps(lanes, _mm256_add_ps(sum0, sum1));
+	_mm256_storeu_ps(lanes, total);
 	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
 		((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }

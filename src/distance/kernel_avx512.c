@@ -410,31 +410,42 @@ join_int12(const uint8_t *high, __m128i low)
 											  _mm512_cvtepu8_epi32(low)));
 }
 
+/* Most elements folded before the sums are emptied; see kernel_int12.h */
+#define INT12_BLOCK 256
+
 static float
 l2_squared_f32_i12(const float *a, const uint8_t *b, float scale, int n)
 {
 	const uint8_t *low = b + n;
 	const __m128i mask = _mm_set1_epi8(15);
 	__m512		scales = _mm512_set1_ps(scale);
-	__m512		sum0 = _mm512_setzero_ps();
-	__m512		sum1 = _mm512_setzero_ps();
+	__m512		total = _mm512_setzero_ps();
 
-	for (int i = 0; i < n; i += 32, low += 16)
+	for (int i = 0; i < n;)
 	{
-		__m128i		nibbles = _mm_loadu_si128((const __m128i *) low);
-		__m512		d = _mm512_fnmadd_ps(scales, join_int12(b + i, _mm_and_si128(nibbles, mask)),
-										 _mm512_loadu_ps(a + i));
+		int			end = i + INT12_BLOCK < n ? i + INT12_BLOCK : n;
+		__m512		sum0 = _mm512_setzero_ps();
+		__m512		sum1 = _mm512_setzero_ps();
 
-		sum0 = _mm512_fmadd_ps(d, d, sum0);
-		if (i + 16 < n)
+		for (; i < end; i += 32, low += 16)
 		{
-			nibbles = _mm_and_si128(_mm_srli_epi16(nibbles, 4), mask);
-			d = _mm512_fnmadd_ps(scales, join_int12(b + i + 16, nibbles),
-								 _mm512_loadu_ps(a + i + 16));
-			sum1 = _mm512_fmadd_ps(d, d, sum1);
+			__m128i		nibbles = _mm_loadu_si128((const __m128i *) low);
+			__m512		d = _mm512_fnmadd_ps(scales,
+											 join_int12(b + i, _mm_and_si128(nibbles, mask)),
+											 _mm512_loadu_ps(a + i));
+
+			sum0 = _mm512_fmadd_ps(d, d, sum0);
+			if (i + 16 < n)
+			{
+				nibbles = _mm_and_si128(_mm_srli_epi16(nibbles, 4), mask);
+				d = _mm512_fnmadd_ps(scales, join_int12(b + i + 16, nibbles),
+									 _mm512_loadu_ps(a + i + 16));
+				sum1 = _mm512_fmadd_ps(d, d, sum1);
+			}
 		}
+		total = _mm512_add_ps(total, _mm512_add_ps(sum0, sum1));
 	}
-	return _mm512_reduce_add_ps(_mm512_add_ps(sum0, sum1));
+	return _mm512_reduce_add_ps(total);
 }
 
 #define TABLE_NAME gv_distance_table_avx512
