@@ -1,0 +1,182 @@
+#----------------------------------------------------------------------
+#
+# Cancelled and terminated work leaves nothing behind.
+#
+# Each kind of work is stopped by statement_timeout at several points, by a
+# cancel and by the end of its session.  Then there must be no files and no
+# locks of it, and indexes must be sound.  How long a stop took is printed; the
+# bound is generous, since the machine may be busy.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+use lib 't';
+use GigavecTest;
+
+my $patience = 5;
+my $node = new_server('interrupts', q{
+	fsync = off
+	shared_buffers = 64MB
+	min_parallel_table_scan_size = 0
+	max_parallel_maintenance_workers = 2
+	log_min_messages = warning
+	jit = off
+});
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int, v vector(64));
+	INSERT INTO items SELECT i, point(i, 64) FROM generate_series(1, 8000) i;
+	CREATE TABLE few (id int, v vector(24));
+	CREATE INDEX few_l2 ON few USING hnsw (v vector_l2_ops);
+	CREATE INDEX few_l1 ON few USING hnsw (v vector_l1_ops);
+	INSERT INTO few SELECT i, point(i, 24) FROM generate_series(1, 3000) i;
+	CREATE TABLE source AS SELECT i AS id, point(i, 24, 1) AS v FROM generate_series(10001, 16000) i;
+	CREATE VIEW leftovers AS
+		SELECT 'file ' || name AS what
+		FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS name
+		WHERE name ~ '^[0-9]+' AND NOT EXISTS (SELECT FROM pg_class
+			WHERE pg_relation_filenode(oid) = substring(name FROM '^[0-9]+')::oid)
+		UNION ALL
+		SELECT 'lock on ' || relation::regclass FROM pg_locks
+		WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '^(items|few)') AND pid <> pg_backend_pid()
+		UNION ALL
+		SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker';
+});
+
+sub nothing_is_left
+{
+	my ($name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	# a worker may take a moment to end, and a session that was terminated, too
+	$node->safe_psql('postgres', 'CHECKPOINT');
+	return ok($node->poll_query_until('postgres', q{SELECT coalesce(string_agg(what, ', '), '') FROM leftovers}, ''),
+		"$name: no files, locks or workers are left");
+}
+
+# Stop a statement in all ways; when it is to be cancelled: a query that is
+# true while it works
+sub stop_everywhere
+{
+	my ($name, $settings, $sql, $is_working) = @_;
+
+	# by timeout, in one session, which goes on after it
+	my $session = $node->background_psql('postgres', on_error_stop => 0);
+	my $stopped = 0;
+	$session->query_safe($settings);
+	for my $ms (1, 4, 15, 40, 100, 250)
+	{
+		my $start = time;
+
+		$session->query("SET statement_timeout = $ms");
+		$session->query($sql);
+		cmp_ok(time - $start - $ms / 1000, '<', $patience, "$name: timeout of $ms ms");
+		$stopped++ if $session->{stderr} =~ /canceling statement due to statement timeout/;
+		unlike($session->{stderr}, qr/ERROR:(?!  canceling statement due to statement timeout)/, "$name: no other error");
+		$session->{stderr} = '';
+		$session->query('RESET statement_timeout; DROP INDEX IF EXISTS items_new, few_l2_ccnew');
+		$session->{stderr} = '';
+	}
+	is($session->query_safe('SELECT 1'), 1, "$name: the session goes on");
+	cmp_ok($stopped, '>=', 1, "$name: some timeouts came in time ($stopped)");
+	nothing_is_left($name);
+
+	# by request
+	for my $how ('pg_cancel_backend', 'pg_terminate_backend')
+	{
+		my ($out, $err, $start) = ('', '');
+		my $run = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres') . " application_name=victim",
+			'-c', $settings, '-c', $sql ], '>', \$out, '2>', \$err);
+
+		# it may be done before anybody looks
+		my $seen = '';
+		while ($seen ne 't' && $run->pumpable)
+		{
+			$run->pump_nb;
+			$seen = $node->safe_psql('postgres',
+				"SELECT count(*) > 0 FROM pg_stat_activity a WHERE application_name = 'victim' AND ($is_working)");
+		}
+		if ($seen ne 't')
+		{
+			$run->finish;
+			note("$name: done before $how");
+		}
+		else
+		{
+			$node->safe_psql('postgres', "SELECT $how(pid) FROM pg_stat_activity WHERE application_name = 'victim' AND backend_type = 'client backend'");
+			$start = time;
+			$run->finish;
+			note(sprintf('%s, %s: stopped after %.0f ms', $name, $how, 1000 * (time - $start)));
+			cmp_ok(time - $start, '<', $patience, "$name, $how: stops");
+			like($err, qr/^$|canceling statement due to user request|terminating connection due to administrator command/,
+				"$name, $how: reason");
+		}
+		$session->query('DROP INDEX IF EXISTS items_new, few_l2_ccnew');
+		$session->{stderr} = '';
+		nothing_is_left("$name, $how");
+	}
+	$session->quit;
+	return;
+}
+
+my $building = "EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.pid = a.pid AND p.phase LIKE 'building index%%' AND %s)";
+
+for my $workers (0, 2)
+{
+	my $settings = "SET max_parallel_maintenance_workers = $workers";
+
+	stop_everywhere("CREATE INDEX with $workers workers", $settings,
+		'CREATE INDEX items_new ON items USING hnsw (v vector_l2_ops)', sprintf($building, 'tuples_done > 500'));
+	stop_everywhere("CREATE INDEX without codes, $workers workers", $settings,
+		'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'tuples_done > 50'));
+}
+stop_everywhere('CREATE INDEX in little memory', q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
+	'CREATE INDEX items_new ON items USING hnsw (v vector_l2_ops)', sprintf($building, 'true'));
+
+# the end of a worker ends the build
+{
+	my ($out, $err) = ('', '');
+	my $run = IPC::Run::start([ 'psql', '-XqAt', '-d', $node->connstr('postgres'), '-c',
+		'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)' ], '>', \$out, '2>', \$err);
+
+	$node->poll_query_until('postgres', q{SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_stat_activity WHERE backend_type = 'parallel worker'})
+	  || die 'no worker came';
+	$run->finish;
+	like($err, qr/terminating background worker "parallel worker" due to administrator command/, 'a worker terminated: the build fails');
+	nothing_is_left('a worker terminated');
+}
+
+# writes, vacuum, scans
+stop_everywhere('INSERT', '', 'INSERT INTO few SELECT * FROM source', 'state = $$active$$');
+is_sound($node, $_, 'stopped INSERT') for qw(few_l2 few_l1);
+
+my $question = $node->safe_psql('postgres', 'SELECT point(1000000, 24)');
+for my $operator ('<->', '<+>')
+{
+	stop_everywhere("scan, $operator", "$BY_INDEX", "SELECT sum(s.d) FROM source q, "
+		  . "LATERAL (SELECT v $operator q.v AS d FROM few WHERE id % 500 = 1 ORDER BY v $operator q.v LIMIT 6) s",
+		'state = $$active$$ AND query LIKE $$%LATERAL%$$');
+}
+
+$node->safe_psql('postgres', 'DELETE FROM few WHERE id % 2 = 0');
+stop_everywhere('VACUUM', "SET vacuum_cost_delay = '1ms'; SET vacuum_cost_limit = 30", 'VACUUM few',
+	'state = $$active$$ AND query LIKE $$VACUUM%$$');
+is_sound($node, $_, 'stopped VACUUM') for qw(few_l2 few_l1);
+$node->safe_psql('postgres', 'INSERT INTO few SELECT * FROM source LIMIT 1000; DELETE FROM few WHERE id % 3 = 0; VACUUM few');
+is_sound($node, $_, 'VACUUM at last') for qw(few_l2 few_l1);
+is_complete($node, 'few', "v $_ '$question'", "VACUUM at last, $_", 0.05) for '<->', '<+>';
+
+stop_everywhere('REINDEX CONCURRENTLY', '', 'REINDEX INDEX CONCURRENTLY few_l2',
+	'state = $$active$$ AND query LIKE $$REINDEX%$$');
+is_sound($node, 'few_l2', 'stopped REINDEX CONCURRENTLY');
+is_complete($node, 'few', "v <-> '$question'", 'stopped REINDEX CONCURRENTLY', 0.05);
+
+$node->stop;
+done_testing();
