@@ -93,6 +93,7 @@ typedef struct GvHnswBuild
 	float	   *decoded;		/* the same */
 	float	   *sampled_center; /* float[padded_dim], in the leader */
 	double		expected_rows;
+	double		value_bytes;	/* of a value, on average */
 	uint32		null_row;		/* first row without direction, or GV_HNSW_NO_ROW */
 	float	   *center;			/* float[dims], in the arrays' memory */
 	MemoryContext row_context;

@@ -97,6 +97,8 @@ typedef struct Sample
 	GvHnswBuild *build;
 	double	   *sum;			/* double[dims], of the points */
 	double		norm2;			/* sum of their squared norms */
+	double		value_bytes;	/* sum of the values' sizes */
+	int64		n_values;
 	int64		n_rows;
 } Sample;
 
@@ -112,17 +114,22 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	Datum		value;
 
 	sample->n_rows++;
-	if (isnull[0] || dims == 0)
+	if (isnull[0])
 		return;
 	old_context = MemoryContextSwitchTo(build->row_context);
 	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 	gv_am_check_dim(build->ix.opclass, value, build->shared->meta.dim);
-	gv_hnsw_rotate(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
-				   1.0f, -1.0f, value, false, build->point, &rotated);
-	for (int d = 0; d < dims; d++)
+	sample->value_bytes += MAXALIGN(VARSIZE(DatumGetPointer(value)));
+	sample->n_values++;
+	if (dims > 0)
 	{
-		sample->sum[d] += build->point[d];
-		sample->norm2 += (double) build->point[d] * build->point[d];
+		gv_hnsw_rotate(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
+					   1.0f, -1.0f, value, false, build->point, &rotated);
+		for (int d = 0; d < dims; d++)
+		{
+			sample->sum[d] += build->point[d];
+			sample->norm2 += (double) build->point[d] * build->point[d];
+		}
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);
@@ -140,7 +147,7 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(build->heap);
 	BlockNumber n_sampled = Min(n_blocks, N_SAMPLED_PAGES);
 	int			dims = build->graph.dims;
-	Sample		sample = {build, palloc0(sizeof(double) * (dims + 1)), 0, 0};
+	Sample		sample = {build, palloc0(sizeof(double) * (dims + 1)), 0, 0, 0, 0};
 
 	for (BlockNumber i = 0; i < n_sampled; i++)
 	{
@@ -151,14 +158,15 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 									 sample_row, &sample, NULL);
 	}
 	build->expected_rows = n_sampled > 0 ? (double) sample.n_rows / n_sampled * n_blocks : 0;
+	build->value_bytes = sample.n_values > 0 ? sample.value_bytes / sample.n_values : 0;
 
 	if (dims == 0)
 		return;
 	build->sampled_center = palloc0(sizeof(float) * dims);
-	meta->inverse_unit = meta->metric == GV_AM_METRIC_COSINE || sample.n_rows == 0 ? 1.0f :
-		gv_hnsw_choose_unit(sqrt(sample.norm2 / sample.n_rows));
-	for (int d = 0; d < dims && sample.n_rows > 0; d++)
-		build->sampled_center[d] = (float) (sample.sum[d] / sample.n_rows * meta->inverse_unit);
+	meta->inverse_unit = meta->metric == GV_AM_METRIC_COSINE || sample.n_values == 0 ? 1.0f :
+		gv_hnsw_choose_unit(sqrt(sample.norm2 / sample.n_values));
+	for (int d = 0; d < dims && sample.n_values > 0; d++)
+		build->sampled_center[d] = (float) (sample.sum[d] / sample.n_values * meta->inverse_unit);
 	build->ix.meta = *meta;
 }
 
@@ -185,24 +193,8 @@ gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers)
 
 	if (build->graph.dims == 0)
 	{
-		/* dense values are of one size; sparse ones have at most this many elements */
-		switch (build->ix.opclass->element)
-		{
-			case GV_AM_ELEMENT_FLOAT:
-				value_size = 16 + sizeof(float) * shared->meta.dim;
-				break;
-			case GV_AM_ELEMENT_HALF:
-				value_size = 16 + sizeof(GvHalf) * shared->meta.dim;
-				break;
-			case GV_AM_ELEMENT_BIT:
-				value_size = 16 + shared->meta.dim / 8;
-				break;
-			case GV_AM_ELEMENT_SPARSE:
-				/* a guess: the table's bytes hold them all */
-				value_size = 64 + (Size) ((double) RelationGetNumberOfBlocks(build->heap) *
-										  BLCKSZ / expected);
-				break;
-		}
+		/* what the sample says, with some more for values of different sizes */
+		value_size = (Size) (build->value_bytes * 1.25) + 64;
 	}
 
 	/* some room stays for the processes' own scratch memory */

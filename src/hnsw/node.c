@@ -332,7 +332,7 @@ gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id)
 
 /*
  * gv_hnsw_node_lane_distance2
- *		Estimate the squared distance of a node and a neighbor.
+ *		Estimate the squared distance of a neighbor and the center of the codes.
  *
  * From the factor alone: it is 2 |x-p|^2 / l1, and l1 is near
  * |x-p| sqrt(2 / pi) code_dims / sqrt(own_dims).

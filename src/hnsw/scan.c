@@ -38,6 +38,9 @@
 /* A sweep reads the pages in order, so it is cheaper once this part is read */
 #define SWEEP_FRACTION 8
 
+/* Without iteration: how often a pool that duplicates have emptied is filled */
+#define MAX_REFILLS 8
+
 /* Relative rounding error of keys computed in float32 */
 #define KEY_ROUNDING 1e-5
 
@@ -389,7 +392,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->can_fetch = scan->heapRelation != NULL;
 
 	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
-	so->search.keep_spilled = gv_hnsw_iterative_scan != GV_HNSW_ITERATIVE_OFF;
+	so->search.keep_spilled = true;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
 											sizeof(GvHnswSpilled) / 2), 1024);
 	gv_hnsw_search_init(&so->search, ix, so->context, so->ef);
@@ -553,7 +556,8 @@ go_on(GvHnswScan *so)
 	int64		n_nodes_at_most;
 
 	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ||
-		so->search.n_found >= gv_hnsw_max_scan_tuples)
+		so->search.n_found >= gv_hnsw_max_scan_tuples ||
+		so->n_returned >= gv_hnsw_max_scan_tuples)
 	{
 		so->may_return = PG_INT64_MAX;
 		return false;
@@ -586,6 +590,9 @@ go_on(GvHnswScan *so)
 	so->may_return = PG_INT64_MAX;
 	if (so->sweep_done)
 		return false;
+	/* a sweep makes many rows ready; the limit counts those returned */
+	if (gv_hnsw_max_scan_tuples < INT_MAX)
+		so->may_return = gv_hnsw_max_scan_tuples;
 	if (!sweep(so))
 	{
 		so->sweep_done = true;
@@ -724,6 +731,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		{
 			if (go_on(so))
 				continue;
+			if (so->n_returned >= gv_hnsw_max_scan_tuples)
+				return false;
 			if (so->n_ready == 0)
 				return next_at_end(so, item);
 		}

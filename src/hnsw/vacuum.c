@@ -42,6 +42,9 @@
 /* Candidates for a repaired node's new links whose vectors are read */
 #define N_REPAIR_READS 48
 
+/* The same without codes, where there are no estimates to go by */
+#define N_EXACT_REPAIR_READS 256
+
 /* State of a vacuum of one index */
 typedef struct Vacuum
 {
@@ -345,7 +348,7 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 
 	/* the nearest by estimate are read; the live neighbors compete with them */
 	gv_hnsw_sort_candidates(candidates, n);
-	n = Min(n, N_REPAIR_READS);
+	n = Min(n, gv_hnsw_layout_has_codes(layout) ? N_REPAIR_READS : N_EXACT_REPAIR_READS);
 	for (int i = 0; i < n_neighbors; i++)
 	{
 		if (!gv_idset_contains(&vacuum->dead, neighbors[i]))
