@@ -139,6 +139,19 @@ typedef struct GvKernels
 									  float mul, float bias, float *out);
 
 	/*
+	 * One-bit code of x around a center, weight * p: with e = x - weight * p,
+	 * bit i is e[i] > 0, for the first code_dims elements.
+	 *
+	 * x, p: float32[dims]; dims and code_dims are multiples of 16, code_dims at
+	 * most dims
+	 * nibbles: uint8[code_dims / 4], written: four bits each, lowest first
+	 * sums: written: sum e[i]^2 over dims; sum |e[i]| over code_dims; sum of
+	 * weight * p[i] with the sign of the bit over code_dims
+	 */
+	void		(*sign_code) (const float *x, const float *p, float weight, int dims,
+							  int code_dims, uint8_t *nibbles, float *sums);
+
+	/*
 	 * Unnormalised fast Walsh-Hadamard transform in place.
 	 *
 	 * x: float32[n], n a power of two from 1 to 2^20

@@ -546,6 +546,54 @@ l2_squared_f32_i12(const float *a, const uint8_t *b, float scale, int n)
 		((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
 }
 
+GV_DISTANCE_INLINE float
+sum_lanes(__m256 x)
+{
+	float		lanes[8];
+
+	_mm256_storeu_ps(lanes, x);
+	return ((lanes[0] + lanes[4]) + (lanes[1] + lanes[5])) +
+		((lanes[2] + lanes[6]) + (lanes[3] + lanes[7]));
+}
+
+static void
+sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
+		  uint8_t *nibbles, float *sums)
+{
+	const __m256 sign = _mm256_set1_ps(-0.0f);
+	__m256		weights = _mm256_set1_ps(weight);
+	__m256		n2 = _mm256_setzero_ps();
+	__m256		l1 = _mm256_setzero_ps();
+	__m256		signed_sum = _mm256_setzero_ps();
+	int			i;
+
+	for (i = 0; i < code_dims; i += 8)
+	{
+		__m256		c = _mm256_mul_ps(weights, _mm256_loadu_ps(p + i));
+		__m256		e = _mm256_sub_ps(_mm256_loadu_ps(x + i), c);
+		__m256		positive = _mm256_cmp_ps(e, _mm256_setzero_ps(), _CMP_GT_OQ);
+		int			bits = _mm256_movemask_ps(positive);
+
+		n2 = _mm256_fmadd_ps(e, e, n2);
+		l1 = _mm256_add_ps(l1, _mm256_andnot_ps(sign, e));
+		/* flip the sign where not positive */
+		signed_sum = _mm256_add_ps(signed_sum,
+								   _mm256_xor_ps(c, _mm256_andnot_ps(positive, sign)));
+		nibbles[i / 4] = (uint8_t) (bits & 15);
+		nibbles[i / 4 + 1] = (uint8_t) (bits >> 4);
+	}
+	for (; i < dims; i += 8)
+	{
+		__m256		e = _mm256_fnmadd_ps(weights, _mm256_loadu_ps(p + i),
+										 _mm256_loadu_ps(x + i));
+
+		n2 = _mm256_fmadd_ps(e, e, n2);
+	}
+	sums[0] = sum_lanes(n2);
+	sums[1] = sum_lanes(l1);
+	sums[2] = sum_lanes(signed_sum);
+}
+
 #define TABLE_NAME gv_distance_table_avx2
 #define TABLE_LEVEL GV_SIMD_AVX2
 #define TABLE_LABEL "avx2"

@@ -448,6 +448,46 @@ l2_squared_f32_i12(const float *a, const uint8_t *b, float scale, int n)
 	return _mm512_reduce_add_ps(total);
 }
 
+static void
+sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
+		  uint8_t *nibbles, float *sums)
+{
+	__m512		weights = _mm512_set1_ps(weight);
+	__m512		n2 = _mm512_setzero_ps();
+	__m512		l1 = _mm512_setzero_ps();
+	__m512		signed_sum = _mm512_setzero_ps();
+	int			i;
+
+	for (i = 0; i < code_dims; i += 16)
+	{
+		__m512		c = _mm512_mul_ps(weights, _mm512_loadu_ps(p + i));
+		__m512		e = _mm512_sub_ps(_mm512_loadu_ps(x + i), c);
+		__mmask16	positive = _mm512_cmp_ps_mask(e, _mm512_setzero_ps(), _CMP_GT_OQ);
+		uint32_t	bits = positive;
+		uint32_t	spread;
+
+		n2 = _mm512_fmadd_ps(e, e, n2);
+		l1 = _mm512_add_ps(l1, _mm512_abs_ps(e));
+		signed_sum = _mm512_add_ps(signed_sum,
+								   _mm512_mask_sub_ps(c, (__mmask16) ~positive,
+													  _mm512_setzero_ps(), c));
+		/* four bits to a byte */
+		spread = (bits | (bits << 8)) & 0x00FF00FF;
+		spread = (spread | (spread << 4)) & 0x0F0F0F0F;
+		memcpy(nibbles + i / 4, &spread, sizeof(spread));
+	}
+	for (; i < dims; i += 16)
+	{
+		__m512		e = _mm512_fnmadd_ps(weights, _mm512_loadu_ps(p + i),
+										 _mm512_loadu_ps(x + i));
+
+		n2 = _mm512_fmadd_ps(e, e, n2);
+	}
+	sums[0] = _mm512_reduce_add_ps(n2);
+	sums[1] = _mm512_reduce_add_ps(l1);
+	sums[2] = _mm512_reduce_add_ps(signed_sum);
+}
+
 #define TABLE_NAME gv_distance_table_avx512
 #define TABLE_LEVEL GV_SIMD_AVX512
 #define TABLE_LABEL "avx512"

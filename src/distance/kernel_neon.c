@@ -371,6 +371,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 						base, scale, mul, bias, out);
 }
 
+#include "distance/kernel_code.h"
 #include "distance/kernel_int12.h"
 
 #define TABLE_NAME gv_distance_table_neon

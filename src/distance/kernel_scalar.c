@@ -440,6 +440,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 	}
 }
 
+#include "distance/kernel_code.h"
 #include "distance/kernel_int12.h"
 
 #define TABLE_NAME gv_distance_table_scalar

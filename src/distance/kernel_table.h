@@ -35,5 +35,6 @@ const GvKernels TABLE_NAME = {
 	.f16_to_f32 = f16_to_f32,
 	.fastscan = fastscan,
 	.fastscan_estimate = fastscan_estimate,
+	.sign_code = sign_code,
 	.hadamard = hadamard,
 };

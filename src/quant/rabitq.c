@@ -74,46 +74,13 @@ gv_rabitq_encode(const float *x, const float *p, float weight, int dims, int cod
 				 uint8_t *nibbles)
 {
 	GvRabitqFactors factors;
-	float		n2[4] = {0, 0, 0, 0};	/* |x - center|^2 */
-	float		l1[4] = {0, 0, 0, 0};
-	float		signed_sum[4] = {0, 0, 0, 0};	/* of the center */
+	float		sums[3];
 	float		ratio;
-	float		norm2;
-	float		magnitude;
 
-	for (int g = 0; g < code_dims / 4; g++)
-	{
-		unsigned	bits = 0;
-
-		for (int i = 0; i < 4; i++)
-		{
-			float		c = weight * p[g * 4 + i];
-			float		e = x[g * 4 + i] - c;
-			unsigned	positive = e > 0;
-
-			bits |= positive << i;
-			n2[i] += e * e;
-			l1[i] += fabsf(e);
-			signed_sum[i] += positive ? c : -c;
-		}
-		nibbles[g] = (uint8_t) bits;
-	}
-	for (int i = code_dims; i < dims; i += 4)
-	{
-		for (int j = 0; j < 4; j++)
-		{
-			float		e = x[i + j] - weight * p[i + j];
-
-			n2[j] += e * e;
-		}
-	}
-
-	norm2 = (n2[0] + n2[1]) + (n2[2] + n2[3]);
-	magnitude = (l1[0] + l1[1]) + (l1[2] + l1[3]);
-	ratio = magnitude > 0 ? norm2 / magnitude : 0.0f;
+	gv_kernels->sign_code(x, p, weight, dims, code_dims, nibbles, sums);
+	ratio = sums[1] > 0 ? sums[0] / sums[1] : 0.0f;
 	factors.rescale = -2.0f * ratio;
-	factors.add = norm2 + 2.0f * ratio *
-		((signed_sum[0] + signed_sum[1]) + (signed_sum[2] + signed_sum[3]));
+	factors.add = sums[0] + 2.0f * ratio * sums[2];
 	return factors;
 }
 
