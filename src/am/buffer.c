@@ -28,6 +28,7 @@ struct GvAmHints
 	GvRelFileLocator locator;
 	uint64		last_use;
 	BlockNumber n_blocks;		/* length of buffers */
+	BlockNumber n_known;		/* blocks that the index has at least */
 	Buffer	   *buffers;		/* InvalidBuffer: not seen */
 };
 
@@ -64,6 +65,7 @@ gv_am_hints(Relation rel)
 		pfree(oldest->buffers);
 	oldest->buffers = NULL;
 	oldest->n_blocks = 0;
+	oldest->n_known = 0;
 	oldest->locator = locator;
 	oldest->last_use = ++use_counter;
 	return oldest;
@@ -92,8 +94,30 @@ grow_hints(GvAmHints *hints, BlockNumber blkno)
 }
 
 /*
+ * gv_am_check_block
+ *		Raise an error if an index has no such block.
+ *
+ * Block numbers that come from a page may be damaged.
+ */
+void
+gv_am_check_block(Relation rel, BlockNumber blkno)
+{
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(rel);
+
+	if (blkno >= n_blocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" refers to block %u, which does not exist",
+						RelationGetRelationName(rel), blkno),
+				 errdetail("The index has %u blocks.", n_blocks),
+				 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
  * gv_am_read_buffer
  *		Read a block of the main fork, pinned and not locked.
+ *
+ * Raises an error if there is no such block.
  */
 Buffer
 gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
@@ -102,7 +126,10 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 
 	/* other scans under way may have taken the hints for their index */
 	if (unlikely(!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel))))
+	{
+		gv_am_check_block(rel, blkno);
 		return ReadBuffer(rel, blkno);
+	}
 
 	if (likely(blkno < hints->n_blocks))
 	{
@@ -117,6 +144,12 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 		}
 	}
 
+	/* an index never shrinks, so its length is rarely asked for */
+	if (blkno >= hints->n_known)
+	{
+		gv_am_check_block(rel, blkno);
+		hints->n_known = RelationGetNumberOfBlocks(rel);
+	}
 	buf = ReadBuffer(rel, blkno);
 	if (blkno < hints->n_blocks || grow_hints(hints, blkno))
 		hints->buffers[blkno] = buf;

@@ -16,6 +16,7 @@
 typedef struct GvAmHints GvAmHints;
 
 extern GvAmHints *gv_am_hints(Relation rel);
+extern void gv_am_check_block(Relation rel, BlockNumber blkno);
 extern Buffer gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
 extern Buffer gv_am_new_buffer(Relation rel, ForkNumber fork);

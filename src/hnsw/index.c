@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "hnsw/entry.h"
 #include "hnsw/index.h"
 #include "hnsw/options.h"
 #include "quant/rotation.h"
@@ -47,6 +48,12 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 						RelationGetRelationName(rel), meta->version, GV_HNSW_VERSION),
 				 errhint("Rebuild the index with REINDEX.")));
 
+	/* An expression or a column that lost its dimensions has none to compare */
+	if (TupleDescAttr(rel->rd_att, 0)->atttypmod > 0 &&
+		meta->dim != TupleDescAttr(rel->rd_att, 0)->atttypmod)
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
+								  "The metapage is of a column with other dimensions.");
+
 	/* The layout decides how pages are read, so it must be possible */
 	if (meta->own_kind < GV_HNSW_OWN_HALF || meta->own_kind > GV_HNSW_OWN_EXACT ||
 		meta->degree < 1 || meta->degree > PG_UINT8_MAX || meta->nodes_per_page < 1 ||
@@ -67,6 +74,8 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 			meta->node_size * meta->nodes_per_page > GV_AM_PAGE_ROOM)
 			gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
 	}
+	if (meta->n_entries > Max(GV_HNSW_MAX_ENTRIES, GV_HNSW_MAX_EXACT_ENTRIES))
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The entry table is too long.");
 }
 
 /*

@@ -89,6 +89,8 @@ typedef struct GvHnswScan
 	/* tids of one vector, returned one after another */
 	uint32		next_chunk;
 	uint32		chunk_owner;	/* id of the node */
+	int64		n_chunks;		/* read of the list */
+	BlockNumber n_heap_blocks;	/* that the table has at least */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
 
@@ -286,6 +288,24 @@ prepare_fetch(IndexScanDesc scan, GvHnswScan *so)
 	}
 }
 
+/* Raise an error if the table has no block for a row: the tid is damaged */
+static void
+check_tid(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid)
+{
+	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (blkno < so->n_heap_blocks || scan->heapRelation == NULL)
+		return;
+	so->n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	if (blkno >= so->n_heap_blocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
+						RelationGetRelationName(scan->indexRelation), blkno,
+						RelationGetRelationName(scan->heapRelation)),
+				 errhint("Rebuild the index with REINDEX.")));
+}
+
 /*
  * Compute the exact key of a row from the table, in units of the graph's keys.
  *
@@ -308,6 +328,7 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 		MemoryContextSwitchTo(old_context);
 	}
 
+	check_tid(scan, so, tid);
 	found = table_index_fetch_tuple(so->fetch, &fetched, scan->xs_snapshot, so->slot,
 									&call_again, &all_dead);
 	if (!found)
@@ -624,7 +645,8 @@ read_chunk(GvHnswScan *so, uint32 *chunk_id, uint32 owner, ItemPointerData *tids
 	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
-	if (blkno >= RelationGetNumberOfBlocks(ix->rel))
+	if (blkno >= RelationGetNumberOfBlocks(ix->rel) ||
+		so->n_chunks++ > (int64) RelationGetNumberOfBlocks(ix->rel) * GV_HNSW_CHUNKS_PER_PAGE)
 		gv_hnsw_report_corruption(ix->rel, blkno, "A list of rows leads nowhere.");
 	buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
@@ -659,6 +681,7 @@ make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 	int			n = 0;
 	bool		found = false;
 
+	so->n_chunks = 0;
 	if (ItemPointerIsValid(&item->tid))
 		found = fetch_exact_key(scan, so, &item->tid, &item->key);
 	while (!found && chunk != GV_HNSW_INVALID_ID)
@@ -787,6 +810,7 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		if (so->n_tids > 0)
 		{
 			scan->xs_heaptid = so->tids[--so->n_tids];
+			check_tid(scan, so, &scan->xs_heaptid);
 			return true;
 		}
 		if (so->next_chunk != GV_HNSW_INVALID_ID)
@@ -799,9 +823,11 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 			return false;
 		so->next_chunk = item.tid_chunk;
 		so->chunk_owner = item.id;
+		so->n_chunks = 0;
 		if (ItemPointerIsValid(&item.tid))
 		{
 			scan->xs_heaptid = item.tid;
+			check_tid(scan, so, &scan->xs_heaptid);
 			return true;
 		}
 	}

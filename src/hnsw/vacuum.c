@@ -711,18 +711,24 @@ repair_entries(Vacuum *vacuum)
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswSearch search = {0};
 	BlockNumber blkno;
+	BlockNumber n_pages = 0;
 
 	gv_hnsw_open(ix, ix->rel);
 	gv_hnsw_search_init(&search, ix, CurrentMemoryContext, 1);
 	for (blkno = ix->meta.entry_blkno; blkno != InvalidBlockNumber;)
 	{
-		Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
-		GvHnswChainPage chain = gv_hnsw_page_chain(BufferGetPage(buf));
+		Buffer		buf;
+		GvHnswChainPage chain;
 		BlockNumber next;
 		char	   *copy;
 		Size		n_bytes;
 		bool		changed = false;
 
+		gv_am_check_block(ix->rel, blkno);
+		if (n_pages++ > GV_HNSW_MAX_ENTRIES)
+			gv_hnsw_report_corruption(ix->rel, blkno, "The entry table has no end.");
+		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
+		chain = gv_hnsw_page_chain(BufferGetPage(buf));
 		if (!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_ENTRY) ||
 			chain->n_bytes > GV_HNSW_CHAIN_ROOM)
 			gv_hnsw_report_corruption(ix->rel, blkno, "It is not a page of entries.");
