@@ -19,6 +19,12 @@
 #include "hnsw/write.h"
 
 /*
+ * Chunks of a list in which a tid may find room.  VACUUM leaves room in all of
+ * them; without a limit an insert would read the whole list.
+ */
+#define MAX_TRIED_CHUNKS 32
+
+/*
  * gv_hnsw_unlock_pages
  *		Release what a step has locked.
  */
@@ -33,36 +39,43 @@ gv_hnsw_unlock_pages(GvHnswLockedPages *locked)
 static Buffer
 lock_page(GvHnswIndex *index, BlockNumber blkno, GvHnswLockedPages *locked)
 {
-	Buffer		buf = ReadBuffer(index->rel, blkno);
+	Buffer		buf;
 
+	gv_am_check_block(index->rel, blkno);
+	buf = ReadBuffer(index->rel, blkno);
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	locked->buf[locked->n++] = buf;
 	return buf;
 }
 
-/* Add a tid to a chunk if it is the owner's and has room */
+/* Add a tid to a chunk of a list, the first of the owner's that has room */
 static bool
-add_to_chunk(GvHnswIndex *index, GvXlog *xlog, uint32 chunk_id, uint32 owner,
-			 ItemPointer tid, GvHnswLockedPages *locked)
+add_to_list(GvHnswIndex *index, GvXlog *xlog, uint32 chunk_id, uint32 owner,
+			ItemPointer tid, GvHnswLockedPages *locked)
 {
-	Buffer		buf;
-	GvHnswTidChunk chunk;
-
-	if (gv_hnsw_chunk_block(chunk_id) >= RelationGetNumberOfBlocks(index->rel))
-		gv_hnsw_report_corruption(index->rel, gv_hnsw_chunk_block(chunk_id),
-								  "A list of rows leads nowhere.");
-	buf = lock_page(index, gv_hnsw_chunk_block(chunk_id), locked);
-	if (gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
+	for (int i = 0; i < MAX_TRIED_CHUNKS && chunk_id != GV_HNSW_INVALID_ID; i++)
 	{
-		chunk = gv_hnsw_page_chunk(BufferGetPage(buf), gv_hnsw_chunk_slot(chunk_id));
-		if (chunk->owner == owner && chunk->n_tids < GV_HNSW_CHUNK_TIDS)
+		Buffer		buf = lock_page(index, gv_hnsw_chunk_block(chunk_id), locked);
+		uint32		next = GV_HNSW_INVALID_ID;
+
+		if (gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
 		{
-			chunk = gv_hnsw_page_chunk(gv_xlog_page(xlog, buf), gv_hnsw_chunk_slot(chunk_id));
-			chunk->tids[chunk->n_tids++] = *tid;
-			return true;
+			GvHnswTidChunk chunk = gv_hnsw_page_chunk(BufferGetPage(buf),
+													  gv_hnsw_chunk_slot(chunk_id));
+
+			if (chunk->owner == owner && chunk->n_tids < GV_HNSW_CHUNK_TIDS)
+			{
+				chunk = gv_hnsw_page_chunk(gv_xlog_page(xlog, buf),
+										   gv_hnsw_chunk_slot(chunk_id));
+				chunk->tids[chunk->n_tids++] = *tid;
+				return true;
+			}
+			if (chunk->owner == owner)
+				next = chunk->next;
 		}
+		gv_hnsw_unlock_pages(locked);
+		chunk_id = next;
 	}
-	gv_hnsw_unlock_pages(locked);
 	return false;
 }
 
@@ -134,8 +147,7 @@ gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chunk, uint32 ow
 {
 	bool		is_new_page;
 
-	if (*first_chunk != GV_HNSW_INVALID_ID &&
-		add_to_chunk(index, xlog, *first_chunk, owner, tid, locked))
+	if (add_to_list(index, xlog, *first_chunk, owner, tid, locked))
 		return;
 	*first_chunk = add_chunk(index, xlog, *first_chunk, owner, tid, locked, &is_new_page);
 	if (is_new_page)
@@ -166,8 +178,7 @@ gv_hnsw_add_null_norm_tid(GvHnswIndex *index, ItemPointer tid)
 		bool		done = false;
 
 		CHECK_FOR_INTERRUPTS();
-		if (first != GV_HNSW_INVALID_ID &&
-			add_to_chunk(index, xlog, first, GV_HNSW_NULL_NORM_OWNER, tid, &locked))
+		if (add_to_list(index, xlog, first, GV_HNSW_NULL_NORM_OWNER, tid, &locked))
 		{
 			gv_xlog_finish(xlog);
 			gv_hnsw_unlock_pages(&locked);

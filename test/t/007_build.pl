@@ -1,0 +1,171 @@
+#----------------------------------------------------------------------
+#
+# Builds with any number of workers and in little memory; a full disk.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+my $node = new_server('build', q{
+	fsync = off
+	shared_buffers = 64MB
+	max_worker_processes = 12
+	max_parallel_workers = 8
+	max_parallel_maintenance_workers = 4
+	min_parallel_table_scan_size = 0
+}, extra => [ '--wal-segsize=1' ]);
+
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pageinspect;
+	CREATE TABLE items (id int, v vector(32)) WITH (parallel_workers = 3);
+	INSERT INTO items SELECT i, CASE WHEN i % 50 = 0 THEN NULL WHEN i % 10 = 0 THEN point(i % 400, 32) ELSE point(i, 32) END
+		FROM generate_series(1, 6000) i;
+	UPDATE items SET v = array_fill(0, ARRAY[32])::vector WHERE id % 500 = 1;
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 50) i;
+	CREATE TABLE hot (id int, v vector(32)) WITH (parallel_workers = 3, fillfactor = 50);
+	INSERT INTO hot SELECT i, point(i, 32) FROM generate_series(1, 3000) i;
+	UPDATE hot SET id = id + 1;
+	DELETE FROM hot WHERE id % 9 = 0;
+});
+
+sub digest
+{
+	my ($index) = @_;
+
+	# but for LSN, checksum and flags
+	return $node->safe_psql('postgres', qq{
+		SELECT count(*) || ' pages: ' || md5(string_agg(md5(substr(get_raw_page('$index', n), 12)), '' ORDER BY n))
+		FROM generate_series(0, pg_relation_size('$index') / 8192 - 1) AS n});
+}
+
+# the same pages whatever the number of workers, the same seed, the same rows
+my %kinds = ('v vector_l2_ops' => 'v <-> q.q', 'v vector_l1_ops' => 'v <+> q.q', 'v vector_cosine_ops' => 'v <=> q.q',
+	'v vector_ip_ops' => 'v <#> q.q', '(v::halfvec(32)) halfvec_l2_ops' => 'v::halfvec(32) <-> q.q::halfvec(32)');
+for my $kind (sort keys %kinds)
+{
+	my ($first, $answers);
+
+	for my $workers (0, 1, 2, 3)
+	{
+		$node->safe_psql('postgres', qq{
+			SET max_parallel_maintenance_workers = $workers;
+			CREATE INDEX items_v ON items USING hnsw ($kind)});
+		my $digest = digest('items_v');
+		my $list = top_lists($node, 'items', 'questions', $kinds{$kind}, 10);
+
+		$first //= $digest;
+		$answers //= $list;
+		is($digest, $first, "$kind, $workers workers: the same pages");
+		is($list, $answers, "$kind, $workers workers: the same answers");
+		is_sound($node, 'items_v', "$kind, $workers workers") if $workers % 2 == 0;
+		if ($workers == 3)
+		{
+			$node->safe_psql('postgres', 'REINDEX INDEX items_v');
+			is(digest('items_v'), $first, "$kind: the same pages after REINDEX");
+			$node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY items_v');
+			is(top_lists($node, 'items', 'questions', $kinds{$kind}, 10), $answers,
+				"$kind: the same answers after REINDEX CONCURRENTLY");
+			$node->safe_psql('postgres', 'ALTER INDEX items_v SET (seed = 77); REINDEX INDEX items_v');
+			isnt(digest('items_v'), $first, "$kind: other pages with another seed");
+		}
+		$node->safe_psql('postgres', 'DROP INDEX items_v');
+	}
+}
+
+# workers do take part, and HOT chains are indexed by their roots
+for my $workers (0, 3)
+{
+	$node->safe_psql('postgres', qq{
+		SET max_parallel_maintenance_workers = $workers;
+		DROP INDEX IF EXISTS hot_v;
+		CREATE INDEX hot_v ON hot USING hnsw (v vector_l2_ops)});
+	is_complete($node, 'hot', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(17, 32)') . "'", "updated rows, $workers workers");
+	is_sound($node, 'hot_v', "updated rows, $workers workers");
+}
+
+# little memory: the build succeeds, says so, and answers
+for my $kind ('v vector_l2_ops', 'v vector_l1_ops')
+{
+	make_truth($node, 'items', 'questions', $kinds{$kind}, 10);
+	for my $memory ('1MB', '4MB', '16MB')
+	{
+		for my $workers (0, 2)
+		{
+			my ($out, $err);
+			my $name = "$kind, maintenance_work_mem = $memory, $workers workers";
+
+			$node->psql('postgres', qq{
+				SET maintenance_work_mem = '$memory';
+				SET max_parallel_maintenance_workers = $workers;
+				CREATE INDEX items_v ON items USING hnsw ($kind)}, stdout => \$out, stderr => \$err);
+			if ($memory eq '1MB')
+			{
+				like($err, qr/NOTICE:  hnsw graph no longer fits into "maintenance_work_mem"/, "$name: notice");
+			}
+			elsif ($memory eq '16MB')
+			{
+				is($err, '', "$name: no notice");
+			}
+			cmp_ok(recall($node, 'items', 'questions', $kinds{$kind}, 10, 200), '>=', 0.95, "$name: recall");
+			is_sound($node, 'items_v', $name);
+			is_complete($node, 'items', $kinds{$kind} =~ s/q\.q/"'" . $node->safe_psql('postgres', 'SELECT point(17, 32)') . "'"/er,
+				$name, 0.05);
+			$node->safe_psql('postgres', 'DROP INDEX items_v');
+		}
+	}
+}
+
+# A limit on the size of files is a disk that is full at that point
+SKIP:
+{
+	$node->safe_psql('postgres', q{
+		CREATE TABLE big (id int, v vector(64));
+		INSERT INTO big SELECT i, point(i, 64) FROM generate_series(1, 6000) i;
+		CREATE TABLE grown (id int, v vector(64));
+		CREATE INDEX grown_l2 ON grown USING hnsw (v vector_l2_ops);
+		CREATE INDEX grown_l1 ON grown USING hnsw (v vector_l1_ops);
+		CHECKPOINT});
+	$node->stop;
+	# in units of 1024 bytes: more than any file has now, less than the indexes would
+	my $limit = 2400;
+	skip 'the shell cannot limit the size of files', 1
+	  if system('bash', '-c', "ulimit -S -f $limit") != 0;
+	system_or_bail('bash', '-c', "ulimit -S -f $limit; exec pg_ctl -w -D \"\$0\" -l \"\$1\" start", $node->data_dir, $node->logfile);
+	$node->_update_pid(1);
+
+	my ($out, $err, $status);
+	# shared memory has the limit, too
+	$status = $node->psql('postgres', 'SET max_parallel_maintenance_workers = 0; CREATE INDEX big_l2 ON big USING hnsw (v vector_l2_ops)', stderr => \$err);
+	like($err, qr/could not (extend|write)/, 'full disk: CREATE INDEX fails');
+	$status = $node->psql('postgres', 'INSERT INTO grown SELECT i, point(i, 64) FROM generate_series(1, 400) i', stderr => \$err);
+	is($status, 0, 'full disk: what fits is inserted');
+	for my $round (1 .. 12)
+	{
+		$status = $node->psql('postgres', "INSERT INTO grown SELECT i, point(i, 64) FROM generate_series(${round}000, ${round}399) i", stderr => \$err);
+		last if $status != 0;
+	}
+	like($err, qr/could not (extend|write)/, 'full disk: INSERT fails');
+	is_sound($node, $_, 'full disk') for qw(grown_l2 grown_l1);
+	is_complete($node, 'grown', "v $_ (SELECT point(5, 64))", "full disk, $_", 0.05) for '<->', '<+>';
+	$node->safe_psql('postgres', 'DELETE FROM grown WHERE id % 2 = 0; VACUUM grown');
+	is_sound($node, $_, 'full disk, vacuumed') for qw(grown_l2 grown_l1);
+	is($node->safe_psql('postgres', 'INSERT INTO grown SELECT i, point(i, 64) FROM generate_series(90000, 90099) i; SELECT 1'), 1,
+		'full disk: there is room after VACUUM');
+	$node->stop;
+	$node->start;
+	is_sound($node, $_, 'full disk, restarted') for qw(grown_l2 grown_l1);
+	is_complete($node, 'grown', "v $_ (SELECT point(5, 64))", "full disk, restarted, $_", 0.05) for '<->', '<+>';
+	$node->safe_psql('postgres', 'CREATE INDEX big_l2 ON big USING hnsw (v vector_l2_ops)');
+	is_sound($node, 'big_l2', 'CREATE INDEX when there is room again');
+	ok(!$node->log_contains('PANIC'), 'no PANIC');
+}
+
+$node->stop;
+done_testing();
