@@ -5,6 +5,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
@@ -18,7 +19,8 @@
  * q: float[code_dims], rotated
  *
  * An entry is the sum of four elements with the signs of its number, less the
- * group's smallest sum, in units of mul.
+ * group's smallest sum, in units of mul.  A query so small that mul would be no
+ * normal number, whose reciprocal may be infinite, counts as zero.
  */
 void
 gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims)
@@ -42,6 +44,8 @@ gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims)
 	query->n_groups = n_groups;
 	query->mul = range * (2.0f / 255.0f);
 	query->bias = bias;
+	if (query->mul < FLT_MIN)
+		query->mul = query->bias = 0;
 	inverse = query->mul > 0 ? 1.0f / query->mul : 0.0f;
 
 	for (int g = 0; g < n_groups; g++)
