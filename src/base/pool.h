@@ -42,7 +42,7 @@ gv_pool_element_key(uint64_t element)
 	uint32_t	bits = (uint32_t) (element >> 32) & ~1u;
 	float		key;
 
-	bits = (bits & 0x80000000u) ? (bits & 0x7FFFFFFFu) : ~bits;
+	bits = (bits & 0x80000000u) ? (bits & 0x7FFFFFFFu) : ~(bits | 1u);
 	memcpy(&key, &bits, sizeof(key));
 	return key;
 }
