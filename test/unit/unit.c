@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -28,6 +29,22 @@ static char case_name[200];
 static int	case_failures;
 static uint8_t *slots[GV_UNIT_SLOTS];
 static uint64_t random_state;
+
+/*
+ * gv_unit_read_label
+ *		Take the label from the arguments of a program that has no others.
+ */
+void
+gv_unit_read_label(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "--label") == 0)
+		gv_unit_label = argv[2];
+	else if (argc > 1)
+	{
+		fprintf(stderr, "usage: %s [--label TEXT]\n", argv[0]);
+		exit(2);
+	}
+}
 
 /*
  * gv_unit_begin

@@ -18,6 +18,7 @@
 /* Names a run in every line it prints, such as "nehalem: "; empty at first */
 extern const char *gv_unit_label;
 
+extern void gv_unit_read_label(int argc, char **argv);
 extern void gv_unit_begin(const char *format,...) __attribute__((format(printf, 1, 2)));
 extern void gv_unit_fail(const char *format,...) __attribute__((format(printf, 1, 2)));
 extern void gv_unit_end(void);
