@@ -321,9 +321,10 @@ write_node(Insertion *ins)
 	GvHnswNode	image = make_node(ins, &size);
 	BlockNumber blkno = RelationGetTargetBlock(ix->rel);
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
+	Size		request = gv_hnsw_layout_has_codes(&ix->layout) ? gv_hnsw_fsm_request(size) : size;
 
 	if (blkno == InvalidBlockNumber)
-		blkno = GetPageWithFreeSpace(ix->rel, size);
+		blkno = GetPageWithFreeSpace(ix->rel, request);
 	while (blkno != InvalidBlockNumber && blkno < n_blocks)
 	{
 		Buffer		buf;
@@ -335,7 +336,7 @@ write_node(Insertion *ins)
 			return;
 		RelationSetTargetBlock(ix->rel, InvalidBlockNumber);
 		RecordPageWithFreeSpace(ix->rel, blkno, 0);
-		blkno = GetPageWithFreeSpace(ix->rel, size);
+		blkno = GetPageWithFreeSpace(ix->rel, request);
 	}
 
 	if (!put_node(ins, gv_am_new_buffer(ix->rel, MAIN_FORKNUM), image, size))

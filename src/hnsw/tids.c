@@ -223,7 +223,8 @@ gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes)
 	for (Size i = n_pages; i > 0; i--)
 	{
 		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
-		BlockNumber blkno = GetPageWithFreeSpace(index->rel, GV_AM_PAGE_ROOM);
+		BlockNumber blkno = GetPageWithFreeSpace(index->rel,
+												  gv_hnsw_fsm_request(GV_AM_PAGE_ROOM));
 		Buffer		buf = InvalidBuffer;
 		GvXlog	   *xlog;
 		Page		page;

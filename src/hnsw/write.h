@@ -21,6 +21,16 @@ typedef struct GvHnswLockedPages
 	int			n;
 } GvHnswLockedPages;
 
+/*
+ * What to ask the free space map for, to find pages where just so much is
+ * free: it rounds down what a page has, and up what is asked for.
+ */
+static inline Size
+gv_hnsw_fsm_request(Size size)
+{
+	return size - size % (BLCKSZ / 256);
+}
+
 extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);
 extern void gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid);
 

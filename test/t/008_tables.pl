@@ -189,5 +189,22 @@ is_complete($node, 'counters', "v <-> '$q'", 'rows changed over and over');
 is_sound($node, 'counters_v', 'rows changed over and over');
 cmp_ok($sizes[-1], '<=', 1.5 * $sizes[3], "rows changed over and over: the index does not grow for ever (@sizes)");
 
+# values longer than a page, and nodes without codes: their room is used again
+$node->safe_psql('postgres', q{
+	CREATE TABLE longer (id int, v vector(3000));
+	CREATE INDEX longer_l1 ON longer USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	INSERT INTO longer SELECT i, point(i, 3000) FROM generate_series(1, 60) i});
+@sizes = ();
+for my $round (1 .. 6)
+{
+	$node->safe_psql('postgres', 'DELETE FROM longer WHERE id IN (SELECT id FROM longer ORDER BY id LIMIT 30)');
+	$node->safe_psql('postgres', 'VACUUM longer');
+	$node->safe_psql('postgres', "INSERT INTO longer SELECT i, point(i, 3000) FROM generate_series(${round}000, ${round}029) i");
+	push @sizes, $node->safe_psql('postgres', q{SELECT pg_relation_size('longer_l1')});
+}
+is_sound($node, 'longer_l1', 'long values come and go');
+is_complete($node, 'longer', "v <+> (SELECT point(5, 3000))", 'long values come and go');
+cmp_ok($sizes[-1], '<=', 1.1 * $sizes[0], "long values come and go: the index does not grow (@sizes)");
+
 $node->stop;
 done_testing();
