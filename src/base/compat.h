@@ -153,4 +153,20 @@ gv_base_restrict_search_path(void)
 #endif
 }
 
+/*
+ * gv_base_guc_malloc
+ *		Allocate what a check hook of a setting hands to its assign hook; NULL if
+ *		out of memory.  Since 16 such memory has a context of its own.
+ */
+#include "utils/guc.h"
+static inline void *
+gv_base_guc_malloc(Size size)
+{
+#if PG_VERSION_NUM >= 160000
+	return guc_malloc(LOG, size);
+#else
+	return malloc(size);
+#endif
+}
+
 #endif							/* GV_BASE_COMPAT_H */

@@ -146,7 +146,8 @@ typedef struct GvKernels
 	 * most dims
 	 * nibbles: uint8[code_dims / 4], written: four bits each, lowest first
 	 * sums: written: sum e[i]^2 over dims; sum |e[i]| over code_dims; sum of
-	 * weight * p[i] with the sign of the bit over code_dims
+	 * weight * p[i] with the sign of the bit over code_dims; these within 1e-6 *
+	 * (1 + dims / 100) * sum |term|
 	 */
 	void		(*sign_code) (const float *x, const float *p, float weight, int dims,
 							  int code_dims, uint8_t *nibbles, float *sums);

@@ -12,6 +12,7 @@
 #include "access/reloptions.h"
 #include "utils/guc.h"
 
+#include "base/compat.h"
 #include "hnsw/options.h"
 
 typedef struct GvHnswOptions
@@ -30,12 +31,34 @@ double		gv_hnsw_scan_mem_multiplier;
 
 static relopt_kind relation_options;
 
+/* Was hnsw.ef_search set for the session, role or database? */
+static bool ef_search_is_set = false;
+
 static const struct config_enum_entry iterative_scan_values[] = {
 	{"off", GV_HNSW_ITERATIVE_OFF, false},
 	{"relaxed_order", GV_HNSW_ITERATIVE_RELAXED, false},
 	{"strict_order", GV_HNSW_ITERATIVE_STRICT, false},
 	{NULL, 0, false}
 };
+
+/* Remember where a value comes from; an index's own yields to some places only */
+static bool
+check_ef_search(int *newval, void **extra, GucSource source)
+{
+	GucSource  *place = gv_base_guc_malloc(sizeof(GucSource));
+
+	if (place == NULL)
+		return false;
+	*place = source;
+	*extra = place;
+	return true;
+}
+
+static void
+assign_ef_search(int newval, void *extra)
+{
+	ef_search_is_set = extra != NULL && *(GucSource *) extra >= PGC_S_DATABASE;
+}
 
 /*
  * gv_hnsw_define_settings
@@ -63,9 +86,10 @@ gv_hnsw_define_settings(void)
 	DefineCustomIntVariable("hnsw.ef_search",
 							"Sets the number of candidates kept during a search.",
 							"More candidates give a higher recall and take longer. "
-							"A value set here overrides the index's own.",
+							"A value set for the session, role or database overrides the index's own.",
 							&gv_hnsw_ef_search, GV_HNSW_DEFAULT_EF_SEARCH, 1,
-							GV_HNSW_MAX_EF_SEARCH, PGC_USERSET, 0, NULL, NULL, NULL);
+							GV_HNSW_MAX_EF_SEARCH, PGC_USERSET, 0, check_ef_search,
+							assign_ef_search, NULL);
 	DefineCustomEnumVariable("hnsw.iterative_scan",
 							 "Sets how a scan goes on when its first candidates are used up.",
 							 "With \"off\" a scan ends then, and a filter can leave fewer rows than asked for.",
@@ -129,15 +153,15 @@ gv_hnsw_option_seed(Relation index)
  * gv_hnsw_option_ef_search
  *		Return the number of candidates for a scan of an index.
  *
- * The session's setting if it was set, else the index's own, else the default.
+ * What was set for the session, role or database, else the index's own, else
+ * what the server's configuration says.
  */
 int
 gv_hnsw_option_ef_search(Relation index)
 {
 	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
 
-	if (options && options->ef_search > 0 &&
-		gv_hnsw_ef_search == GV_HNSW_DEFAULT_EF_SEARCH)
+	if (options && options->ef_search > 0 && !ef_search_is_set)
 		return options->ef_search;
 	return gv_hnsw_ef_search;
 }
