@@ -89,6 +89,21 @@ SELECT * FROM hnsw_test.raised('SET hnsw.scan_mem_multiplier = 0.5');
 SELECT * FROM hnsw_test.raised('SET hnsw.scan_mem_multiplier = 1001');
 SELECT * FROM hnsw_test.raised('SET hnsw.ef = 10');
 
+-- an index's own ef_search yields to the session's, be it the default
+CREATE TABLE hnsw_test.many AS SELECT i, hnsw_test.vec(i, 8) AS v FROM generate_series(1, 5000) i;
+ALTER TABLE hnsw_test.many ALTER v TYPE vector(8);
+CREATE INDEX ON hnsw_test.many USING hnsw (v vector_l2_ops) WITH (ef_search = 400);
+SET hnsw.iterative_scan = off;
+SET enable_seqscan = off;
+SELECT count(*) = 300 AS as_index_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
+SET hnsw.ef_search = 40;
+SELECT count(*) BETWEEN 40 AND 299 AS as_session_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
+RESET hnsw.ef_search;
+SELECT count(*) = 300 AS as_index_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
+RESET enable_seqscan;
+RESET hnsw.iterative_scan;
+DROP TABLE hnsw_test.many;
+
 -- while others write
 CREATE INDEX CONCURRENTLY items_c ON hnsw_test.items USING hnsw (v vector_cosine_ops);
 SELECT * FROM hnsw_test.compare('hnsw_test.items', '<=>', 'hnsw_test.items_c');
