@@ -63,27 +63,6 @@ gv_am_opclass(Relation index)
 		DatumGetPointer(FunctionCall1(proc, PointerGetDatum(NULL)));
 }
 
-const char *
-gv_am_metric_name(GvAmMetric metric)
-{
-	switch (metric)
-	{
-		case GV_AM_METRIC_L2:
-			return "l2";
-		case GV_AM_METRIC_INNER_PRODUCT:
-			return "inner product";
-		case GV_AM_METRIC_COSINE:
-			return "cosine";
-		case GV_AM_METRIC_L1:
-			return "l1";
-		case GV_AM_METRIC_HAMMING:
-			return "hamming";
-		case GV_AM_METRIC_JACCARD:
-			return "jaccard";
-	}
-	return "invalid";
-}
-
 /*
  * gv_am_value_dim
  *		Return the number of dimensions of a value (bits for bit).
