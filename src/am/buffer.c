@@ -12,7 +12,10 @@
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
+#include "access/tableam.h"
 #include "pgstat.h"
+#include "storage/buf_internals.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
@@ -173,10 +176,84 @@ gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes)
 		{
 			char	   *page = (char *) BufferGetBlock(buf);
 
+			__builtin_prefetch(GetBufferDescriptor(buf - 1));
 			for (int i = 0; i < n_bytes; i += 64)
 				__builtin_prefetch(page + offset + i);
 		}
 	}
+}
+
+/*
+ * gv_am_prefetch_row
+ *		Ask the processor for what fetching a row of the table will touch, if its
+ *		block is where it was.
+ *
+ * hints: of the table
+ *
+ * In two steps, called for all rows before the next: the first asks for the
+ * page's header and line pointer, the second follows the line pointer.  The
+ * page is neither pinned nor locked, so what is read may be anything; it only
+ * says where to look ahead.
+ */
+void
+gv_am_prefetch_row(GvAmHints *hints, ItemPointer tid, int step)
+{
+	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
+	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
+	Buffer		buf;
+	char	   *page;
+	Size		place = offsetof(PageHeaderData, pd_linp) + (offset - 1) * sizeof(ItemIdData);
+
+	if (blkno >= hints->n_blocks || place >= BLCKSZ)
+		return;
+	buf = hints->buffers[blkno];
+	if (!BufferIsValid(buf) || BufferIsLocal(buf))
+		return;
+	page = (char *) BufferGetBlock(buf);
+	if (step == 0)
+	{
+		__builtin_prefetch(GetBufferDescriptor(buf - 1));
+		__builtin_prefetch(page);
+		__builtin_prefetch(page + place);
+	}
+	else
+	{
+		ItemIdData	item = *(volatile ItemIdData *) (page + place);
+
+		__builtin_prefetch(page + item.lp_off % BLCKSZ);
+	}
+}
+
+/*
+ * gv_am_pin_row
+ *		Pin the block of a row for table_index_fetch_tuple.
+ *
+ * hints: of the table
+ *
+ * The heap keeps the block it fetched from last pinned, and looks no block up
+ * that it has.  So a block found through its hint saves the lookup.  Where the
+ * page may have something to prune it is offered for that, as the heap would.
+ */
+void
+gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid)
+{
+	IndexFetchHeapData *heap = (IndexFetchHeapData *) fetch;
+	BlockNumber blkno = ItemPointerGetBlockNumber(tid);
+	Buffer		buf;
+
+	if (fetch->rel->rd_tableam != GetHeapamTableAmRoutine())
+		return;
+	if (BufferIsValid(heap->xs_cbuf))
+	{
+		if (BufferGetBlockNumber(heap->xs_cbuf) == blkno)
+			return;
+		ReleaseBuffer(heap->xs_cbuf);
+		heap->xs_cbuf = InvalidBuffer;
+	}
+	buf = gv_am_read_buffer(hints, fetch->rel, blkno);
+	heap->xs_cbuf = buf;
+	if (TransactionIdIsValid(((PageHeader) BufferGetPage(buf))->pd_prune_xid))
+		heap_page_prune_opt(fetch->rel, buf);
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "access/relscan.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -19,6 +20,8 @@ extern GvAmHints *gv_am_hints(Relation rel);
 extern void gv_am_check_block(Relation rel, BlockNumber blkno);
 extern Buffer gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
+extern void gv_am_prefetch_row(GvAmHints *hints, ItemPointer tid, int step);
+extern void gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid);
 extern Buffer gv_am_new_buffer(Relation rel, ForkNumber fork);
 
 #endif							/* GV_AM_BUFFER_H */

@@ -38,8 +38,8 @@
 /* A sweep reads the pages in order, so it is cheaper once this part is read */
 #define SWEEP_FRACTION 8
 
-/* Without iteration: how often a pool that duplicates have emptied is filled */
-#define MAX_REFILLS 8
+/* How often a pool that nodes found twice have emptied is filled again */
+#define MAX_REFILLS 4
 
 /* Relative rounding error of keys computed in float32 */
 #define KEY_ROUNDING 1e-5
@@ -85,12 +85,14 @@ typedef struct GvHnswScan
 	ReadyItem  *late;
 	int64		n_late;
 	int64		max_late;
+	bool		late_sorted;
 
 	/* tids of one vector, returned one after another */
 	uint32		next_chunk;
 	uint32		chunk_owner;	/* id of the node */
 	int64		n_chunks;		/* read of the list */
 	BlockNumber n_heap_blocks;	/* that the table has at least */
+	GvAmHints  *heap_hints;		/* where the table's blocks are, or NULL */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
 
@@ -329,6 +331,7 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 	}
 
 	check_tid(scan, so, tid);
+	gv_am_pin_row(so->fetch, so->heap_hints, tid);
 	found = table_index_fetch_tuple(so->fetch, &fetched, scan->xs_snapshot, so->slot,
 									&call_again, &all_dead);
 	if (!found)
@@ -405,12 +408,14 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->n_ready = so->max_ready = 0;
 	so->late = NULL;
 	so->n_late = so->max_late = 0;
+	so->late_sorted = false;
 	so->last.key = so->last.upper = -INFINITY;
 	so->last.is_exact = true;
 	so->next_chunk = GV_HNSW_INVALID_ID;
 	so->n_tids = 0;
 	so->sweeping = so->sweep_done = so->null_norm_done = false;
 	so->can_fetch = scan->heapRelation != NULL;
+	so->heap_hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
 
 	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
 	so->search.keep_spilled = true;
@@ -455,6 +460,14 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 		gv_hnsw_search_seed(&so->search, cache);
 	}
 	gv_hnsw_search_run(&so->search);
+	for (int i = 0; i < MAX_REFILLS; i++)
+	{
+		/* an answer of ten rows is common, so do not go on for want of one */
+		if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
+			!gv_hnsw_search_resume(&so->search, so->ef))
+			break;
+		gv_hnsw_search_run(&so->search);
+	}
 	take_found(so);
 	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
 		so->may_return = PG_INT64_MAX;
@@ -710,6 +723,18 @@ keep_late(GvHnswScan *so, const ReadyItem *item)
 	so->late[so->n_late++] = *item;
 }
 
+/* Farthest first: they are taken from the end */
+static int
+compare_late(const void *a, const void *b)
+{
+	const ReadyItem *x = a;
+	const ReadyItem *y = b;
+
+	if (x->key != y->key)
+		return x->key > y->key ? -1 : 1;
+	return x->id > y->id ? -1 : (x->id < y->id ? 1 : 0);
+}
+
 /* When nothing else is left: the late ones, then vectors without direction */
 static bool
 next_at_end(GvHnswScan *so, ReadyItem *item)
@@ -718,15 +743,10 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 		return false;
 	if (so->n_late > 0)
 	{
-		int64		best = 0;
-
-		for (int64 i = 1; i < so->n_late; i++)
-		{
-			if (so->late[i].key < so->late[best].key)
-				best = i;
-		}
-		*item = so->late[best];
-		so->late[best] = so->late[--so->n_late];
+		if (!so->late_sorted)
+			qsort(so->late, so->n_late, sizeof(ReadyItem), compare_late);
+		so->late_sorted = true;
+		*item = so->late[--so->n_late];
 		return true;
 	}
 	if (!so->null_norm_done)
@@ -788,6 +808,27 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 	}
 }
 
+/* Ask the processor for the rows that will probably come next */
+static void
+prefetch_rows(GvHnswScan *so)
+{
+	if (so->n_ready > 0)
+		gv_am_prefetch_row(so->heap_hints, &so->ready[0].tid, 1);
+	for (int64 i = 1; i < Min(so->n_ready, 3); i++)
+		gv_am_prefetch_row(so->heap_hints, &so->ready[i].tid, 0);
+}
+
+/* Hand a row to the executor */
+static bool
+return_tid(IndexScanDesc scan, GvHnswScan *so, const ItemPointerData *tid)
+{
+	scan->xs_heaptid = *tid;
+	check_tid(scan, so, &scan->xs_heaptid);
+	if (so->heap_hints && scan->xs_heapfetch)
+		gv_am_pin_row(scan->xs_heapfetch, so->heap_hints, &scan->xs_heaptid);
+	return true;
+}
+
 /*
  * gv_hnsw_get_tuple
  *		amgettuple: return the next row in the order of distance.
@@ -808,11 +849,7 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		/* further rows of the vector returned last */
 		if (so->n_tids > 0)
-		{
-			scan->xs_heaptid = so->tids[--so->n_tids];
-			check_tid(scan, so, &scan->xs_heaptid);
-			return true;
-		}
+			return return_tid(scan, so, &so->tids[--so->n_tids]);
 		if (so->next_chunk != GV_HNSW_INVALID_ID)
 		{
 			so->n_tids = read_chunk(so, &so->next_chunk, so->chunk_owner, so->tids);
@@ -826,9 +863,9 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		so->n_chunks = 0;
 		if (ItemPointerIsValid(&item.tid))
 		{
-			scan->xs_heaptid = item.tid;
-			check_tid(scan, so, &scan->xs_heaptid);
-			return true;
+			if (so->heap_hints)
+				prefetch_rows(so);
+			return return_tid(scan, so, &item.tid);
 		}
 	}
 }
