@@ -202,6 +202,7 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 
 	graph->opclass = build->ix.opclass;
 	graph->dims = build->ix.layout.padded_dim;
+	gv_hnsw_points_init(&graph->points, &build->ix.layout);
 	/* without codes the slots are not padded to FastScan blocks */
 	graph->degree = Min(build->ix.layout.degree, 2 * shared->meta.m);
 	graph->ef_construction = shared->meta.ef_construction;

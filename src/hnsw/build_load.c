@@ -63,9 +63,9 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 	graph->hash = (uint64 *) place(&next, n * sizeof(uint64));
 	if (graph->dims > 0)
 	{
-		graph->point = (GvHalf *) place(&next, n * graph->dims * sizeof(GvHalf));
-		graph->scale = (float *) place(&next, n * sizeof(float));
-		graph->error = (float *) place(&next, n * sizeof(float));
+		graph->points.head = (GvHnswPointHead *) place(&next, n * sizeof(GvHnswPointHead));
+		graph->points.high = (int8 *) place(&next, n * graph->dims);
+		graph->points.rest = (uint8 *) place(&next, n * graph->points.rest_bytes);
 		build->center = (float *) place(&next, graph->dims * sizeof(float));
 		if (graph->opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
 			graph->norm = (float *) place(&next, n * sizeof(float));
@@ -206,37 +206,6 @@ gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers)
 	shared->max_batch = Max(capacity / BATCH_FRACTION, 64);
 }
 
-/* Round a row's point to float16; its error grows by what that takes */
-static void
-encode_point(GvHnswBuild *build, uint64 row, float *z)
-{
-	GvHnswGraph *graph = &build->graph;
-	GvHalf	   *point = gv_hnsw_graph_point(graph, row);
-	float		largest = 0;
-	float		scale = 1;
-	double		error = 0;
-
-	for (int i = 0; i < graph->dims; i++)
-		largest = Max(largest, fabsf(z[i]));
-	if (largest > 16384 || (largest > 0 && largest < 1.0f / 64))
-		scale = 1.0f / gv_hnsw_choose_unit(largest);
-	if (scale != 1.0f)
-	{
-		for (int i = 0; i < graph->dims; i++)
-			z[i] /= scale;
-	}
-	gv_kernels->f32_to_f16(z, point, graph->dims);
-	gv_kernels->f16_to_f32(point, build->decoded, graph->dims);
-	for (int i = 0; i < graph->dims; i++)
-	{
-		double		e = ((double) z[i] - build->decoded[i]) * scale;
-
-		error += e * e;
-	}
-	graph->scale[row] = scale;
-	graph->error[row] += (float) sqrt(error);
-}
-
 /* Keep one row of the table */
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
@@ -268,11 +237,10 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 					   &rotated);
 		for (int i = 0; i < graph->dims; i++)
 			build->point[i] -= build->center[i];
-		graph->error[row] = 0;
-		encode_point(build, row, build->point);
+		gv_hnsw_point_encode(&graph->points, row, build->point);
 		/* a scale of zero marks vectors without direction */
 		if (!rotated.has_direction)
-			graph->scale[row] = 0;
+			graph->points.head[row].scale = 0;
 		graph->hash[row] = rotated.hash;
 		if (graph->norm)
 			graph->norm[row] = (float) Min(sqrt(rotated.norm2), FLT_MAX);
@@ -349,9 +317,7 @@ rows_equal(const GvHnswGraph *graph, uint32 a, uint32 b)
 	if (graph->dims == 0)
 		return gv_am_values_equal(gv_hnsw_graph_value(graph, a),
 								  gv_hnsw_graph_value(graph, b));
-	return graph->scale[a] == graph->scale[b] &&
-		memcmp(gv_hnsw_graph_point(graph, a), gv_hnsw_graph_point(graph, b),
-			   graph->dims * sizeof(GvHalf)) == 0;
+	return gv_hnsw_points_equal(&graph->points, a, b);
 }
 
 /*
@@ -437,12 +403,15 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 		double		missing = (double) meta->max_norm * meta->max_norm - norm * norm;
 		float		e = (float) Min(sqrt(Max(missing, 0)) * meta->inverse_unit,
 									GV_HNSW_MAX_ELEMENT);
+		float		error;
 
 		CHECK_FOR_INTERRUPTS();
-		gv_hnsw_graph_decode(graph, rows[i], z);
+		error = graph->points.head[rows[i]].error;
+		gv_hnsw_point_decode(&graph->points, rows[i], z);
 		for (int d = 0; d < dims; d++)
 			z[d] += e * direction[d];
-		encode_point(build, rows[i], z);
+		gv_hnsw_point_encode(&graph->points, rows[i], z);
+		graph->points.head[rows[i]].error += error;
 	}
 	pfree(direction);
 }
@@ -468,7 +437,7 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	{
 		if (!ItemPointerIsValid(&graph->tid[row]))
 			continue;
-		if (graph->dims > 0 && graph->scale[row] == 0)
+		if (graph->dims > 0 && graph->points.head[row].scale == 0)
 		{
 			build->same_next[row] = build->null_row;
 			build->null_row = row;

@@ -69,30 +69,26 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	const GvHnswLayout *layout = &build->ix.layout;
 	GvHnswGraph *graph = &build->graph;
 	float	   *p = build->point;
-	float	   *x = build->worker.query;
+	float	   *x = build->decoded;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
 	double		product = 0;
 	float		bias = row_key_bias(build, row);
 
-	gv_hnsw_graph_decode(graph, row, p);
+	gv_hnsw_point_decode(&graph->points, row, p);
 	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
-	node->own_error += graph->error[row];
+	node->own_error += graph->points.head[row].error;
 	gv_hnsw_node_get_own(layout, node, p);
 	for (int i = 0; i < n_links; i++)
-	{
-		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
-
-		product += gv_kernels->inner_product_f32_f16(p, gv_hnsw_graph_point(graph, neighbor),
-													 layout->own_dims) * graph->scale[neighbor];
-	}
+		product += gv_hnsw_points_product(&graph->points, row, GV_HNSW_LINK_ROW(links[i]));
+	product *= (double) layout->own_dims / graph->dims;
 	gv_hnsw_node_choose_center(layout, node, n_links > 0 ? product / n_links : 0);
 	for (int i = 0; i < n_links; i++)
 	{
 		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
 		GvHnswPoint point = {x, row_key_bias(build, neighbor)};
 
-		gv_hnsw_graph_decode(graph, neighbor, x);
+		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		gv_hnsw_node_set_lane(layout, node, i, build->row_id[neighbor], p, &point);
 	}
 }
@@ -343,7 +339,7 @@ write_entries(GvHnswBuild *build)
 		GvHnswPoint point = {build->point, row_key_bias(build, row)};
 
 		if (build->graph.dims > 0)
-			gv_hnsw_graph_decode(&build->graph, row, build->point);
+			gv_hnsw_point_decode(&build->graph.points, row, build->point);
 		gv_hnsw_entry_set_lane(layout, (GvHnswEntryBlock)
 							   (blocks + i / GV_FASTSCAN_LANES * layout->entry_block_size),
 							   i % GV_FASTSCAN_LANES, build->row_id[row], &point);

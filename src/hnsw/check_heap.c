@@ -34,6 +34,11 @@
 #define HALF_ROUNDING (1.0f / 1024)
 #define ROTATION_ROUNDING 2e-6
 
+/* The same of fixed-point numbers in a build, as a part of the largest element */
+#define FIXED_ROUNDING(own_kind) \
+	((own_kind) == GV_HNSW_OWN_HALF ? 0.51 / 32767 : \
+	 (own_kind) == GV_HNSW_OWN_INT12 ? 0.51 / 2047 : 0.51 / 127)
+
 /* A row in the index */
 typedef struct IndexedRow
 {
@@ -145,8 +150,11 @@ node_holds_point(GvHnswCheck *check, GvHnswNode node, const float *z)
 		largest = Max(largest, fabs(z[i]) + fabs(center[i]));
 	}
 	slack = ROTATION_ROUNDING * (sqrt(norm2) + largest);
+	/* builds round to a part of the largest element, and once more for the added one */
+	slack += FIXED_ROUNDING(layout->own_kind) * largest;
 	if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
-		slack += HALF_ROUNDING * meta->max_norm * meta->inverse_unit;
+		slack += (HALF_ROUNDING + FIXED_ROUNDING(layout->own_kind)) *
+			(largest + meta->max_norm * meta->inverse_unit);
 	if (layout->own_kind != GV_HNSW_OWN_HALF)
 		slack += 0.501 * node->own_scale;
 	if (!isfinite(slack))

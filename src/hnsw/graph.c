@@ -21,55 +21,20 @@
 /* Rows from the start of the order that a search looks at first */
 #define N_STARTS 64
 
+/* Bytes of a point that are fetched ahead */
+#define MAX_PREFETCH 512
+
 /* Of those, how many enter the pool */
 #define N_SEEDS 4
 
-/*
- * gv_hnsw_graph_decode
- *		Widen a row's point.
- *
- * z: float[dims], written
- */
-void
-gv_hnsw_graph_decode(const GvHnswGraph *graph, uint32 row, float *z)
-{
-	gv_kernels->f16_to_f32(gv_hnsw_graph_point(graph, row), z, graph->dims);
-	if (graph->scale[row] != 1.0f)
-	{
-		for (int i = 0; i < graph->dims; i++)
-			z[i] *= graph->scale[row];
-	}
-}
-
 /* The key of two rows */
-static float
+static inline float
 row_key(const GvHnswGraph *graph, uint32 a, uint32 b)
 {
 	if (graph->dims == 0)
 		return gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, a),
 							   gv_hnsw_graph_value(graph, b));
-	if (likely(graph->scale[a] == graph->scale[b]))
-		return graph->scale[a] * graph->scale[a] *
-			gv_kernels->l2_squared_f16(gv_hnsw_graph_point(graph, a),
-									   gv_hnsw_graph_point(graph, b), graph->dims);
-	else
-	{
-		GvHalf	   *pa = gv_hnsw_graph_point(graph, a);
-		GvHalf	   *pb = gv_hnsw_graph_point(graph, b);
-		float		sum = 0;
-
-		for (int i = 0; i < graph->dims; i++)
-		{
-			float		x;
-			float		y;
-
-			gv_kernels->f16_to_f32(&pa[i], &x, 1);
-			gv_kernels->f16_to_f32(&pb[i], &y, 1);
-			x = x * graph->scale[a] - y * graph->scale[b];
-			sum += x * x;
-		}
-		return sum;
-	}
+	return gv_hnsw_points_key(&graph->points, a, b);
 }
 
 static float
@@ -92,24 +57,31 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->context = context;
 	worker->pool.capacity = ef;
 	worker->pool.element = MemoryContextAlloc(context, sizeof(uint64) * (ef + 1));
-	worker->query = MemoryContextAlloc(context, sizeof(float) * (graph->dims + 1));
 	worker->max_candidates = ef + graph->degree;
 	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) *
 											worker->max_candidates);
 	gv_idset_init(&worker->seen, context, 4096);
 }
 
-/* The key of the row being linked and another */
-static inline float
-query_key(GvHnswGraphWorker *worker, uint32 row, uint32 other)
+static inline void
+prefetch_links(const GvHnswGraph *graph, uint32 row)
 {
-	const GvHnswGraph *graph = worker->graph;
+	char	   *links = (char *) (graph->links + (Size) row * graph->degree);
 
-	if (graph->dims == 0)
-		return row_key(graph, row, other);
-	return gv_kernels->l2_squared_f32_f16(worker->query,
-										  gv_hnsw_graph_point(graph, other),
-										  graph->scale[other], graph->dims);
+	__builtin_prefetch(graph->n_links + row);
+	for (Size b = 0; b < graph->degree * sizeof(uint32); b += 64)
+		__builtin_prefetch(links + b);
+}
+
+static inline void
+prefetch_point(const GvHnswGraph *graph, uint32 row)
+{
+	char	   *high = (char *) gv_hnsw_point_high(&graph->points, row);
+
+	__builtin_prefetch(graph->points.head + row);
+	/* the processor fetches the rest of a long one by itself */
+	for (int b = 0; b < Min(graph->dims, MAX_PREFETCH); b += 64)
+		__builtin_prefetch(high + b);
 }
 
 /* Search the rows linked so far; the pool holds the result */
@@ -121,15 +93,13 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	uint64_t	rejected;
 
 	gv_idset_clear(&worker->seen);
-	if (graph->dims > 0)
-		gv_hnsw_graph_decode(graph, row, worker->query);
 
 	/* the nearest of the starts */
 	pool->n = 0;
 	pool->cursor = 0;
 	pool->capacity = N_SEEDS;
 	for (uint32 i = 0; i < Min(n_linked, N_STARTS); i++)
-		gv_pool_insert(pool, query_key(worker, row, graph->order[i]), graph->order[i],
+		gv_pool_insert(pool, row_key(graph, row, graph->order[i]), graph->order[i],
 					   &rejected);
 	for (int i = 0; i < pool->n; i++)
 		gv_idset_add(&worker->seen, (uint32) pool->element[i]);
@@ -144,6 +114,9 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		int			n_fresh = 0;
 
 		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
+		/* most often the next one to expand, as it is not yet known to be */
+		for (int ahead = 1; ahead <= 2 && pool->cursor + ahead < pool->n; ahead++)
+			prefetch_links(graph, (uint32) pool->element[pool->cursor + ahead]);
 		for (int i = 0; i < n_links; i++)
 		{
 			uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
@@ -151,18 +124,13 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 			if (gv_idset_add(&worker->seen, neighbor))
 			{
 				if (graph->dims > 0)
-				{
-					char	   *p = (char *) gv_hnsw_graph_point(graph, neighbor);
-
-					for (Size b = 0; b < graph->dims * sizeof(GvHalf); b += 64)
-						__builtin_prefetch(p + b);
-				}
+					prefetch_point(graph, neighbor);
 				fresh[n_fresh++] = neighbor;
 			}
 		}
 		for (int i = 0; i < n_fresh; i++)
 		{
-			float		key = query_key(worker, row, fresh[i]);
+			float		key = row_key(graph, row, fresh[i]);
 
 			if (key < gv_pool_bound(pool))
 				gv_pool_insert(pool, key, fresh[i], &rejected);

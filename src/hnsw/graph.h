@@ -15,7 +15,7 @@
 #include "am/opclass.h"
 #include "base/idset.h"
 #include "base/pool.h"
-#include "distance/distance.h"
+#include "hnsw/points.h"
 #include "hnsw/prune.h"
 
 /*
@@ -33,9 +33,7 @@ typedef struct GvHnswGraph
 	/* the rows */
 	ItemPointerData *tid;
 	uint64	   *hash;			/* of the value */
-	GvHalf	   *point;			/* float16[n_rows][dims] */
-	float	   *scale;			/* unit of the point's elements */
-	float	   *error;			/* norm of what rounding took from the point */
+	GvHnswPoints points;
 	float	   *norm;			/* inner product: norm of the value */
 	char	   *values;			/* exact: all values */
 	uint64	   *value_offset;	/* exact: place of each in values */
@@ -67,7 +65,6 @@ typedef struct GvHnswGraphWorker
 	GvHnswGraph *graph;
 	GvPool		pool;
 	GvIdset		seen;
-	float	   *query;			/* float[dims] */
 	GvHnswCandidate *candidates;
 	int			max_candidates;
 	MemoryContext context;
@@ -88,13 +85,6 @@ gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)
 	return PointerGetDatum(graph->values + graph->value_offset[row]);
 }
 
-static inline GvHalf *
-gv_hnsw_graph_point(const GvHnswGraph *graph, uint32 row)
-{
-	return graph->point + (Size) row * graph->dims;
-}
-
-extern void gv_hnsw_graph_decode(const GvHnswGraph *graph, uint32 row, float *z);
 extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 									  MemoryContext context);
 extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);

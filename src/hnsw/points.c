@@ -1,0 +1,155 @@
+/*-------------------------------------------------------------------------
+ *
+ * points.c
+ *		Points in memory while an index is built: fixed-point numbers in two
+ *		planes.
+ *
+ * With h the high bytes of a point, m the mean of the rest as a part of a high
+ * byte's unit u, and n dimensions, a point is near u (h + m).  Hence
+ *
+ *		<a, b> ~ ua ub (<ha, hb> + bias_a + bias_b)
+ *		bias = m sum(h) + m^2 n / 2
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "hnsw/points.h"
+
+/* Points smaller than this are taken for zero; their error says so */
+#define SMALLEST_ELEMENT 1e-30f
+
+/*
+ * gv_hnsw_points_init
+ *		Choose planes that lose nothing of what nodes of a layout keep.
+ *
+ * The arrays are the caller's to place.
+ */
+void
+gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout)
+{
+	memset(points, 0, sizeof(*points));
+	points->dims = layout->padded_dim;
+	switch (layout->own_kind)
+	{
+		case GV_HNSW_OWN_HALF:
+			points->rest_bits = 8;
+			points->rest_bytes = points->dims;
+			break;
+		case GV_HNSW_OWN_INT12:
+			points->rest_bits = 4;
+			points->rest_bytes = (points->dims + 31) / 32 * 16;
+			break;
+		case GV_HNSW_OWN_INT8:
+		case GV_HNSW_OWN_EXACT:
+			break;
+	}
+}
+
+/*
+ * gv_hnsw_point_encode
+ *		Write a point.
+ *
+ * z: float[dims]
+ *
+ * head.error becomes the norm of what rounding took from z.
+ */
+void
+gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
+{
+	GvHnswPointHead *head = &points->head[i];
+	int8	   *high = gv_hnsw_point_high(points, i);
+	uint8	   *rest = gv_hnsw_point_rest(points, i);
+	int			dims = points->dims;
+	int			max = (1 << (points->rest_bits + 7)) - 1;
+	int			mask = (1 << points->rest_bits) - 1;
+	double		mean = 0.5 * mask / (mask + 1);
+	float		largest = 0;
+	float		inverse;
+	double		error = 0;
+	double		unit;
+	int64		sum = 0;
+	double		sum2;
+
+	for (int d = 0; d < dims; d++)
+		largest = Max(largest, fabsf(z[d]));
+	head->scale = largest > SMALLEST_ELEMENT ? largest / max : 1.0f;
+	inverse = 1.0f / head->scale;
+	if (points->rest_bits == 4)
+		memset(rest, 0, points->rest_bytes);
+	for (int d = 0; d < dims; d++)
+	{
+		int			value = (int) lrintf(z[d] * inverse);
+		double		e;
+
+		value = Max(Min(value, max), -max);
+		e = (double) z[d] - (double) value * head->scale;
+		error += e * e;
+		high[d] = (int8) (value >> points->rest_bits);
+		sum += high[d];
+		if (points->rest_bits == 8)
+			rest[d] = (uint8) (value & mask);
+		else if (points->rest_bits == 4)
+			rest[d / 32 * 16 + d % 16] |= (uint8) ((value & mask) << ((d & 16) ? 4 : 0));
+	}
+	head->error = (float) sqrt(error);
+	unit = (double) head->scale * (mask + 1);
+	head->bias = (float) (mean * sum + mean * mean * dims / 2);
+	sum2 = gv_kernels->inner_product_i8(high, high, dims) + 2 * mean * sum + mean * mean * dims;
+	head->norm2 = (float) (unit * unit * sum2);
+}
+
+/*
+ * gv_hnsw_point_decode
+ *		Widen a point.
+ *
+ * z: float[dims], written
+ */
+void
+gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z)
+{
+	float		scale = points->head[i].scale;
+	const int8 *high = gv_hnsw_point_high(points, i);
+	const uint8 *rest = gv_hnsw_point_rest(points, i);
+	int			dims = points->dims;
+
+	if (points->rest_bits == 8)
+	{
+		for (int d = 0; d < dims; d++)
+			z[d] = scale * (float) (high[d] * 256 + rest[d]);
+	}
+	else if (points->rest_bits == 4)
+	{
+		/* dims is a multiple of 16 */
+		for (int base = 0; base < dims; base += 16)
+		{
+			const uint8 *nibbles = rest + base / 32 * 16;
+			int			shift = (base & 16) ? 4 : 0;
+
+			for (int j = 0; j < 16; j++)
+				z[base + j] = scale * (float) (high[base + j] * 16 +
+											   ((nibbles[j] >> shift) & 15));
+		}
+	}
+	else
+	{
+		for (int d = 0; d < dims; d++)
+			z[d] = scale * (float) high[d];
+	}
+}
+
+/*
+ * gv_hnsw_points_equal
+ *		Are two points the same?
+ */
+bool
+gv_hnsw_points_equal(const GvHnswPoints *points, uint32 a, uint32 b)
+{
+	return points->head[a].scale == points->head[b].scale &&
+		memcmp(gv_hnsw_point_high(points, a), gv_hnsw_point_high(points, b),
+			   points->dims) == 0 &&
+		memcmp(gv_hnsw_point_rest(points, a), gv_hnsw_point_rest(points, b),
+			   points->rest_bytes) == 0;
+}

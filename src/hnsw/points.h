@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * points.h
+ *		Points in memory while an index is built: fixed-point numbers in two
+ *		planes.
+ *
+ * An element is scale * (high * 2^rest_bits + rest).  Linking looks at the
+ * high plane alone, one byte an element, taking the rest for its mean; nodes
+ * and codes are made from both.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_POINTS_H
+#define GV_HNSW_POINTS_H
+
+#include "postgres.h"
+
+#include "hnsw/layout.h"
+
+/* What belongs to a point beside its planes */
+typedef struct GvHnswPointHead
+{
+	float		scale;			/* unit of the elements; 0: there is no direction */
+	float		error;			/* norm of what rounding took */
+	/* of the high plane, the rest taken for its mean */
+	float		norm2;			/* squared norm */
+	float		bias;			/* what a product of high bytes lacks, see points.c */
+} GvHnswPointHead;
+
+/* Arrays of points */
+typedef struct GvHnswPoints
+{
+	int			dims;
+	int			rest_bits;		/* 8, 4 or 0 */
+	int			rest_bytes;		/* of one point */
+	GvHnswPointHead *head;
+	int8	   *high;			/* int8[][dims] */
+	uint8	   *rest;			/* uint8[][rest_bytes] */
+} GvHnswPoints;
+
+static inline int8 *
+gv_hnsw_point_high(const GvHnswPoints *points, uint32 i)
+{
+	return points->high + (Size) i * points->dims;
+}
+
+static inline uint8 *
+gv_hnsw_point_rest(const GvHnswPoints *points, uint32 i)
+{
+	return points->rest + (Size) i * points->rest_bytes;
+}
+
+/* The inner product of two points, by their high planes */
+static inline double
+gv_hnsw_points_product(const GvHnswPoints *points, uint32 a, uint32 b)
+{
+	const GvHnswPointHead *x = &points->head[a];
+	const GvHnswPointHead *y = &points->head[b];
+	double		unit = (double) (1 << points->rest_bits);
+	int32		product = gv_kernels->inner_product_i8(gv_hnsw_point_high(points, a),
+													   gv_hnsw_point_high(points, b),
+													   points->dims);
+
+	return x->scale * unit * (y->scale * unit) * (product + (double) x->bias + y->bias);
+}
+
+/* The squared distance of two points, by their high planes */
+static inline float
+gv_hnsw_points_key(const GvHnswPoints *points, uint32 a, uint32 b)
+{
+	double		key = (double) points->head[a].norm2 + points->head[b].norm2 -
+		2 * gv_hnsw_points_product(points, a, b);
+
+	return key > 0 ? (float) key : 0;
+}
+
+extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
+extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);
+extern void gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z);
+extern bool gv_hnsw_points_equal(const GvHnswPoints *points, uint32 a, uint32 b);
+
+#endif							/* GV_HNSW_POINTS_H */
