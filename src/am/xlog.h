@@ -15,6 +15,7 @@
 #include "postgres.h"
 
 #include "access/generic_xlog.h"
+#include "access/xlog.h"
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
@@ -44,6 +45,22 @@ static inline void
 gv_xlog_finish(GvXlog *xlog)
 {
 	GenericXLogFinish(xlog);
+}
+
+/*
+ * Will changing a page, locked by the caller, log its changes only?  The first
+ * change after a checkpoint logs all of it.
+ */
+static inline bool
+gv_xlog_is_cheap(Relation rel, Page page)
+{
+	XLogRecPtr	redo;
+	bool		full_page_writes;
+
+	if (!RelationNeedsWAL(rel))
+		return true;
+	GetFullPageWriteInfo(&redo, &full_page_writes);
+	return !full_page_writes || PageGetLSN(page) > redo;
 }
 
 /* Forget the changes */

@@ -234,19 +234,26 @@ check_nodes_page(GvHnswCheck *check, Page page, BlockNumber blkno)
 	const GvHnswLayout *layout = &check->ix.layout;
 	char	   *content = gv_am_page_content(page);
 	int			n_free = 0;
+	int			n_used = 0;		/* up to the last slot ever used */
+	int			lower = ((PageHeader) page)->pd_lower - (content - (char *) page);
 
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
 		GvHnswNode	node = (GvHnswNode) (content + slot * layout->node_size);
 
 		if (node->state == GV_HNSW_NODE_FREE)
+		{
 			n_free++;
-		else
-			check_node(check, node, blkno, slot);
+			/* freed, or the header says that it was in use */
+			if (node->version > 0 || lower >= (slot + 1) * layout->node_size)
+				n_used = slot + 1;
+			continue;
+		}
+		n_used = slot + 1;
+		check_node(check, node, blkno, slot);
 	}
 	check_free_count(check, page, blkno, n_free);
-	check_end(check, page, blkno,
-			  content - (char *) page + layout->nodes_per_page * layout->node_size);
+	check_end(check, page, blkno, content - (char *) page + n_used * layout->node_size);
 }
 
 static void

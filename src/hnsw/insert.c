@@ -30,6 +30,10 @@
 #include "hnsw/prune.h"
 #include "hnsw/write.h"
 
+/* Links that a new node gets, and how many of those may log whole pages */
+#define MAX_LINKS_BACK 12
+#define MAX_DEAR_LINKS_BACK 4
+
 /* A row on its way into the index */
 typedef struct Insertion
 {
@@ -258,8 +262,7 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 		if (has_codes)
 		{
 			memset(gv_am_page_content(page), 0, GV_AM_PAGE_ROOM);
-			((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page +
-				layout->nodes_per_page * layout->node_size;
+			((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page;
 			gv_am_page_special(page)->n_free = layout->nodes_per_page;
 		}
 	}
@@ -276,6 +279,9 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 			{
 				image->version = node->version;
 				memcpy(node, image, size);
+				/* slots never used are left to the hole, which is not logged */
+				((PageHeader) page)->pd_lower = Max(((PageHeader) page)->pd_lower,
+													(char *) node + size - (char *) page);
 				gv_am_page_special(page)->n_free--;
 				slot = i;
 				break;
@@ -374,6 +380,30 @@ choose_by_vectors(Insertion *ins, const GvHnswCandidate *candidate)
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(ins->scratch);
 	return result;
+}
+
+/*
+ * Is a neighbor of the new node still the one that the search saw?
+ *
+ * is_cheap: set to whether changing it would log no whole page
+ */
+static bool
+neighbor_is_there(Insertion *ins, const GvHnswCandidate *candidate, bool *is_cheap)
+{
+	GvHnswIndex *ix = ins->ix;
+	GvHnswFound *found = candidate_found(ins, candidate);
+	bool		is_there;
+	Buffer		buf;
+	GvHnswNode	node;
+
+	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, found->id));
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(&ix->layout, found->id));
+	is_there = node != NULL && node->state == GV_HNSW_NODE_LIVE &&
+		node->version == found->version;
+	*is_cheap = gv_xlog_is_cheap(ix->rel, BufferGetPage(buf));
+	UnlockReleaseBuffer(buf);
+	return is_there;
 }
 
 /*
@@ -477,6 +507,37 @@ drop_neighbor(Insertion *ins, uint32 neighbor)
 }
 
 /*
+ * Have the new node's neighbors link back to it, as many as are needed.
+ *
+ * The diverse ones come first, the nearest of them before the others, and a few
+ * links from those make a node as easy to find as links from all.  Each costs
+ * the change of another page, so there are fewer where that logs the whole page.
+ */
+static void
+link_neighbors(Insertion *ins)
+{
+	int			n_dear = 0;
+
+	for (int i = 0; i < ins->n_chosen; i++)
+	{
+		int			n_linked = ins->n_linked;
+		bool		is_cheap;
+		bool		is_there;
+
+		CHECK_FOR_INTERRUPTS();
+		is_there = neighbor_is_there(ins, &ins->chosen[i], &is_cheap);
+		if (is_there && ins->n_linked < MAX_LINKS_BACK &&
+			(is_cheap || n_dear < MAX_DEAR_LINKS_BACK))
+		{
+			is_there = link_back(ins, &ins->chosen[i]);
+			n_dear += !is_cheap && ins->n_linked > n_linked;
+		}
+		if (!is_there)
+			drop_neighbor(ins, ins->chosen[i].id);
+	}
+}
+
+/*
  * gv_hnsw_insert_value
  *		Add a row to an index.
  *
@@ -523,11 +584,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
 	ins.scratch = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert neighbor",
 										ALLOCSET_DEFAULT_SIZES);
 	write_node(&ins);
-	for (int i = 0; i < ins.n_chosen; i++)
-	{
-		if (!link_back(&ins, &ins.chosen[i]))
-			drop_neighbor(&ins, ins.chosen[i].id);
-	}
+	link_neighbors(&ins);
 	if (ins.n_linked == 0)
 		force_link_back(&ins);
 
