@@ -5,15 +5,17 @@
  *
  * A round flips signs at random and takes a Hadamard transform of the largest
  * power of two that fits: of the first dimensions in even rounds, of the last
- * in odd ones.  When the dimension is no power of two a round ends with a
- * butterfly of the two halves, so that the windows mix.  Each step is
- * orthonormal, hence distances and inner products are kept.
+ * in odd ones.  When the dimension is no power of two an odd round ends with a
+ * butterfly of the two halves, so that the windows mix; after an even round it
+ * could undo in part what the windows share, and leave an axis in two elements.
+ * Each step is orthonormal, hence distances and inner products are kept.
  * Source: Ailon, Chazelle, SIAM J. Comput. 39(1), 2009 (sign flips and
  * Hadamard); the overlapping windows are the usual way to avoid padding.
  *
  *-------------------------------------------------------------------------
  */
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/random.h"
 #include "distance/distance.h"
@@ -29,6 +31,12 @@ largest_power_of_two(int n)
 	return p;
 }
 
+static inline bool
+ends_with_butterfly(int round, int window, int padded_dim)
+{
+	return round % 2 == 1 && window < padded_dim;
+}
+
 /*
  * gv_rotation_init
  *		Compute the sign table of a rotation.
@@ -42,11 +50,12 @@ gv_rotation_init(float *table, int padded_dim, uint64_t seed)
 	GvRandom	random = {seed};
 	int			window = largest_power_of_two(padded_dim);
 	float		in_window = (float) (1.0 / sqrt((double) window));
-	float		mixed = window < padded_dim ? (float) sqrt(0.5) : 1.0f;
 
 	for (int round = 0; round < GV_ROTATION_ROUNDS; round++)
 	{
 		int			first = (round % 2) ? padded_dim - window : 0;
+		float		mixed = ends_with_butterfly(round, window, padded_dim) ?
+			(float) sqrt(0.5) : 1.0f;
 
 		for (int i = 0; i < padded_dim; i++)
 		{
@@ -82,7 +91,7 @@ gv_rotation_apply(const float *table, int padded_dim, float *x)
 
 		gv_kernels->hadamard((round % 2) ? x + padded_dim - window : x, window);
 
-		if (window < padded_dim)
+		if (ends_with_butterfly(round, window, padded_dim))
 		{
 			for (int i = 0; i < half; i++)
 			{

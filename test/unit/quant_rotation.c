@@ -139,8 +139,7 @@ check_seed(int n)
 /*
  * Every unit vector is spread over all dimensions: an element of a random
  * direction passes 7 / sqrt(n) once in 4e11 times.  Unless n is a power of two
- * a dimension may miss the windows of all four rounds; the butterflies then
- * leave a quarter of it.
+ * the windows and butterflies make a direction that is not quite as random.
  */
 static void
 check_spread(int n)
@@ -149,7 +148,7 @@ check_spread(int n)
 	float	   *table = gv_unit_at_end(0, size * sizeof(float));
 	float	   *x = gv_unit_at_end(1, n * sizeof(float));
 	int			step = n > 512 ? n / 61 : 1;
-	double		limit = (n & (n - 1)) == 0 ? 7 / sqrt(n) : 0.25 + 4 / sqrt(n);
+	double		limit = ((n & (n - 1)) == 0 ? 7 : 9) / sqrt(n);
 	int			at;
 	int			i;
 
