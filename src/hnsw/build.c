@@ -5,8 +5,11 @@
  *
  * Load the rows into memory, link them batch by batch, write the pages.  The
  * leader hands out jobs, ranges of items that all processes take one by one
- * or a few at a time, itself included; between jobs it works alone.  Rows
- * that do not fit into maintenance_work_mem are inserted one by one at the end.
+ * or a few at a time, itself included; between jobs it works alone.
+ *
+ * If the rows do not fit into maintenance_work_mem, they are divided into
+ * overlapping shards, which are linked one after the other and merged.  Without
+ * codes the rows that do not fit are inserted one by one at the end.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,7 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "base/compat.h"
-#include "hnsw/build.h"
+#include "hnsw/build_shard.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/write.h"
@@ -42,9 +45,6 @@
 
 /* Rows that a process takes of a job at once */
 #define JOB_STRIDE 4
-
-/* Fewer rows than this are linked faster by one process */
-#define MIN_PARALLEL_ROWS 5000
 
 /* Rows of the first batches, each twice the one before */
 #define FIRST_BATCH 1
@@ -78,6 +78,9 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 				case GV_HNSW_JOB_LINK_BACK:
 					gv_hnsw_graph_link_back(&build->worker, build->targets[i],
 											build->edges);
+					break;
+				case GV_HNSW_JOB_ENCODE:
+					gv_hnsw_build_encode_row(build, first + i);
 					break;
 				case GV_HNSW_JOB_WRITE:
 					gv_hnsw_build_write_node_page(build, first + i);
@@ -183,6 +186,23 @@ work_on_jobs(GvHnswBuild *build)
 	}
 }
 
+/*
+ * gv_hnsw_build_init_graph
+ *		Fill in what the graph in memory takes from layout and metapage.
+ */
+void
+gv_hnsw_build_init_graph(GvHnswBuild *build)
+{
+	GvHnswGraph *graph = &build->graph;
+
+	graph->opclass = build->ix.opclass;
+	graph->dims = build->ix.layout.padded_dim;
+	gv_hnsw_points_init(&graph->points, &build->ix.layout);
+	/* without codes the slots are not padded to FastScan blocks */
+	graph->degree = Min(build->ix.layout.degree, 2 * build->shared->meta.m);
+	graph->ef_construction = build->shared->meta.ef_construction;
+}
+
 /* Fill in what a process's view of a build has of its own */
 static void
 init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index_info,
@@ -200,17 +220,13 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 	build->ix.meta = shared->meta;
 	gv_hnsw_layout_from_meta(&build->ix.layout, &shared->meta);
 
-	graph->opclass = build->ix.opclass;
-	graph->dims = build->ix.layout.padded_dim;
-	gv_hnsw_points_init(&graph->points, &build->ix.layout);
-	/* without codes the slots are not padded to FastScan blocks */
-	graph->degree = Min(build->ix.layout.degree, 2 * shared->meta.m);
-	graph->ef_construction = shared->meta.ef_construction;
+	gv_hnsw_build_init_graph(build);
 
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw build row",
 											   ALLOCSET_DEFAULT_SIZES);
 	build->point = palloc(sizeof(float) * (graph->dims + 1));
 	build->decoded = palloc(sizeof(float) * (graph->dims + 1));
+	build->node_image = palloc0(BLCKSZ);
 	if (graph->dims > 0)
 	{
 		build->rotation = palloc(sizeof(float) * gv_rotation_table_size(graph->dims));
@@ -273,6 +289,11 @@ gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	index_info->ii_Concurrent = shared->is_concurrent;
 	init_process(&build, heap, index, index_info, shared);
 	gv_hnsw_build_place_arrays(&build, arrays);
+	if (shared->in_shards)
+	{
+		build.shards = palloc0(sizeof(GvHnswShards));
+		gv_hnsw_build_plan_staging(&build);
+	}
 	gv_hnsw_graph_worker_init(&build.worker, &build.graph, CurrentMemoryContext);
 
 	/* a worker that starts after the leader has finished loading does not load */
@@ -336,7 +357,7 @@ begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 	shared = shm_toc_allocate(context->toc, BUFFERALIGN(sizeof(GvHnswBuildShared)));
 	*shared = *local;
 	init_shared(shared, build->heap, build->index, is_concurrent);
-	shared->n_loading = 1;		/* the leader */
+	shared->n_loading = shared->in_shards ? 0 : 1;	/* the leader */
 	build->shared = shared;
 	arrays = shm_toc_allocate(context->toc, BUFFERALIGN(arrays_size));
 	gv_hnsw_build_place_arrays(build, arrays);
@@ -396,7 +417,7 @@ wait_for_loading(GvHnswBuild *build)
 	ConditionVariableCancelSleep();
 }
 
-/* Link all rows, batch by batch */
+/* Link all rows in memory, batch by batch */
 static void
 link_rows(GvHnswBuild *build)
 {
@@ -404,9 +425,11 @@ link_rows(GvHnswBuild *build)
 	GvHnswGraph *graph = &build->graph;
 	uint32		n_order = shared->n_order;
 	uint32		batch = FIRST_BATCH;
+	uint64		n_before = build->shards ? build->shards->n_linked : 0;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LINK);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n_order);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
+								 build->shards ? build->shards->n_members : n_order);
 	for (uint32 done = Min(n_order, 1); done < n_order; done += batch)
 	{
 		uint32		n_edges = 0;
@@ -434,7 +457,7 @@ link_rows(GvHnswBuild *build)
 			}
 		}
 		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LINK_BACK, 0, n_targets);
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done + batch);
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, n_before + done + batch);
 	}
 }
 
@@ -501,12 +524,121 @@ plan_workers(GvHnswBuild *build)
 		return 0;
 	n_workers = plan_create_index_workers(RelationGetRelid(build->heap),
 										  RelationGetRelid(build->index));
-	if (n_workers == 0 && build->shared->capacity >= MIN_PARALLEL_ROWS &&
+	if (n_workers == 0 && build->shared->capacity >= GV_HNSW_MIN_PARALLEL_ROWS &&
 		build->index_info->ii_Expressions == NIL &&
 		build->index_info->ii_Predicate == NIL &&
 		build->heap->rd_rel->relpersistence != RELPERSISTENCE_TEMP)
 		n_workers = RelationGetParallelWorkers(build->heap, max_parallel_maintenance_workers);
 	return Min(n_workers, max_parallel_maintenance_workers);
+}
+
+/* Get memory for the arrays, and workers if there are to be some */
+static ParallelTableScanDesc
+begin_processes(GvHnswBuild *build, GvHnswBuildShared *local)
+{
+	ParallelTableScanDesc parallel_scan = NULL;
+	int			n_workers = plan_workers(build);
+
+	if (n_workers > 0)
+		parallel_scan = begin_parallel(build, local, n_workers);
+	if (build->parallel == NULL)
+	{
+		Size		size = gv_hnsw_build_place_arrays(build, NULL);
+
+		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(CurrentMemoryContext, size));
+		if (build->graph.dims > 0)
+			memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
+	}
+	gv_hnsw_graph_worker_init(&build->worker, &build->graph, CurrentMemoryContext);
+	return parallel_scan;
+}
+
+/*
+ * Build with all rows in memory.  Those that do not fit are inserted one by
+ * one, or with codes the build is given up; then it returns false.
+ */
+static bool
+build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *result)
+{
+	ParallelTableScanDesc parallel_scan = begin_processes(build, local);
+	bool		overflowed;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
+	if (build->parallel)
+	{
+		load_in_parallel(build, parallel_scan, true);
+		wait_for_loading(build);
+	}
+	else
+		build->shared->reltuples = gv_hnsw_build_load(build, NULL, true);
+
+	overflowed = pg_atomic_read_u32(&build->shared->overflowed) != 0;
+	if (overflowed && build->graph.dims > 0)
+	{
+		if (build->parallel)
+			end_parallel(build);
+		return false;
+	}
+
+	gv_hnsw_build_finish_rows(build);
+	link_rows(build);
+	gv_hnsw_build_write_index(build);
+
+	result->heap_tuples = build->shared->reltuples;
+	result->index_tuples = Min(pg_atomic_read_u64(&build->shared->n_rows),
+							   build->shared->capacity);
+
+	/* what was written so far bypassed the log */
+	if (RelationNeedsWAL(build->index))
+		log_newpage_range(build->index, MAIN_FORKNUM, 0,
+						  RelationGetNumberOfBlocks(build->index), true);
+	if (overflowed)
+	{
+		build->n_tuples = result->index_tuples;
+		insert_remaining_rows(build);
+		result->index_tuples = build->n_tuples;
+	}
+	if (build->parallel)
+		end_parallel(build);
+	return true;
+}
+
+/* Build shard by shard */
+static void
+build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *result)
+{
+	GvHnswShards *shards;
+	double		reltuples;
+
+	local->in_shards = true;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
+	gv_hnsw_build_divide(build);
+	shards = build->shards;
+	reltuples = local->reltuples;
+	ereport(NOTICE,
+			(errmsg("hnsw graph does not fit into \"maintenance_work_mem\" and is built in %d parts",
+					shards->n_shards),
+			 errdetail("Building takes about twice the time."),
+			 errhint("Increase \"maintenance_work_mem\" to about %zu MB to speed up builds.",
+					 gv_hnsw_build_memory(build, shards->n_nodes) / (1024 * 1024) + 1)));
+
+	begin_processes(build, local);
+	gv_hnsw_build_plan_staging(build);
+	for (uint32 s = 0; s < shards->n_shards; s++)
+	{
+		gv_hnsw_build_load_shard(build, s);
+		link_rows(build);
+		gv_hnsw_build_store_shard(build, s);
+		shards->n_linked += shards->shard[s].n_members;
+	}
+	gv_hnsw_build_merge(build);
+	if (RelationNeedsWAL(build->index))
+		log_newpage_range(build->index, MAIN_FORKNUM, 0,
+						  RelationGetNumberOfBlocks(build->index), true);
+	if (build->parallel)
+		end_parallel(build);
+	result->heap_tuples = reltuples;
+	result->index_tuples = shards->n_tuples;
 }
 
 /*
@@ -518,12 +650,11 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 {
 	GvHnswBuild *build = palloc0(sizeof(GvHnswBuild));
 	GvHnswBuildShared *local = palloc0(sizeof(GvHnswBuildShared));
-	ParallelTableScanDesc parallel_scan = NULL;
-	IndexBuildResult *result;
+	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
 	MemoryContext context;
 	MemoryContext old_context;
-	int			n_workers = 0;
-	bool		overflowed;
+	MemoryContext memory_context;
+	bool		fit;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
@@ -536,52 +667,22 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	init_shared(local, heap, index, index_info->ii_Concurrent);
 	init_process(build, heap, index, index_info, local);
 	gv_hnsw_build_choose_geometry(build);
-	gv_hnsw_build_plan_memory(build, max_parallel_maintenance_workers);
-	n_workers = plan_workers(build);
-
-	if (n_workers > 0)
-		parallel_scan = begin_parallel(build, local, n_workers);
-	if (build->parallel == NULL)
+	fit = gv_hnsw_build_plan_memory(build);
+	if (fit || build->graph.dims == 0)
 	{
-		Size		size = gv_hnsw_build_place_arrays(build, NULL);
-
-		gv_hnsw_build_place_arrays(build, MemoryContextAllocHuge(context, size));
-		if (build->graph.dims > 0)
-			memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
+		/* of its own, to be freed before another attempt */
+		memory_context = AllocSetContextCreate(context, "hnsw build in memory",
+											   ALLOCSET_DEFAULT_SIZES);
+		MemoryContextSwitchTo(memory_context);
+		fit = build_in_memory(build, local, result);
+		MemoryContextSwitchTo(context);
+		MemoryContextDelete(memory_context);
 	}
-	gv_hnsw_graph_worker_init(&build->worker, &build->graph, context);
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
-	if (build->parallel)
+	if (!fit && build->graph.dims > 0)
 	{
-		load_in_parallel(build, parallel_scan, true);
-		wait_for_loading(build);
+		build->shared = local;
+		build_in_shards(build, local, result);
 	}
-	else
-		build->shared->reltuples = gv_hnsw_build_load(build, NULL, true);
-
-	gv_hnsw_build_finish_rows(build);
-	link_rows(build);
-	gv_hnsw_build_write_index(build);
-
-	overflowed = pg_atomic_read_u32(&build->shared->overflowed) != 0;
-	result = MemoryContextAlloc(old_context, sizeof(IndexBuildResult));
-	result->heap_tuples = build->shared->reltuples;
-	result->index_tuples = Min(pg_atomic_read_u64(&build->shared->n_rows),
-							   build->shared->capacity);
-
-	/* what was written so far bypassed the log */
-	if (RelationNeedsWAL(index))
-		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
-
-	if (overflowed)
-	{
-		build->n_tuples = result->index_tuples;
-		insert_remaining_rows(build);
-		result->index_tuples = build->n_tuples;
-	}
-	if (build->parallel)
-		end_parallel(build);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);

@@ -25,12 +25,17 @@
 #define GV_HNSW_PHASE_LINK 3
 #define GV_HNSW_PHASE_WRITE 4
 #define GV_HNSW_PHASE_INSERT 5
+#define GV_HNSW_PHASE_DIVIDE 6
+
+/* Fewer rows than this are linked faster by one process */
+#define GV_HNSW_MIN_PARALLEL_ROWS 5000
 
 typedef enum GvHnswJobKind
 {
 	GV_HNSW_JOB_NONE,
 	GV_HNSW_JOB_LINK,			/* rows order[first + i] */
 	GV_HNSW_JOB_LINK_BACK,		/* rows targets[i] */
+	GV_HNSW_JOB_ENCODE,			/* rows order[first + i], for the file of a shard */
 	GV_HNSW_JOB_WRITE,			/* pages of nodes first + i */
 	GV_HNSW_JOB_END
 } GvHnswJobKind;
@@ -46,6 +51,7 @@ typedef struct GvHnswBuildShared
 	uint64		capacity;		/* rows that the arrays take */
 	uint64		values_capacity;	/* exact: bytes */
 	uint32		max_batch;
+	bool		in_shards;
 
 	/* load */
 	pg_atomic_uint64 n_rows;
@@ -68,6 +74,8 @@ typedef struct GvHnswBuildShared
 	uint32		n_order;
 	uint32		n_nodes;
 } GvHnswBuildShared;
+
+typedef struct GvHnswShards GvHnswShards;
 
 /* A process's view of a build */
 typedef struct GvHnswBuild
@@ -97,6 +105,8 @@ typedef struct GvHnswBuild
 	uint32		null_row;		/* first row without direction, or GV_HNSW_NO_ROW */
 	float	   *center;			/* float[dims], in the arrays' memory */
 	MemoryContext row_context;
+	GvHnswShards *shards;		/* NULL if all rows are in memory at once */
+	char	   *node_image;		/* room for a node */
 	ParallelContext *parallel;
 	Snapshot	snapshot;		/* of the parallel scan */
 	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
@@ -104,16 +114,42 @@ typedef struct GvHnswBuild
 	double		n_tuples;		/* indexed by this process */
 } GvHnswBuild;
 
+/* Where the next chunk of tids goes */
+typedef struct GvHnswChunkWriter
+{
+	GvHnswBuild *build;
+	Buffer		buf;			/* locked page with room, or invalid */
+	int			slot;
+	GvHnswTidChunk chunk;		/* the last one, or NULL */
+} GvHnswChunkWriter;
+
+/* build.c */
+extern void gv_hnsw_build_init_graph(GvHnswBuild *build);
+
 /* build_load.c */
 extern Size gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area);
 extern void gv_hnsw_build_choose_geometry(GvHnswBuild *build);
-extern void gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers);
+extern bool gv_hnsw_build_plan_memory(GvHnswBuild *build);
+extern Size gv_hnsw_build_memory(GvHnswBuild *build, uint64 n_rows);
+extern int	gv_hnsw_build_plan_shards(GvHnswBuild *build, uint64 n_rows);
 extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
 extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);
 
 /* build_write.c */
 extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);
 extern void gv_hnsw_build_write_index(GvHnswBuild *build);
+extern Buffer gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind);
+extern float gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm);
+extern uint32 gv_hnsw_build_node_id(const GvHnswBuild *build, uint32 number);
+extern void gv_hnsw_build_write_tid(GvHnswChunkWriter *writer, uint32 *first, uint32 owner,
+									ItemPointer tid);
+extern void gv_hnsw_build_finish_tids(GvHnswChunkWriter *writer);
+extern void gv_hnsw_build_write_center(GvHnswBuild *build);
+extern char *gv_hnsw_build_entry_blocks(GvHnswBuild *build, uint32 *n_entries);
+extern void gv_hnsw_build_write_entry_pages(GvHnswBuild *build, const char *blocks,
+											uint32 n_entries);
+extern void gv_hnsw_build_write_meta(GvHnswBuild *build);
+
 extern void gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first,
 								  uint32 n_items);
 

@@ -20,7 +20,7 @@
 #include "utils/memutils.h"
 
 #include "base/random.h"
-#include "hnsw/build.h"
+#include "hnsw/build_shard.h"
 #include "quant/rotation.h"
 
 /* Pages of the table that are looked at to foretell its number of rows */
@@ -35,6 +35,22 @@
 
 /* A batch holds at most this part of the rows linked before it */
 #define BATCH_FRACTION 50
+
+/*
+ * In a build larger than memory each row goes to two shards, which together
+ * have this much more room than that needs, so that few rows find one full.
+ */
+#define SHARD_SLACK 1.1
+
+/* With two, each shard would have all rows */
+#define MIN_SHARDS (GV_HNSW_COPIES + 1)
+#define MAX_SHARDS 4096
+
+/* Memory for what processes keep beside the arrays */
+#define SCRATCH_MEMORY ((Size) 2 * 1024 * 1024)
+
+/* Open files of a shard, each with a buffer of a block */
+#define FILES_PER_SHARD 3
 
 static inline char *
 place(char **next, Size size)
@@ -99,7 +115,6 @@ typedef struct Sample
 	double		norm2;			/* sum of their squared norms */
 	double		value_bytes;	/* sum of the values' sizes */
 	int64		n_values;
-	int64		n_rows;
 } Sample;
 
 static void
@@ -113,7 +128,6 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	GvHnswRotated rotated;
 	Datum		value;
 
-	sample->n_rows++;
 	if (isnull[0])
 		return;
 	old_context = MemoryContextSwitchTo(build->row_context);
@@ -147,7 +161,7 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(build->heap);
 	BlockNumber n_sampled = Min(n_blocks, N_SAMPLED_PAGES);
 	int			dims = build->graph.dims;
-	Sample		sample = {build, palloc0(sizeof(double) * (dims + 1)), 0, 0, 0, 0};
+	Sample		sample = {build, palloc0(sizeof(double) * (dims + 1))};
 
 	for (BlockNumber i = 0; i < n_sampled; i++)
 	{
@@ -157,7 +171,7 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 									 (BlockNumber) ((uint64) i * n_blocks / n_sampled), 1,
 									 sample_row, &sample, NULL);
 	}
-	build->expected_rows = n_sampled > 0 ? (double) sample.n_rows / n_sampled * n_blocks : 0;
+	build->expected_rows = n_sampled > 0 ? (double) sample.n_values / n_sampled * n_blocks : 0;
 	build->value_bytes = sample.n_values > 0 ? sample.value_bytes / sample.n_values : 0;
 
 	if (dims == 0)
@@ -170,40 +184,111 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 	build->ix.meta = *meta;
 }
 
+/* Bytes that the arrays of a build need for a row, without values */
+static Size
+bytes_per_row(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+
+	shared->capacity = 1024;
+	shared->values_capacity = 0;
+	shared->max_batch = 1024 / BATCH_FRACTION + 1;
+	return gv_hnsw_build_place_arrays(build, NULL) / 1024 + 1;
+}
+
+/*
+ * What maintenance_work_mem leaves for arrays beside processes' scratch memory.
+ *
+ * It must not depend on their number, since the graph depends on it.
+ */
+static Size
+array_memory(void)
+{
+	Size		limit = (Size) maintenance_work_mem * 1024;
+
+	return limit - Min(limit / 4, SCRATCH_MEMORY);
+}
+
+static void
+set_capacity(GvHnswBuildShared *shared, uint64 capacity)
+{
+	shared->capacity = Max(Min(capacity, (uint64) PG_INT32_MAX), 16);
+	shared->max_batch = Max(shared->capacity / BATCH_FRACTION, 64);
+}
+
 /*
  * gv_hnsw_build_plan_memory
  *		Decide how many rows the build takes into memory.
  *
  * Sets capacity, values_capacity and max_batch of the shared state.
+ *
+ * Returns whether the rows that are expected fit.
  */
-void
-gv_hnsw_build_plan_memory(GvHnswBuild *build, int n_workers)
+bool
+gv_hnsw_build_plan_memory(GvHnswBuild *build)
 {
 	GvHnswBuildShared *shared = build->shared;
-	Size		limit = (Size) maintenance_work_mem * 1024;
-	double		expected = build->expected_rows * 1.2 + 1000;
-	Size		per_row;
+	Size		per_row = bytes_per_row(build);
 	Size		value_size = 0;
-	uint64		capacity;
-
-	shared->capacity = 1024;
-	shared->values_capacity = 0;
-	shared->max_batch = 1024 / BATCH_FRACTION + 1;
-	per_row = gv_hnsw_build_place_arrays(build, NULL) / 1024 + 1;
+	uint64		fit;
 
 	if (build->graph.dims == 0)
 	{
 		/* what the sample says, with some more for values of different sizes */
 		value_size = (Size) (build->value_bytes * 1.25) + 64;
 	}
+	fit = array_memory() / (per_row + value_size);
+	set_capacity(shared, (uint64) Min(build->expected_rows * 1.2 + 1000, (double) fit));
+	shared->values_capacity = shared->capacity * value_size;
+	return build->expected_rows <= fit;
+}
 
-	/* some room stays for the processes' own scratch memory */
-	limit -= Min(limit / 4, (Size) (n_workers + 1) * 256 * 1024);
-	capacity = (uint64) Min(expected, (double) (limit / (per_row + value_size)));
-	capacity = Max(Min(capacity, (uint64) PG_INT32_MAX), 16);
+/*
+ * gv_hnsw_build_memory
+ *		Return the maintenance_work_mem, in bytes, with which a number of rows
+ *		with codes fit into memory.
+ */
+Size
+gv_hnsw_build_memory(GvHnswBuild *build, uint64 n_rows)
+{
+	GvHnswBuildShared *shared = build->shared;
+	uint64		capacity = shared->capacity;
+	uint32		max_batch = shared->max_batch;
+	Size		needed = (n_rows + 1) * bytes_per_row(build);
+
 	shared->capacity = capacity;
-	shared->values_capacity = capacity * value_size;
-	shared->max_batch = Max(capacity / BATCH_FRACTION, 64);
+	shared->max_batch = max_batch;
+	return Min(needed / 3 * 4, needed + SCRATCH_MEMORY);
+}
+
+/*
+ * gv_hnsw_build_plan_shards
+ *		Decide on the number of shards, and the rows that each may have.
+ *
+ * n_rows: of all shards together, each counted once
+ */
+int
+gv_hnsw_build_plan_shards(GvHnswBuild *build, uint64 n_rows)
+{
+	Size		memory = array_memory();
+	Size		per_row = bytes_per_row(build);
+	double		room = GV_HNSW_COPIES * SHARD_SLACK * n_rows;
+	double		n_shards = MIN_SHARDS;
+
+	for (;;)
+	{
+		/* each shard has some open files; each row a byte all the time */
+		double		beside = Min(n_shards * FILES_PER_SHARD * BLCKSZ + n_rows, memory / 4.0);
+		double		needed = ceil(room / Max((memory - beside) / per_row, 16));
+
+		if (needed <= n_shards)
+			break;
+		n_shards = needed;
+	}
+	if (n_shards > MAX_SHARDS)
+		n_shards = MAX_SHARDS;
+	set_capacity(build->shared, (uint64) (room / n_shards) + 16);
+	return (int) n_shards;
 }
 
 /* Keep one row of the table */

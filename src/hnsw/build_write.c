@@ -25,9 +25,12 @@
 
 #define FIRST_NODE_BLKNO (GV_HNSW_META_BLKNO + 1)
 
-/* Add a page at the end of the index; the caller fills and releases it */
-static Buffer
-append_page(GvHnswBuild *build, GvHnswPageKind kind)
+/*
+ * gv_hnsw_build_append_page
+ *		Add a page at the end of the index; the caller fills and releases it.
+ */
+Buffer
+gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind)
 {
 	Buffer		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
 
@@ -47,20 +50,29 @@ fill_node_head(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	node->value_hash = build->graph.hash[row];
 }
 
-/* What is missing of a row's key because it is longer than max_norm */
-static float
-row_key_bias(GvHnswBuild *build, uint32 row)
+/*
+ * gv_hnsw_build_key_bias
+ *		What is missing of a row's key because it is longer than max_norm.
+ *
+ * norm: of the row's value, for the inner product
+ */
+float
+gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm)
 {
-	GvHnswMetaPageData *meta = &build->shared->meta;
-	double		norm;
+	const GvHnswMetaPageData *meta = &build->shared->meta;
 	double		missing;
 
-	if (build->graph.norm == NULL)
+	if (meta->metric != GV_AM_METRIC_INNER_PRODUCT || build->graph.norm == NULL)
 		return 0;
-	norm = build->graph.norm[row];
-	missing = (double) meta->max_norm * meta->max_norm - norm * norm;
+	missing = (double) meta->max_norm * meta->max_norm - (double) norm * norm;
 	return missing < 0 ?
 		(float) Max(missing * meta->inverse_unit * meta->inverse_unit, -FLT_MAX) : 0;
+}
+
+static float
+row_key_bias(const GvHnswBuild *build, uint32 row)
+{
+	return build->graph.norm ? gv_hnsw_build_key_bias(build, build->graph.norm[row]) : 0;
 }
 
 static void
@@ -133,6 +145,19 @@ gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number)
 	UnlockReleaseBuffer(buf);
 }
 
+/*
+ * gv_hnsw_build_node_id
+ *		The id of a node with codes, by its number in the order of pages.
+ */
+uint32
+gv_hnsw_build_node_id(const GvHnswBuild *build, uint32 number)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+
+	return gv_hnsw_make_id(layout, FIRST_NODE_BLKNO + number / layout->nodes_per_page,
+						   number % layout->nodes_per_page);
+}
+
 /* Give all rows that are nodes with codes their ids; returns the pages needed */
 static BlockNumber
 number_nodes_with_codes(GvHnswBuild *build)
@@ -141,9 +166,7 @@ number_nodes_with_codes(GvHnswBuild *build)
 	uint32		n = build->shared->n_nodes;
 
 	for (uint32 i = 0; i < n; i++)
-		build->row_id[build->node_row[i]] =
-			gv_hnsw_make_id(layout, FIRST_NODE_BLKNO + i / layout->nodes_per_page,
-							i % layout->nodes_per_page);
+		build->row_id[build->node_row[i]] = gv_hnsw_build_node_id(build, i);
 	return (n + layout->nodes_per_page - 1) / layout->nodes_per_page;
 }
 
@@ -196,7 +219,7 @@ write_rest_of_value(GvHnswBuild *build, const char *data, Size n_bytes)
 	for (Size i = n_pages; i > 0; i--)
 	{
 		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
-		Buffer		buf = append_page(build, GV_HNSW_PAGE_VECTOR);
+		Buffer		buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_VECTOR);
 
 		gv_hnsw_fill_chain_page(BufferGetPage(buf), next, data + start,
 								Min(n_bytes - start, GV_HNSW_CHAIN_ROOM));
@@ -257,50 +280,72 @@ write_exact_nodes(GvHnswBuild *build)
 	pfree(image);
 }
 
-/* Where the next tid chunk goes */
-typedef struct ChunkWriter
+/*
+ * gv_hnsw_build_write_tid
+ *		Add a tid to a chain of chunks.
+ *
+ * writer: its chunk is NULL for the first tid of a chain
+ * first: first chunk of the chain, invalid at its start; changed
+ */
+void
+gv_hnsw_build_write_tid(GvHnswChunkWriter *writer, uint32 *first, uint32 owner,
+						ItemPointer tid)
 {
-	GvHnswBuild *build;
-	Buffer		buf;			/* locked page with room, or invalid */
-	int			slot;
-} ChunkWriter;
+	if (writer->chunk == NULL || writer->chunk->n_tids == GV_HNSW_CHUNK_TIDS)
+	{
+		if (writer->buf == InvalidBuffer || writer->slot == GV_HNSW_CHUNKS_PER_PAGE)
+		{
+			if (BufferIsValid(writer->buf))
+				UnlockReleaseBuffer(writer->buf);
+			writer->buf = gv_hnsw_build_append_page(writer->build, GV_HNSW_PAGE_TIDS);
+			gv_hnsw_init_tid_page(BufferGetPage(writer->buf));
+			writer->slot = 0;
+		}
+		writer->chunk = gv_hnsw_page_chunk(BufferGetPage(writer->buf), writer->slot);
+		writer->chunk->next = *first;
+		writer->chunk->owner = owner;
+		gv_am_page_special(BufferGetPage(writer->buf))->n_free--;
+		*first = gv_hnsw_make_chunk_id(BufferGetBlockNumber(writer->buf), writer->slot);
+		writer->slot++;
+	}
+	writer->chunk->tids[writer->chunk->n_tids++] = *tid;
+}
+
+/*
+ * gv_hnsw_build_finish_tids
+ *		Release the last page of chunks; the metapage will lead there.
+ */
+void
+gv_hnsw_build_finish_tids(GvHnswChunkWriter *writer)
+{
+	if (!BufferIsValid(writer->buf))
+		return;
+	writer->build->shared->meta.tid_blkno = BufferGetBlockNumber(writer->buf);
+	UnlockReleaseBuffer(writer->buf);
+}
 
 /* Write a list of rows as a chain of tid chunks; returns the first chunk */
 static uint32
-write_tid_chunks(ChunkWriter *writer, uint32 row, uint32 owner)
+write_tid_chunks(GvHnswChunkWriter *writer, uint32 row, uint32 owner)
 {
 	GvHnswBuild *build = writer->build;
-	uint32		next = GV_HNSW_INVALID_ID;
-	GvHnswTidChunk chunk = NULL;
+	uint32		first = GV_HNSW_INVALID_ID;
 
+	writer->chunk = NULL;
 	for (; row != GV_HNSW_NO_ROW; row = build->same_next[row])
 	{
 		CHECK_FOR_INTERRUPTS();
-		if (chunk == NULL || chunk->n_tids == GV_HNSW_CHUNK_TIDS)
-		{
-			if (writer->buf == InvalidBuffer || writer->slot == GV_HNSW_CHUNKS_PER_PAGE)
-			{
-				if (BufferIsValid(writer->buf))
-					UnlockReleaseBuffer(writer->buf);
-				writer->buf = append_page(build, GV_HNSW_PAGE_TIDS);
-				gv_hnsw_init_tid_page(BufferGetPage(writer->buf));
-				writer->slot = 0;
-			}
-			chunk = gv_hnsw_page_chunk(BufferGetPage(writer->buf), writer->slot);
-			chunk->next = next;
-			chunk->owner = owner;
-			gv_am_page_special(BufferGetPage(writer->buf))->n_free--;
-			next = gv_hnsw_make_chunk_id(BufferGetBlockNumber(writer->buf), writer->slot);
-			writer->slot++;
-		}
-		chunk->tids[chunk->n_tids++] = build->graph.tid[row];
+		gv_hnsw_build_write_tid(writer, &first, owner, &build->graph.tid[row]);
 	}
-	return next;
+	return first;
 }
 
-/* Write the center, the last page first */
-static void
-write_center(GvHnswBuild *build)
+/*
+ * gv_hnsw_build_write_center
+ *		Write the center, the last page first.
+ */
+void
+gv_hnsw_build_write_center(GvHnswBuild *build)
 {
 	GvHnswMetaPageData *meta = &build->shared->meta;
 	Size		n_bytes = sizeof(float) * build->graph.dims;
@@ -309,7 +354,7 @@ write_center(GvHnswBuild *build)
 	for (Size i = n_pages; i > 0; i--)
 	{
 		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
-		Buffer		buf = append_page(build, GV_HNSW_PAGE_CENTER);
+		Buffer		buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_CENTER);
 
 		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->center_blkno,
 								(char *) build->center + start,
@@ -319,20 +364,63 @@ write_center(GvHnswBuild *build)
 	}
 }
 
+/*
+ * gv_hnsw_build_entry_blocks
+ *		Return empty blocks for the entry table of the index's nodes.
+ *
+ * n_entries: set to how many entries it should have
+ */
+char *
+gv_hnsw_build_entry_blocks(GvHnswBuild *build, uint32 *n_entries)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	Size		n_blocks;
+	char	   *blocks;
+
+	*n_entries = Min(build->shared->n_nodes,
+					 gv_hnsw_entry_target(layout, build->shared->n_nodes));
+	n_blocks = (*n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
+	blocks = palloc0(n_blocks * layout->entry_block_size + 1);
+	for (Size b = 0; b < n_blocks; b++)
+		gv_hnsw_init_entry_block((GvHnswEntryBlock) (blocks + b * layout->entry_block_size));
+	return blocks;
+}
+
+/*
+ * gv_hnsw_build_write_entry_pages
+ *		Write the entry table, the last page first.
+ */
+void
+gv_hnsw_build_write_entry_pages(GvHnswBuild *build, const char *blocks, uint32 n_entries)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	Size		n_blocks = (n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
+	Size		per_page = layout->entry_blocks_per_page;
+
+	for (Size i = (n_blocks + per_page - 1) / per_page; i > 0; i--)
+	{
+		Size		start = (i - 1) * per_page;
+		Buffer		buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_ENTRY);
+
+		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->entry_blkno,
+								blocks + start * layout->entry_block_size,
+								Min(n_blocks - start, per_page) * layout->entry_block_size);
+		meta->entry_blkno = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+	}
+	meta->n_entries = n_entries;
+	meta->entry_generation = 1;
+}
+
 /* Write the entry table: the first rows of the random order */
 static void
 write_entries(GvHnswBuild *build)
 {
 	const GvHnswLayout *layout = &build->ix.layout;
-	GvHnswMetaPageData *meta = &build->shared->meta;
-	uint32		n_entries = Min(build->shared->n_nodes,
-								gv_hnsw_entry_target(layout, build->shared->n_nodes));
-	Size		n_blocks = (n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
-	char	   *blocks = palloc0(n_blocks * layout->entry_block_size + 1);
-	Size		per_page = layout->entry_blocks_per_page;
+	uint32		n_entries;
+	char	   *blocks = gv_hnsw_build_entry_blocks(build, &n_entries);
 
-	for (Size b = 0; b < n_blocks; b++)
-		gv_hnsw_init_entry_block((GvHnswEntryBlock) (blocks + b * layout->entry_block_size));
 	for (uint32 i = 0; i < n_entries; i++)
 	{
 		uint32		row = build->graph.order[i];
@@ -344,20 +432,25 @@ write_entries(GvHnswBuild *build)
 							   (blocks + i / GV_FASTSCAN_LANES * layout->entry_block_size),
 							   i % GV_FASTSCAN_LANES, build->row_id[row], &point);
 	}
-	for (Size i = (n_blocks + per_page - 1) / per_page; i > 0; i--)
-	{
-		Size		start = (i - 1) * per_page;
-		Buffer		buf = append_page(build, GV_HNSW_PAGE_ENTRY);
-
-		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->entry_blkno,
-								blocks + start * layout->entry_block_size,
-								Min(n_blocks - start, per_page) * layout->entry_block_size);
-		meta->entry_blkno = BufferGetBlockNumber(buf);
-		UnlockReleaseBuffer(buf);
-	}
-	meta->n_entries = n_entries;
-	meta->entry_generation = 1;
+	gv_hnsw_build_write_entry_pages(build, blocks, n_entries);
 	pfree(blocks);
+}
+
+/*
+ * gv_hnsw_build_write_meta
+ *		Write the metapage, which exists.
+ */
+void
+gv_hnsw_build_write_meta(GvHnswBuild *build)
+{
+	GvHnswMetaPageData *meta = &build->shared->meta;
+	Buffer		buf = ReadBuffer(build->index, GV_HNSW_META_BLKNO);
+
+	meta->n_rows_at_build = build->shared->n_nodes;
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	gv_hnsw_write_meta(BufferGetPage(buf), meta);
+	MarkBufferDirty(buf);
+	UnlockReleaseBuffer(buf);
 }
 
 /*
@@ -370,7 +463,7 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	bool		has_codes = gv_hnsw_layout_has_codes(&build->ix.layout);
 	GvHnswMetaPageData *meta = &build->shared->meta;
 	BlockNumber n_node_pages;
-	ChunkWriter writer = {build, InvalidBuffer, 0};
+	GvHnswChunkWriter writer = {build, InvalidBuffer, 0};
 	Buffer		buf;
 
 	n_node_pages = has_codes ? number_nodes_with_codes(build) : number_exact_nodes(build);
@@ -398,26 +491,16 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 												   build->row_id[row]);
 	}
 	meta->null_norm_chunk = write_tid_chunks(&writer, build->null_row, GV_HNSW_NULL_NORM_OWNER);
-	if (BufferIsValid(writer.buf))
-	{
-		meta->tid_blkno = BufferGetBlockNumber(writer.buf);
-		UnlockReleaseBuffer(writer.buf);
-	}
+	gv_hnsw_build_finish_tids(&writer);
 
 	if (has_codes)
 	{
 		gv_hnsw_build_run_job(build, GV_HNSW_JOB_WRITE, 0, n_node_pages);
 		if (build->shared->n_nodes > 0)
-			write_center(build);
+			gv_hnsw_build_write_center(build);
 	}
 	else
 		write_exact_nodes(build);
 	write_entries(build);
-
-	meta->n_rows_at_build = build->shared->n_nodes;
-	buf = ReadBuffer(build->index, GV_HNSW_META_BLKNO);
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	gv_hnsw_write_meta(BufferGetPage(buf), meta);
-	MarkBufferDirty(buf);
-	UnlockReleaseBuffer(buf);
+	gv_hnsw_build_write_meta(build);
 }

@@ -30,6 +30,8 @@ phase_name(int64 phase)
 			return "initializing";
 		case GV_HNSW_PHASE_LOAD:
 			return "loading vectors";
+		case GV_HNSW_PHASE_DIVIDE:
+			return "dividing vectors";
 		case GV_HNSW_PHASE_LINK:
 			return "linking nodes";
 		case GV_HNSW_PHASE_WRITE:

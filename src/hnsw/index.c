@@ -221,25 +221,16 @@ gv_hnsw_init_page(Page page, GvHnswPageKind kind)
 }
 
 /*
- * gv_hnsw_init_meta
- *		Fill in the metapage's content for a new, empty index.
+ * gv_hnsw_fill_meta
+ *		Fill in the metapage's content for a new, empty index of a column.
  *
- * Raises an error if the column or the options do not allow an index.
+ * Raises an error if the options do not allow an index.
  */
 void
-gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
+gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
+				  const GvHnswOptions *options)
 {
-	const GvAmOpclass *opclass = gv_am_opclass(rel);
 	GvHnswLayout layout;
-	int			dim = gv_am_column_dim(rel);
-
-	if (dim > gv_am_max_dim(opclass))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an hnsw index",
-						gv_am_max_dim(opclass)),
-				 errdetail("The column of index \"%s\" has %d dimensions.",
-						   RelationGetRelationName(rel), dim)));
 
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = GV_HNSW_MAGIC;
@@ -247,9 +238,9 @@ gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 	meta->metric = opclass->metric;
 	meta->element = opclass->element;
 	meta->dim = dim;
-	meta->m = gv_hnsw_option_m(rel);
-	meta->ef_construction = gv_hnsw_option_ef_construction(rel);
-	meta->seed = gv_hnsw_option_seed(rel);
+	meta->m = gv_hnsw_options_m(options);
+	meta->ef_construction = gv_hnsw_options_ef_construction(options);
+	meta->seed = gv_hnsw_options_seed(options);
 	if (meta->ef_construction < 2 * meta->m)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -262,6 +253,28 @@ gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 	meta->entry_blkno = InvalidBlockNumber;
 	meta->tid_blkno = InvalidBlockNumber;
 	meta->null_norm_chunk = GV_HNSW_INVALID_ID;
+}
+
+/*
+ * gv_hnsw_init_meta
+ *		Fill in the metapage's content for a new, empty index.
+ *
+ * Raises an error if the column or the options do not allow an index.
+ */
+void
+gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
+{
+	const GvAmOpclass *opclass = gv_am_opclass(rel);
+	int			dim = gv_am_column_dim(rel);
+
+	if (dim > gv_am_max_dim(opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an hnsw index",
+						gv_am_max_dim(opclass)),
+				 errdetail("The column of index \"%s\" has %d dimensions.",
+						   RelationGetRelationName(rel), dim)));
+	gv_hnsw_fill_meta(meta, opclass, dim, (GvHnswOptions *) rel->rd_options);
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "hnsw/layout.h"
+#include "hnsw/options.h"
 #include "hnsw/page.h"
 #include "quant/rabitq.h"
 
@@ -66,6 +67,8 @@ extern void gv_hnsw_open(GvHnswIndex *index, Relation rel);
 extern GvHnswCache *gv_hnsw_cache(GvHnswIndex *index);
 extern void gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta);
 extern void gv_hnsw_init_page(Page page, GvHnswPageKind kind);
+extern void gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass,
+							  int dim, const GvHnswOptions *options);
 extern void gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel);
 extern void gv_hnsw_write_meta(Page page, const GvHnswMetaPageData *meta);
 

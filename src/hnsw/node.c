@@ -245,6 +245,34 @@ fit_edge_scale(float *edge_scale, GvHalf *add, GvHalf *rescale, int n, float mag
 }
 
 /*
+ * gv_hnsw_node_put_lane
+ *		Write one neighbor of a node, whose code is made already.
+ *
+ * lane: 0..n_neighbors; n_neighbors is raised if it is the next
+ * factors: with the neighbor's key_bias in the addend
+ * nibbles: uint8[code_dims / 4]
+ */
+void
+gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uint32 id,
+					  const GvRabitqFactors *factors, const uint8 *nibbles)
+{
+	GvHalf	   *add = gv_hnsw_node_add(layout, node);
+	GvHalf	   *rescale = gv_hnsw_node_rescale(layout, node);
+
+	Assert(lane <= node->n_neighbors && lane < layout->degree);
+
+	gv_hnsw_node_neighbors(layout, node)[lane] = id;
+	fit_edge_scale(&node->edge_scale, add, rescale, node->n_neighbors,
+				   Max(fabsf(factors->add), fabsf(factors->rescale)));
+	put_factor(&add[lane], factors->add / node->edge_scale);
+	put_factor(&rescale[lane], factors->rescale / node->edge_scale);
+	gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+					   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+	if (lane == node->n_neighbors)
+		node->n_neighbors++;
+}
+
+/*
  * gv_hnsw_node_set_lane
  *		Write one neighbor of a node.
  *
@@ -258,24 +286,18 @@ gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uin
 {
 	Assert(lane <= node->n_neighbors && lane < layout->degree);
 
-	gv_hnsw_node_neighbors(layout, node)[lane] = id;
 	if (gv_hnsw_layout_has_codes(layout))
 	{
 		uint8		nibbles[MAX_NIBBLES];
-		GvHalf	   *add = gv_hnsw_node_add(layout, node);
-		GvHalf	   *rescale = gv_hnsw_node_rescale(layout, node);
 		GvRabitqFactors factors;
 
 		factors = gv_rabitq_encode(point->z, p, node->center_weight, layout->own_dims,
 								   layout->code_dims, nibbles);
 		factors.add += point->key_bias;
-		fit_edge_scale(&node->edge_scale, add, rescale, node->n_neighbors,
-					   Max(fabsf(factors.add), fabsf(factors.rescale)));
-		put_factor(&add[lane], factors.add / node->edge_scale);
-		put_factor(&rescale[lane], factors.rescale / node->edge_scale);
-		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
-						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+		gv_hnsw_node_put_lane(layout, node, lane, id, &factors, nibbles);
+		return;
 	}
+	gv_hnsw_node_neighbors(layout, node)[lane] = id;
 	if (lane == node->n_neighbors)
 		node->n_neighbors++;
 }

@@ -12,6 +12,7 @@
 
 #include "hnsw/layout.h"
 #include "hnsw/page.h"
+#include "quant/rabitq.h"
 
 /* A point to be put into a node or beside it */
 typedef struct GvHnswPoint
@@ -28,6 +29,9 @@ extern void gv_hnsw_node_choose_center(const GvHnswLayout *layout, GvHnswNode no
 extern void gv_hnsw_node_get_own(const GvHnswLayout *layout, GvHnswNode node, float *z);
 extern void gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, int lane,
 								  uint32 id, const float *p, const GvHnswPoint *point);
+extern void gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane,
+								  uint32 id, const GvRabitqFactors *factors,
+								  const uint8 *nibbles);
 extern void gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane);
 extern int	gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id);
 extern float gv_hnsw_node_lane_distance2(const GvHnswLayout *layout, GvHnswNode node,

@@ -15,14 +15,14 @@
 #include "base/compat.h"
 #include "hnsw/options.h"
 
-typedef struct GvHnswOptions
+struct GvHnswOptions
 {
 	int32		vl_len_;		/* varlena header */
 	int			m;
 	int			ef_construction;
 	int			ef_search;		/* 0: as the setting says */
 	int			seed;
-} GvHnswOptions;
+};
 
 int			gv_hnsw_ef_search;
 int			gv_hnsw_iterative_scan;
@@ -126,26 +126,20 @@ gv_hnsw_reloptions(Datum reloptions, bool validate)
 }
 
 int
-gv_hnsw_option_m(Relation index)
+gv_hnsw_options_m(const GvHnswOptions *options)
 {
-	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
-
 	return options ? options->m : GV_HNSW_DEFAULT_M;
 }
 
 int
-gv_hnsw_option_ef_construction(Relation index)
+gv_hnsw_options_ef_construction(const GvHnswOptions *options)
 {
-	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
-
 	return options ? options->ef_construction : GV_HNSW_DEFAULT_EF_CONSTRUCTION;
 }
 
 uint64
-gv_hnsw_option_seed(Relation index)
+gv_hnsw_options_seed(const GvHnswOptions *options)
 {
-	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
-
 	return options ? options->seed : 1;
 }
 

@@ -28,6 +28,9 @@ typedef enum GvHnswIterativeScan
 	GV_HNSW_ITERATIVE_STRICT
 } GvHnswIterativeScan;
 
+/* Storage parameters of an index; NULL stands for the defaults */
+typedef struct GvHnswOptions GvHnswOptions;
+
 extern int	gv_hnsw_ef_search;
 extern int	gv_hnsw_iterative_scan;
 extern int	gv_hnsw_max_scan_tuples;
@@ -35,9 +38,9 @@ extern double gv_hnsw_scan_mem_multiplier;
 
 extern void gv_hnsw_define_settings(void);
 extern bytea *gv_hnsw_reloptions(Datum reloptions, bool validate);
-extern int	gv_hnsw_option_m(Relation index);
-extern int	gv_hnsw_option_ef_construction(Relation index);
+extern int	gv_hnsw_options_m(const GvHnswOptions *options);
+extern int	gv_hnsw_options_ef_construction(const GvHnswOptions *options);
 extern int	gv_hnsw_option_ef_search(Relation index);
-extern uint64 gv_hnsw_option_seed(Relation index);
+extern uint64 gv_hnsw_options_seed(const GvHnswOptions *options);
 
 #endif							/* GV_HNSW_OPTIONS_H */

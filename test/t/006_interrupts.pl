@@ -47,6 +47,8 @@ $node->safe_psql('postgres', q{
 		SELECT 'lock on ' || relation::regclass FROM pg_locks
 		WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '^(items|few)') AND pid <> pg_backend_pid()
 		UNION ALL
+		SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
+		UNION ALL
 		SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker';
 });
 
@@ -137,8 +139,16 @@ for my $workers (0, 2)
 	stop_everywhere("CREATE INDEX without codes, $workers workers", $settings,
 		'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'tuples_done > 50'));
 }
-stop_everywhere('CREATE INDEX in little memory', q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
-	'CREATE INDEX items_new ON items USING hnsw (v vector_l2_ops)', sprintf($building, 'true'));
+for my $phase ('loading vectors', 'dividing vectors', 'linking nodes', 'writing pages')
+{
+	my $workers = $phase =~ /ing nodes|ing pages/ ? 2 : 0;
+
+	stop_everywhere("CREATE INDEX in little memory, $phase",
+		"SET maintenance_work_mem = '1MB'; SET max_parallel_maintenance_workers = $workers; SET client_min_messages = warning",
+		'CREATE INDEX items_new ON items USING hnsw (v vector_l2_ops)', sprintf($building, "p.phase LIKE '%%$phase'"));
+}
+stop_everywhere('CREATE INDEX without codes in little memory', q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
+	'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'true'));
 
 # the end of a worker ends the build
 {

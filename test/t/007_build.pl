@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use POSIX ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -90,12 +91,18 @@ for my $workers (0, 3)
 	is_sound($node, 'hot_v', "updated rows, $workers workers");
 }
 
-# little memory: the build succeeds, says so, and answers
-for my $kind ('v vector_l2_ops', 'v vector_l1_ops')
+# Little memory: the build succeeds, says so, and answers.  With codes it is made of shards, which give the same pages for
+# any number of workers, and nearly the recall of a build in memory.
+for my $kind ('v vector_l2_ops', 'v vector_cosine_ops', 'v vector_ip_ops', 'v vector_l1_ops')
 {
+	my $in_shards = $kind !~ /l1/;
+	my $enough;
+
 	make_truth($node, 'items', 'questions', $kinds{$kind}, 10);
-	for my $memory ('1MB', '4MB', '16MB')
+	for my $memory ('16MB', '1MB', '2MB')
 	{
+		my $first;
+
 		for my $workers (0, 2)
 		{
 			my ($out, $err);
@@ -105,21 +112,92 @@ for my $kind ('v vector_l2_ops', 'v vector_l1_ops')
 				SET maintenance_work_mem = '$memory';
 				SET max_parallel_maintenance_workers = $workers;
 				CREATE INDEX items_v ON items USING hnsw ($kind)}, stdout => \$out, stderr => \$err);
-			if ($memory eq '1MB')
-			{
-				like($err, qr/NOTICE:  hnsw graph no longer fits into "maintenance_work_mem"/, "$name: notice");
-			}
-			elsif ($memory eq '16MB')
+			if ($memory eq '16MB')
 			{
 				is($err, '', "$name: no notice");
 			}
+			elsif ($in_shards)
+			{
+				like($err, qr/NOTICE:  hnsw graph does not fit into "maintenance_work_mem" and is built in \d+ parts/, "$name: notice");
+			}
+			else
+			{
+				like($err, qr/NOTICE:  hnsw graph no longer fits into "maintenance_work_mem"/, "$name: notice");
+			}
+
+			my $recall = recall($node, 'items', 'questions', $kinds{$kind}, 10, 40);
+			$enough //= $recall;
+			# by inner product these clusters are far from each other's nearest rows: any two graphs differ by more
+			cmp_ok($recall, '>=', $enough - ($kind =~ /ip/ ? 0.15 : 0.03),
+				"$name: recall at ef_search = 40 is near that with enough memory, $enough");
 			cmp_ok(recall($node, 'items', 'questions', $kinds{$kind}, 10, 200), '>=', 0.95, "$name: recall");
 			is_sound($node, 'items_v', $name);
 			is_complete($node, 'items', $kinds{$kind} =~ s/q\.q/"'" . $node->safe_psql('postgres', 'SELECT point(17, 32)') . "'"/er,
 				$name, 0.05);
 			$node->safe_psql('postgres', 'DROP INDEX items_v');
 		}
+
+		next if !$in_shards || $memory eq '16MB';
+		for my $workers (0, 1, 3)
+		{
+			$node->safe_psql('postgres', qq{
+				SET client_min_messages = warning;
+				SET maintenance_work_mem = '$memory';
+				SET max_parallel_maintenance_workers = $workers;
+				CREATE INDEX items_v ON items USING hnsw ($kind)});
+			$first //= digest('items_v');
+			is(digest('items_v'), $first, "$kind, maintenance_work_mem = $memory, $workers workers: the same pages");
+			$node->safe_psql('postgres', 'DROP INDEX items_v');
+		}
 	}
+}
+
+# Memory stays within the setting: anonymous memory of the one process that builds
+SKIP:
+{
+	skip 'memory is read from /proc', 1 if !-r '/proc/self/status';
+	$node->safe_psql('postgres', q{
+		CREATE TABLE wide (id int, v vector(256));
+		ALTER TABLE wide ALTER v SET STORAGE PLAIN;
+		INSERT INTO wide SELECT i, point(i, 256) FROM generate_series(1, 12000) i;
+		CREATE INDEX ON wide (id)});
+	for my $memory (2, 4, 8)
+	{
+		my $session = $node->background_psql('postgres');
+		my $pid = $session->query_safe('SELECT pg_backend_pid()');
+		my $anonymous = sub {
+			open(my $status, '<', "/proc/$pid/status") || return 0;
+			return join('', <$status>) =~ /^RssAnon:\s+(\d+) kB/m ? $1 / 1024 : 0;
+		};
+
+		# what any index needs, and what is shared once it has been touched
+		$session->query_safe('SET client_min_messages = warning; SET max_parallel_maintenance_workers = 0; REINDEX INDEX wide_id_idx');
+		my $before = $anonymous->();
+		my $peak = 0;
+		my $builder = fork // die "could not fork: $!";
+		if ($builder == 0)
+		{
+			# the child looks until it is told to stop
+			my $stop = 0;
+			local $SIG{TERM} = sub { $stop = 1 };
+			while (!$stop)
+			{
+				my $now = $anonymous->();
+				$peak = $now if $now > $peak;
+				select(undef, undef, undef, 0.005);
+			}
+			append_to_file($node->basedir . "/peak_$memory", $peak);
+			POSIX::_exit(0);
+		}
+		$session->query_safe("SET maintenance_work_mem = '${memory}MB'; CREATE INDEX wide_v ON wide USING hnsw (v vector_l2_ops)");
+		kill 'TERM', $builder;
+		waitpid $builder, 0;
+		$session->query_safe('DROP INDEX wide_v');
+		$session->quit;
+		$peak = slurp_file($node->basedir . "/peak_$memory") - $before;
+		cmp_ok($peak, '<=', 1.25 * $memory + 8, sprintf('maintenance_work_mem = %d MB: a build takes %.1f MB', $memory, $peak));
+	}
+	$node->safe_psql('postgres', 'DROP TABLE wide');
 }
 
 # A limit on the size of files is a disk that is full at that point

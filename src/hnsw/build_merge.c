@@ -1,0 +1,382 @@
+/*-------------------------------------------------------------------------
+ *
+ * build_merge.c
+ *		Builds larger than memory, last step: from the graphs of shards to
+ *		pages.
+ *
+ * Each node has neighbors from some shards.  Those that a shard found diverse
+ * come first, the nearest of them; then those that only fill a place.  To ask
+ * whether a neighbor from one shard makes one from another superfluous, with
+ * distances estimated from their codes, made graphs worse: see README.md.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+#include "hnsw/build_shard.h"
+#include "hnsw/entry.h"
+#include "hnsw/node.h"
+#include "quant/rabitq.h"
+
+#define FIRST_NODE_BLKNO (GV_HNSW_META_BLKNO + 1)
+
+/* The largest code takes this many nibbles */
+#define MAX_NIBBLES (BLCKSZ / 4)
+
+/* A neighbor to choose from */
+typedef struct Candidate
+{
+	GvHnswShardLane *lane;
+	bool		fills;			/* a place only, in one of the shards at least */
+} Candidate;
+
+/* State of merging */
+typedef struct Merge
+{
+	GvHnswBuild *build;
+	GvHnswMember *member;		/* of the node in hand */
+	int			n_shards;		/* that have it */
+	GvHnswShardNode *node[GV_HNSW_COPIES];	/* what they say; its home first */
+	Candidate  *candidates;
+	char	   *entry_blocks;
+	uint32		n_entries;
+	uint32		n_chunks;		/* of tids, given so far */
+	BlockNumber first_chunk_blkno;
+	GvHnswShardEqual equal;		/* the next one of the home in hand */
+	bool		has_equal;
+} Merge;
+
+static inline GvHnswShardLane *
+get_lane(const GvHnswShards *shards, GvHnswShardNode *node, uint32 l)
+{
+	return (GvHnswShardLane *) ((char *) node + MAXALIGN(sizeof(GvHnswShardNode)) +
+								l * shards->lane_size);
+}
+
+static int
+compare_candidates(const void *a, const void *b)
+{
+	const GvHnswShardLane *x = ((const Candidate *) a)->lane;
+	const GvHnswShardLane *y = ((const Candidate *) b)->lane;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	if (GV_HNSW_LINK_ROW(x->link) != GV_HNSW_LINK_ROW(y->link))
+		return GV_HNSW_LINK_ROW(x->link) < GV_HNSW_LINK_ROW(y->link) ? -1 : 1;
+	return 0;
+}
+
+/* Collect the neighbors of both shards, nearest first, each once */
+static int
+collect_candidates(Merge *merge)
+{
+	const GvHnswShards *shards = merge->build->shards;
+	Candidate  *candidates = merge->candidates;
+	int			n = 0;
+	int			n_kept = 0;
+
+	for (int from = 0; from < merge->n_shards; from++)
+	{
+		for (uint32 l = 0; l < merge->node[from]->n_lanes; l++)
+		{
+			candidates[n].lane = get_lane(shards, merge->node[from], l);
+			candidates[n].fills = (candidates[n].lane->link & GV_HNSW_LINK_FILL) != 0;
+			n++;
+		}
+	}
+	qsort(candidates, n, sizeof(Candidate), compare_candidates);
+	for (int i = 0; i < n; i++)
+	{
+		Candidate  *last = n_kept > 0 ? &candidates[n_kept - 1] : NULL;
+
+		if (last && GV_HNSW_LINK_ROW(last->lane->link) ==
+			GV_HNSW_LINK_ROW(candidates[i].lane->link))
+			last->fills |= candidates[i].fills;
+		else
+			candidates[n_kept++] = candidates[i];
+	}
+	return n_kept;
+}
+
+/*
+ * Choose the neighbors of a node: they are moved to the front.
+ *
+ * Returns how many there are.
+ */
+static int
+choose_neighbors(Merge *merge, int n)
+{
+	Candidate  *candidates = merge->candidates;
+	int			degree = merge->build->graph.degree;
+	int			n_chosen = 0;
+
+	/* [0, n_chosen) are chosen, [n_chosen, i) only fill, still in order */
+	for (int i = 0; i < n && n_chosen < degree; i++)
+	{
+		Candidate	candidate = candidates[i];
+
+		if (candidate.fills)
+			continue;
+		memmove(&candidates[n_chosen + 1], &candidates[n_chosen],
+				(i - n_chosen) * sizeof(Candidate));
+		candidates[n_chosen++] = candidate;
+	}
+	return Min(n, degree);
+}
+
+/* Read what its shards say of the next node */
+static void
+read_node(Merge *merge, uint32 s, uint32 number)
+{
+	GvHnswShards *shards = merge->build->shards;
+
+	gv_hnsw_shard_read(shards->shard[s].nodes, merge->node[0], shards->node_size);
+	gv_hnsw_shard_read(shards->shard[s].nodes, merge->member, shards->member_size);
+	merge->n_shards = 1;
+	for (int i = 0; i < GV_HNSW_COPIES - 1; i++)
+	{
+		uint32		other = merge->member->others[i];
+
+		if (other < shards->n_shards)
+			gv_hnsw_shard_read(shards->shard[other].nodes, merge->node[merge->n_shards++],
+							   shards->node_size);
+	}
+	for (int i = 0; i < merge->n_shards; i++)
+	{
+		if (merge->node[i]->number != number)
+			elog(ERROR, "shards do not agree on node %u", number);
+	}
+}
+
+static void
+read_equal(Merge *merge, uint32 s)
+{
+	BufFile    *file = merge->build->shards->shard[s].equals;
+
+	merge->has_equal = file != NULL &&
+		BufFileRead(file, &merge->equal, sizeof(merge->equal)) == sizeof(merge->equal);
+}
+
+/* Give chunks to the further rows of a node; returns the first, that is the last given */
+static uint32
+give_chunks(Merge *merge, uint64 n_tids)
+{
+	if (n_tids == 0)
+		return GV_HNSW_INVALID_ID;
+	merge->n_chunks += (n_tids + GV_HNSW_CHUNK_TIDS - 1) / GV_HNSW_CHUNK_TIDS;
+	return gv_hnsw_make_chunk_id(merge->first_chunk_blkno, 0) + merge->n_chunks - 1;
+}
+
+static void
+fill_node(Merge *merge, GvHnswNode node, uint32 s)
+{
+	GvHnswBuild *build = merge->build;
+	const GvHnswLayout *layout = &build->ix.layout;
+	const GvHnswMember *member = merge->member;
+	GvHnswPoints point;
+	float		bias = gv_hnsw_build_key_bias(build, member->norm);
+	uint64		n_equal = 0;
+	int			n;
+
+	for (; merge->has_equal && merge->equal.position == member->position; n_equal++)
+		read_equal(merge, s);
+	node->tid = member->tid;
+	node->state = GV_HNSW_NODE_LIVE;
+	node->mark = GV_HNSW_NODE_MARK;
+	node->tid_chunk = give_chunks(merge, n_equal);
+	node->value_hash = member->hash;
+
+	gv_hnsw_points_init(&point, layout);
+	point.head = &merge->member->head;
+	point.high = (int8 *) (merge->member + 1);
+	point.rest = (uint8 *) point.high + point.dims;
+	gv_hnsw_point_decode(&point, 0, build->point);
+	gv_hnsw_node_set_own(layout, node, build->point, point.dims, bias);
+	node->own_error += member->head.error;
+	node->center_weight = merge->node[0]->center_weight;
+
+	if (member->entry < merge->n_entries)
+	{
+		GvHnswPoint entry = {build->point, bias};
+
+		gv_hnsw_entry_set_lane(layout, (GvHnswEntryBlock)
+							   (merge->entry_blocks + member->entry / GV_FASTSCAN_LANES *
+								layout->entry_block_size),
+							   member->entry % GV_FASTSCAN_LANES,
+							   gv_hnsw_build_node_id(build, merge->node[0]->number), &entry);
+	}
+
+	n = choose_neighbors(merge, collect_candidates(merge));
+	for (int i = 0; i < n; i++)
+	{
+		const GvHnswShardLane *lane = merge->candidates[i].lane;
+		const uint8 *code = (const uint8 *) (lane + 1);
+		uint8		nibbles[MAX_NIBBLES];
+		GvRabitqFactors factors = {lane->add, lane->rescale};
+
+		for (int k = 0; k < layout->code_dims / 8; k++)
+		{
+			nibbles[2 * k] = code[k] & 15;
+			nibbles[2 * k + 1] = code[k] >> 4;
+		}
+		gv_hnsw_node_put_lane(layout, node, i,
+							  gv_hnsw_build_node_id(build, GV_HNSW_LINK_ROW(lane->link)),
+							  &factors, nibbles);
+	}
+}
+
+/* Write the pages of nodes, one after the other */
+static void
+write_nodes(Merge *merge)
+{
+	GvHnswBuild *build = merge->build;
+	GvHnswShards *shards = build->shards;
+	const GvHnswLayout *layout = &build->ix.layout;
+	Buffer		buf = InvalidBuffer;
+	int			slot = 0;
+	uint32		number = 0;
+
+	for (uint32 s = 0; s < shards->n_shards; s++)
+	{
+		read_equal(merge, s);
+		for (uint32 i = 0; i < shards->shard[s].n_nodes; i++, number++)
+		{
+			Page		page;
+
+			if (number % layout->nodes_per_page == 0)
+			{
+				if (BufferIsValid(buf))
+					UnlockReleaseBuffer(buf);
+				CHECK_FOR_INTERRUPTS();
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, number);
+				buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_NODES);
+				page = BufferGetPage(buf);
+				memset(gv_am_page_content(page), 0, GV_AM_PAGE_ROOM);
+				((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page +
+					layout->nodes_per_page * layout->node_size;
+				gv_am_page_special(page)->n_free = layout->nodes_per_page;
+				slot = 0;
+			}
+			page = BufferGetPage(buf);
+			read_node(merge, s, number);
+			fill_node(merge, gv_hnsw_slot_node(layout, page, slot++), s);
+			gv_am_page_special(page)->n_free--;
+		}
+	}
+	if (BufferIsValid(buf))
+		UnlockReleaseBuffer(buf);
+}
+
+/* Write the chunks of tids, in the order in which they were given */
+static void
+write_chunks(Merge *merge)
+{
+	GvHnswBuild *build = merge->build;
+	GvHnswShards *shards = build->shards;
+	GvHnswChunkWriter writer = {build, InvalidBuffer, 0};
+
+	for (uint32 s = 0; s < shards->n_shards; s++)
+	{
+		BufFile    *file = shards->shard[s].equals;
+		uint32		first = GV_HNSW_INVALID_ID;
+		uint32		position = GV_HNSW_NO_ROW;
+		GvHnswShardEqual equal;
+
+		if (file == NULL)
+			continue;
+		gv_hnsw_shard_rewind(file);
+		while (BufFileRead(file, &equal, sizeof(equal)) == sizeof(equal))
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (equal.position != position)
+			{
+				first = GV_HNSW_INVALID_ID;
+				position = equal.position;
+				writer.chunk = NULL;
+			}
+			gv_hnsw_build_write_tid(&writer, &first,
+									gv_hnsw_build_node_id(build, shards->shard[s].first_node +
+														  position), &equal.tid);
+		}
+	}
+	if (shards->null_tids)
+	{
+		uint32		first = GV_HNSW_INVALID_ID;
+		ItemPointerData tid;
+
+		writer.chunk = NULL;
+		gv_hnsw_shard_rewind(shards->null_tids);
+		for (uint64 i = 0; i < shards->n_null_tids; i++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			gv_hnsw_shard_read(shards->null_tids, &tid, sizeof(tid));
+			gv_hnsw_build_write_tid(&writer, &first, GV_HNSW_NULL_NORM_OWNER, &tid);
+		}
+		build->shared->meta.null_norm_chunk = first;
+	}
+	gv_hnsw_build_finish_tids(&writer);
+}
+
+/* An error closes them by itself */
+static void
+close_files(GvHnswShards *shards)
+{
+	for (int s = 0; s < shards->n_shards; s++)
+	{
+		BufFileClose(shards->shard[s].nodes);
+		if (shards->shard[s].equals)
+			BufFileClose(shards->shard[s].equals);
+	}
+	if (shards->null_tids)
+		BufFileClose(shards->null_tids);
+}
+
+/*
+ * gv_hnsw_build_merge
+ *		Write the index from the files of the shards.
+ */
+void
+gv_hnsw_build_merge(GvHnswBuild *build)
+{
+	GvHnswShards *shards = build->shards;
+	const GvHnswLayout *layout = &build->ix.layout;
+	Merge		merge = {build};
+	Buffer		buf;
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, shards->n_nodes);
+	build->shared->n_nodes = shards->n_nodes;
+	for (int s = 0; s < shards->n_shards; s++)
+	{
+		gv_hnsw_shard_rewind(shards->shard[s].nodes);
+		if (shards->shard[s].equals)
+			gv_hnsw_shard_rewind(shards->shard[s].equals);
+	}
+
+	merge.member = palloc(shards->member_size);
+	for (int i = 0; i < GV_HNSW_COPIES; i++)
+		merge.node[i] = palloc(shards->node_size);
+	merge.candidates = palloc(sizeof(Candidate) * GV_HNSW_COPIES * build->graph.degree);
+	merge.entry_blocks = gv_hnsw_build_entry_blocks(build, &merge.n_entries);
+	merge.first_chunk_blkno = FIRST_NODE_BLKNO +
+		(shards->n_nodes + layout->nodes_per_page - 1) / layout->nodes_per_page;
+
+	buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_META);
+	UnlockReleaseBuffer(buf);
+	write_nodes(&merge);
+	write_chunks(&merge);
+	if (shards->n_nodes > 0)
+		gv_hnsw_build_write_center(build);
+	gv_hnsw_build_write_entry_pages(build, merge.entry_blocks, merge.n_entries);
+	gv_hnsw_build_write_meta(build);
+	close_files(shards);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, shards->n_nodes);
+}

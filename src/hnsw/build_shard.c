@@ -1,0 +1,273 @@
+/*-------------------------------------------------------------------------
+ *
+ * build_shard.c
+ *		Builds larger than memory, second step: the graph of one shard.
+ *
+ * The members of a shard come from its file into the arrays of a build and
+ * are linked there.  What the shard says of each of them, its neighbors with
+ * their codes, goes to a file, ordered by home and position: so that merging
+ * reads each of these files once, from its start to its end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <float.h>
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "hnsw/build_shard.h"
+#include "hnsw/node.h"
+#include "quant/rabitq.h"
+
+/* The weight of a center as a byte; 0 is left for "not chosen" */
+#define WEIGHT_STEPS 254
+
+/* The largest code takes this many nibbles */
+#define MAX_NIBBLES (BLCKSZ / 4)
+
+/*
+ * gv_hnsw_build_plan_staging
+ *		Fill in the sizes of what goes to the files of shards, and the place of
+ *		the staging area, which is that of edges.
+ *
+ * The arrays need not be there.
+ */
+void
+gv_hnsw_build_plan_staging(GvHnswBuild *build)
+{
+	GvHnswShards *shards = build->shards;
+	const GvHnswGraph *graph = &build->graph;
+
+	shards->member_size = MAXALIGN(sizeof(GvHnswMember) + graph->dims +
+								   graph->points.rest_bytes);
+	shards->lane_size = MAXALIGN(sizeof(GvHnswShardLane) + build->ix.layout.code_dims / 8);
+	shards->node_size = MAXALIGN(sizeof(GvHnswShardNode)) + shards->lane_size * graph->degree;
+	shards->staging = (char *) build->edges;
+	shards->n_staging = (uint32) (build->shared->max_batch * graph->degree *
+								  sizeof(GvHnswEdge) / shards->node_size);
+}
+
+/* Further shards of a member as one number; MAX_SHARDS fits */
+static uint32
+pack_others(const GvHnswMember *member)
+{
+	uint32		packed = 0;
+
+	for (int i = GV_HNSW_COPIES - 2; i >= 0; i--)
+		packed = packed << 16 | (uint16) member->others[i];
+	return packed;
+}
+
+static void
+unpack_others(GvHnswMember *member, uint32 packed)
+{
+	for (int i = 0; i < GV_HNSW_COPIES - 1; i++)
+	{
+		member->others[i] = packed & 0xFFFF;
+		packed >>= 16;
+	}
+}
+
+/*
+ * gv_hnsw_build_load_shard
+ *		Read the members of a shard into the build's arrays.
+ *
+ * Arrays of rows that a shard needs no more serve for what it needs instead:
+ * row_id is the number of the row's node, tid_chunk its home, same_next its lane
+ * of the entry table; further shards are packed into node_row.
+ */
+void
+gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
+{
+	GvHnswShards *shards = build->shards;
+	GvHnswShard *shard = &shards->shard[s];
+	GvHnswGraph *graph = &build->graph;
+	GvHnswMember *member = palloc(shards->member_size);
+
+	Assert(shard->n_members <= build->shared->capacity);
+	if (shard->members)
+		gv_hnsw_shard_rewind(shard->members);
+	for (uint32 row = 0; row < shard->n_members; row++)
+	{
+		const char *planes = (char *) (member + 1);
+
+		CHECK_FOR_INTERRUPTS();
+		gv_hnsw_shard_read(shard->members, member, shards->member_size);
+		graph->tid[row] = member->tid;
+		graph->hash[row] = member->hash;
+		if (graph->norm)
+			graph->norm[row] = member->norm;
+		graph->points.head[row] = member->head;
+		memcpy(gv_hnsw_point_high(&graph->points, row), planes, graph->dims);
+		memcpy(gv_hnsw_point_rest(&graph->points, row), planes + graph->dims,
+			   graph->points.rest_bytes);
+		build->row_id[row] = shards->shard[member->home].first_node + member->position;
+		build->node_row[row] = pack_others(member);
+		build->tid_chunk[row] = member->home;
+		build->same_next[row] = member->entry;
+		graph->order[row] = row;
+		graph->n_links[row] = 0;
+		graph->incoming[row] = GV_HNSW_NO_ROW;
+	}
+	if (shard->members)
+		BufFileClose(shard->members);
+	shard->members = NULL;
+	build->shared->n_order = shard->n_members;
+	pfree(member);
+}
+
+/* Choose where the codes of a row's neighbors are centred; as a byte */
+static uint8
+choose_weight(GvHnswBuild *build, uint32 row)
+{
+	GvHnswGraph *graph = &build->graph;
+	uint32	   *links = graph->links + (Size) row * graph->degree;
+	int			n_links = graph->n_links[row];
+	float		norm2 = graph->points.head[row].norm2;
+	double		product = 0;
+	double		weight;
+
+	for (int i = 0; i < n_links; i++)
+		product += gv_hnsw_points_product(&graph->points, row, GV_HNSW_LINK_ROW(links[i]));
+	weight = n_links > 0 && norm2 > 0 ? product / n_links / norm2 : 0.5;
+	return (uint8) (1.5 + WEIGHT_STEPS * Max(Min(weight, 1.0), 0.0));
+}
+
+/*
+ * gv_hnsw_build_encode_row
+ *		Write what a shard says of a node into the staging area.
+ *
+ * i: number of the row in the present order
+ */
+void
+gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	const GvHnswShards *shards = build->shards;
+	GvHnswGraph *graph = &build->graph;
+	uint32		row = graph->order[i];
+	GvHnswShardNode *out = (GvHnswShardNode *) (shards->staging +
+												i % shards->n_staging * shards->node_size);
+	char	   *lanes = (char *) out + MAXALIGN(sizeof(GvHnswShardNode));
+	GvHnswNode	node = (GvHnswNode) build->node_image;
+	float	   *p = build->point;
+	float	   *x = build->decoded;
+
+	CHECK_FOR_INTERRUPTS();
+	memset(out, 0, shards->node_size);
+	out->number = build->row_id[row];
+	out->n_lanes = graph->n_links[row];
+	/* the leader has put the weight where edges were */
+	out->center_weight = (graph->incoming[row] - 1) / (float) WEIGHT_STEPS;
+
+	/* codes are made from the own vector as the node has it */
+	gv_hnsw_point_decode(&graph->points, row, p);
+	gv_hnsw_node_set_own(layout, node, p, graph->dims, 0);
+	gv_hnsw_node_get_own(layout, node, p);
+	for (uint32 l = 0; l < out->n_lanes; l++)
+	{
+		uint32		link = graph->links[(Size) row * graph->degree + l];
+		uint32		neighbor = GV_HNSW_LINK_ROW(link);
+		GvHnswShardLane *lane = (GvHnswShardLane *) (lanes + l * shards->lane_size);
+		uint8	   *code = (uint8 *) (lane + 1);
+		uint8		nibbles[MAX_NIBBLES];
+		GvRabitqFactors factors;
+
+		gv_hnsw_point_decode(&graph->points, neighbor, x);
+		factors = gv_rabitq_encode(x, p, out->center_weight, layout->own_dims,
+								   layout->code_dims, nibbles);
+		lane->link = build->row_id[neighbor] | (link & GV_HNSW_LINK_FILL);
+		lane->key = graph->link_keys[(Size) row * graph->degree + l];
+		lane->add = factors.add;
+		if (graph->norm)
+			lane->add += gv_hnsw_build_key_bias(build, graph->norm[neighbor]);
+		lane->rescale = factors.rescale;
+		for (int n = 0; n < layout->code_dims / 8; n++)
+			code[n] = (uint8) (nibbles[2 * n] | nibbles[2 * n + 1] << 4);
+	}
+}
+
+/* Write a row as its home has it */
+static void
+write_home_member(GvHnswBuild *build, BufFile *file, uint32 s, uint32 row)
+{
+	GvHnswShards *shards = build->shards;
+	GvHnswGraph *graph = &build->graph;
+	GvHnswMember *member = palloc0(shards->member_size);
+	char	   *planes = (char *) (member + 1);
+
+	member->hash = graph->hash[row];
+	member->head = graph->points.head[row];
+	member->norm = graph->norm ? graph->norm[row] : 0;
+	member->home = s;
+	member->position = build->row_id[row] - shards->shard[s].first_node;
+	unpack_others(member, build->node_row[row]);
+	member->entry = build->same_next[row];
+	member->tid = graph->tid[row];
+	memcpy(planes, gv_hnsw_point_high(&graph->points, row), graph->dims);
+	memcpy(planes + graph->dims, gv_hnsw_point_rest(&graph->points, row),
+		   graph->points.rest_bytes);
+	gv_hnsw_shard_write(file, member, shards->member_size);
+	pfree(member);
+}
+
+/* Order the rows of a shard by home; those of one are in order of position */
+static void
+order_by_home(GvHnswBuild *build, uint32 n)
+{
+	GvHnswShards *shards = build->shards;
+	uint32	   *place = palloc0(sizeof(uint32) * (shards->n_shards + 1));
+
+	for (uint32 row = 0; row < n; row++)
+		place[build->tid_chunk[row] + 1]++;
+	for (int h = 1; h < shards->n_shards; h++)
+		place[h] += place[h - 1];
+	for (uint32 row = 0; row < n; row++)
+		build->graph.order[place[build->tid_chunk[row]]++] = row;
+	pfree(place);
+}
+
+/*
+ * gv_hnsw_build_store_shard
+ *		Write the graph of a shard to its file.
+ */
+void
+gv_hnsw_build_store_shard(GvHnswBuild *build, uint32 s)
+{
+	GvHnswShards *shards = build->shards;
+	GvHnswShard *shard = &shards->shard[s];
+	GvHnswGraph *graph = &build->graph;
+	uint32		n = shard->n_members;
+
+	order_by_home(build, n);
+	shard->nodes = BufFileCreateTemp(false);
+	for (uint32 first = 0; first < n; first += shards->n_staging)
+	{
+		uint32		n_rows = Min(n - first, shards->n_staging);
+
+		for (uint32 i = first; i < first + n_rows; i++)
+		{
+			uint32		row = graph->order[i];
+			uint8	   *weight = &shards->weight[build->row_id[row]];
+
+			/* the first shard that has the node chooses */
+			if (*weight == 0)
+				*weight = choose_weight(build, row);
+			graph->incoming[row] = *weight;
+		}
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_ENCODE, first, n_rows);
+		for (uint32 i = first; i < first + n_rows; i++)
+		{
+			uint32		row = graph->order[i];
+
+			CHECK_FOR_INTERRUPTS();
+			gv_hnsw_shard_write(shard->nodes, shards->staging +
+								i % shards->n_staging * shards->node_size, shards->node_size);
+			if (build->tid_chunk[row] == s)
+				write_home_member(build, shard->nodes, s, row);
+		}
+	}
+}
