@@ -23,3 +23,11 @@ CREATE FUNCTION gigavec.stats(index regclass, OUT name text, OUT value numeric, 
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'gv_show_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION gigavec.stats(regclass) IS 'what an index holds, and what it costs: rows, nodes, pages, bytes a row, options';
+
+-- Needs SELECT on the column; its code checks that.  Not STRICT: options and opclass may be NULL
+CREATE FUNCTION gigavec.estimate(relation regclass, column_name name, method name DEFAULT 'hnsw',
+		options text[] DEFAULT NULL, opclass name DEFAULT NULL,
+		OUT index_rows bigint, OUT memory bigint, OUT parts integer, OUT size bigint, OUT seconds double precision)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'gv_estimate_build' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION gigavec.estimate(regclass, name, name, text[], name) IS 'what CREATE INDEX would take: maintenance_work_mem for a build in one part, parts and seconds with the present setting, size of the index';

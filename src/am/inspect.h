@@ -27,4 +27,14 @@ typedef void (*GvAmReportProblem) (void *arg, const GvAmProblem *problem);
 typedef void (*GvAmReportStat) (void *arg, const char *name, double value,
 								int precision, const char *description);
 
+/* What gigavec.estimate foretells of a build */
+typedef struct GvAmEstimate
+{
+	double		rows;
+	double		memory;			/* bytes: maintenance_work_mem with which all fits */
+	int			parts;			/* with maintenance_work_mem as it is; 0: rows one by one */
+	double		bytes;			/* size of the index */
+	double		seconds;		/* with maintenance_work_mem as it is */
+} GvAmEstimate;
+
 #endif							/* GV_AM_INSPECT_H */

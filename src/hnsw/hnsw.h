@@ -15,6 +15,7 @@
 #include "nodes/pathnodes.h"
 
 #include "am/inspect.h"
+#include "am/opclass.h"
 
 extern void gv_hnsw_init(void);
 
@@ -42,9 +43,11 @@ extern void gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 extern bool gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void gv_hnsw_end_scan(IndexScanDesc scan);
 
-/* for gigavec.check and gigavec.stats */
+/* for gigavec.check, gigavec.stats and gigavec.estimate */
 extern void gv_hnsw_check(Relation index, Relation heap, GvAmReportProblem report,
 						  void *arg);
 extern void gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg);
+extern void gv_hnsw_estimate(const GvAmOpclass *opclass, int dim, double n_rows,
+							 double value_bytes, Datum options, GvAmEstimate *estimate);
 
 #endif							/* GV_HNSW_HNSW_H */

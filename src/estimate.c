@@ -1,0 +1,205 @@
+/*-------------------------------------------------------------------------
+ *
+ * estimate.c
+ *		gigavec.estimate: what building an index would take.
+ *
+ * Nothing is read of the table but what the planner knows of it.  Whoever may
+ * read the column may ask.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_opclass.h"
+#include "catalog/pg_statistic.h"
+#include "commands/defrem.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "optimizer/plancat.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "am/inspect.h"
+#include "am/opclass.h"
+#include "base/compat.h"
+#include "hnsw/hnsw.h"
+
+GV_FUNCTION(gv_estimate_build);
+
+/* Columns of the result */
+enum
+{
+	COLUMN_ROWS,
+	COLUMN_MEMORY,
+	COLUMN_PARTS,
+	COLUMN_SIZE,
+	COLUMN_SECONDS,
+	N_COLUMNS
+};
+
+/* Open a table of which the caller may read a column; returns the column's number */
+static AttrNumber
+open_table(Oid heap_oid, const char *column, Relation *heap)
+{
+	AttrNumber	attnum;
+
+	*heap = table_open(heap_oid, AccessShareLock);
+	if ((*heap)->rd_rel->relkind != RELKIND_RELATION &&
+		(*heap)->rd_rel->relkind != RELKIND_MATVIEW)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table or materialized view",
+						RelationGetRelationName(*heap))));
+	attnum = get_attnum(heap_oid, column);
+	if (attnum <= 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" does not exist", column,
+						RelationGetRelationName(*heap))));
+	if (pg_class_aclcheck(heap_oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+		pg_attribute_aclcheck(heap_oid, attnum, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, RelationGetRelationName(*heap));
+	return attnum;
+}
+
+/* The description of an operator class; with no name the first for the type */
+static const GvAmOpclass *
+find_opclass(Oid am_oid, Oid type, const char *name, const char *column)
+{
+	Relation	rel = table_open(OperatorClassRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			first = InvalidOid;
+	Oid			family = InvalidOid;
+	Oid			proc;
+
+	ScanKeyInit(&key, Anum_pg_opclass_opcmethod, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(am_oid));
+	scan = systable_beginscan(rel, OpclassAmNameNspIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_opclass form = (Form_pg_opclass) GETSTRUCT(tuple);
+
+		if (form->opcintype != type ||
+			(name ? strcmp(NameStr(form->opcname), name) != 0 :
+			 OidIsValid(first) && first < form->oid))
+			continue;
+		first = form->oid;
+		family = form->opcfamily;
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	if (!OidIsValid(family) && name)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("operator class \"%s\" for type %s does not exist", name,
+						format_type_be(type))));
+	if (!OidIsValid(family))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("column \"%s\" has type %s, which cannot be indexed by this access method",
+						column, format_type_be(type))));
+	proc = get_opfamily_proc(family, type, type, GV_AM_OPCLASS_PROC);
+	if (!OidIsValid(proc))
+		elog(ERROR, "operator class %u has no description", first);
+	return (const GvAmOpclass *) DatumGetPointer(OidFunctionCall1(proc, (Datum) 0));
+}
+
+/* The rows of a table whose column is not NULL, and the size of its values */
+static double
+count_rows(Relation heap, AttrNumber attnum, int32 *value_bytes)
+{
+	BlockNumber pages;
+	double		tuples;
+	double		all_visible;
+	HeapTuple	tuple;
+
+	estimate_rel_size(heap, NULL, &pages, &tuples, &all_visible);
+	*value_bytes = get_attavgwidth(RelationGetRelid(heap), attnum);
+	tuple = SearchSysCache3(STATRELATTINH, ObjectIdGetDatum(RelationGetRelid(heap)),
+							Int16GetDatum(attnum), BoolGetDatum(false));
+	if (HeapTupleIsValid(tuple))
+	{
+		tuples *= 1 - ((Form_pg_statistic) GETSTRUCT(tuple))->stanullfrac;
+		ReleaseSysCache(tuple);
+	}
+	return tuples;
+}
+
+/*
+ * gv_estimate_build
+ *		gigavec.estimate(relation, column_name, method, options, opclass)
+ */
+Datum
+gv_estimate_build(PG_FUNCTION_ARGS)
+{
+	const char *column;
+	const char *method;
+	Form_pg_attribute attribute;
+	Relation	heap;
+	AttrNumber	attnum;
+	Oid			am_oid;
+	const GvAmOpclass *opclass;
+	GvAmEstimate estimate;
+	TupleDesc	desc;
+	double		n_rows;
+	int32		value_bytes;
+	Datum		values[N_COLUMNS];
+	bool		nulls[N_COLUMNS] = {false};
+
+	for (int i = 0; i < 3; i++)
+	{
+		if (PG_ARGISNULL(i))
+			PG_RETURN_NULL();
+	}
+	column = NameStr(*PG_GETARG_NAME(1));
+	method = NameStr(*PG_GETARG_NAME(2));
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+
+	attnum = open_table(PG_GETARG_OID(0), column, &heap);
+	am_oid = get_index_am_oid(method, false);
+	if (strcmp(method, "hnsw") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot estimate indexes of access method \"%s\"", method)));
+	attribute = TupleDescAttr(RelationGetDescr(heap), attnum - 1);
+	opclass = find_opclass(am_oid, attribute->atttypid,
+						   PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4)), column);
+	if (attribute->atttypmod < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" does not have dimensions", column),
+				 errhint("Give the column's type a number of dimensions, as in vector(384).")));
+	if (attribute->atttypmod > gv_am_max_dim(opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an hnsw index",
+						gv_am_max_dim(opclass)),
+				 errdetail("Column \"%s\" has %d dimensions.", column, attribute->atttypmod)));
+
+	n_rows = count_rows(heap, attnum, &value_bytes);
+	if (value_bytes <= 0)
+		value_bytes = get_typavgwidth(attribute->atttypid, attribute->atttypmod);
+	gv_hnsw_estimate(opclass, attribute->atttypmod, n_rows, value_bytes,
+					 PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3), &estimate);
+	table_close(heap, AccessShareLock);
+
+	values[COLUMN_ROWS] = Int64GetDatum((int64) estimate.rows);
+	values[COLUMN_MEMORY] = Int64GetDatum((int64) estimate.memory);
+	values[COLUMN_PARTS] = Int32GetDatum(estimate.parts);
+	nulls[COLUMN_PARTS] = estimate.parts == 0;
+	values[COLUMN_SIZE] = Int64GetDatum((int64) estimate.bytes);
+	values[COLUMN_SECONDS] = Float8GetDatum(estimate.seconds);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
+}
