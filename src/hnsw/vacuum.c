@@ -32,6 +32,7 @@
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "base/idset.h"
+#include "base/random.h"
 #include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
@@ -45,6 +46,9 @@
 /* The same without codes, where there are no estimates to go by */
 #define N_EXACT_REPAIR_READS 256
 
+/* Live nodes kept to stand in for dead entries: as many as the table has */
+#define N_STAND_INS GV_HNSW_MAX_ENTRIES
+
 /* State of a vacuum of one index */
 typedef struct Vacuum
 {
@@ -54,6 +58,11 @@ typedef struct Vacuum
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
 	GvIdset		dead;			/* ids of DEAD nodes */
+	uint32	   *stand_in;		/* uint32[N_STAND_INS], a random sample of the live nodes */
+	int			n_stand_ins;
+	int			n_stood_in;		/* used of them */
+	uint64		n_live;
+	GvRandom	random;
 	BufferAccessStrategy strategy;
 	MemoryContext context;		/* reset for each node repaired */
 } Vacuum;
@@ -135,6 +144,23 @@ vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 	return left;
 }
 
+/* Sample the live nodes */
+static void
+note_live_node(Vacuum *vacuum, uint32 id)
+{
+	vacuum->n_live++;
+	if (vacuum->n_stand_ins < N_STAND_INS)
+		vacuum->stand_in[vacuum->n_stand_ins++] = id;
+	else
+	{
+		uint32		place = gv_random_below(&vacuum->random,
+											(uint32) Min(vacuum->n_live, PG_UINT32_MAX));
+
+		if (place < N_STAND_INS)
+			vacuum->stand_in[place] = id;
+	}
+}
+
 /* Pass 1 for a page of nodes */
 static void
 remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
@@ -163,6 +189,8 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 		tid_dead = ItemPointerIsValid(&node->tid) && tid_is_dead(vacuum, &node->tid);
 		left = ItemPointerIsValid(&node->tid) && !tid_dead ? 1 : 0;
 		left += vacuum_chunks(vacuum, node->tid_chunk, id);
+		if (left > 0)
+			note_live_node(vacuum, id);
 		if (!tid_dead && left > 0)
 			continue;
 
@@ -678,7 +706,10 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 	pfree(rests);
 }
 
-/* A live node that can stand in for a dead entry: one of its neighbors */
+/*
+ * A live node that can stand in for a dead entry: one of its neighbors, or
+ * any if they are dead as well.  Without entries nothing would be found.
+ */
 static uint32
 find_stand_in(Vacuum *vacuum, uint32 dead_id)
 {
@@ -700,6 +731,8 @@ find_stand_in(Vacuum *vacuum, uint32 dead_id)
 		}
 	}
 	UnlockReleaseBuffer(buf);
+	if (result == GV_HNSW_INVALID_ID && vacuum->n_stand_ins > 0)
+		result = vacuum->stand_in[vacuum->n_stood_in++ % vacuum->n_stand_ins];
 	return result;
 }
 
@@ -817,6 +850,8 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->context = AllocSetContextCreate(context, "hnsw vacuum node",
 											ALLOCSET_DEFAULT_SIZES);
 	gv_idset_init(&vacuum->dead, context, 1024);
+	vacuum->stand_in = palloc(sizeof(uint32) * N_STAND_INS);
+	vacuum->random.state = vacuum->ix.meta.seed;
 
 	n_blocks = RelationGetNumberOfBlocks(info->index);
 	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
