@@ -8,6 +8,7 @@
 # make unitcheck      unit tests of plain C code           make installcheck   SQL tests
 #                                                          on the running server
 # make check-assert   make test with assertions on
+# make stress         the long forms of the tests: many hours
 # make check-sanitize unit and SQL tests under the address and undefined behaviour sanitizers
 
 EXTENSION = gigavec
@@ -32,7 +33,7 @@ ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSIO
 
 # These find or install what they need themselves, so that they work on a
 # machine without PostgreSQL, where the rest of this file cannot be read
-HOUSE_GOALS = test check-assert check-sanitize demo demo-stop format-check help
+HOUSE_GOALS = test stress check-assert check-sanitize demo demo-stop format-check help
 
 ifneq (,$(filter-out $(HOUSE_GOALS),$(or $(MAKECMDGOALS),all)))
 
@@ -86,6 +87,9 @@ format-check:
 
 test:
 	@test/run
+
+stress:
+	@test/run --long
 
 check-assert:
 	@test/run --assert

@@ -19,7 +19,7 @@ use Test::More;
 use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
-  $BY_INDEX $BY_TABLE
+  $BY_INDEX $BY_TABLE $LONG
   new_server prepare_database start_again
   is_sound is_complete top_lists make_truth recall
   data_folder copy_vectors
@@ -30,6 +30,9 @@ our $BY_INDEX = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bit
 
 # and under which it does not
 our $BY_TABLE = 'SET enable_indexscan = off; SET enable_bitmapscan = off;';
+
+# Is the long form of the tests asked for?
+our $LONG = $ENV{GIGAVEC_LONG} ? 1 : 0;
 
 # Create and start a server with the extension
 sub new_server
