@@ -29,6 +29,12 @@
 /* Entries of the entry table from which a search starts */
 #define N_SEEDS 8
 
+/*
+ * So many dead nodes are passed for each place of the pool, no more: where
+ * nothing is alive, a search need not read the whole index
+ */
+#define MAX_DEAD_PER_PLACE 8
+
 /* Bytes of a node that are asked for before it is expanded */
 #define PREFETCH_BYTES 1024
 
@@ -133,6 +139,21 @@ add_found(GvHnswSearch *search, GvHnswNode node, uint32 id, float key, float key
 	return found;
 }
 
+/*
+ * A node that is dead leads the search on, but takes no place of a live one.
+ * The caller is expanding it, so it is at the cursor.
+ */
+static inline void
+make_room_for_live(GvHnswSearch *search, const GvHnswFound *found)
+{
+	if (found->state != GV_HNSW_NODE_LIVE &&
+		search->n_dead < MAX_DEAD_PER_PLACE * (int64) search->pool.capacity)
+	{
+		search->n_dead++;
+		gv_pool_remove(&search->pool);
+	}
+}
+
 /* Expand a node with codes */
 static void
 expand_with_codes(GvHnswSearch *search, uint32 id)
@@ -144,7 +165,7 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 	GvHnswSpilled spilled[PG_UINT8_MAX + 1];
 	int			n = 0;
 	int			n_spilled = 0;
-	float		bound = gv_pool_bound(&search->pool);
+	float		bound;
 	Buffer		buf;
 	GvHnswNode	node;
 
@@ -166,6 +187,8 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 											   sizeof(float) * layout->own_dims);
 			gv_hnsw_node_get_own(layout, node, found->vector);
 		}
+		make_room_for_live(search, found);
+		bound = gv_pool_bound(&search->pool);
 
 		for (int base = 0; base < node->n_neighbors; base += GV_FASTSCAN_LANES)
 		{
@@ -328,6 +351,7 @@ expand_exact(GvHnswSearch *search, uint32 id)
 			found->vector = MemoryContextAlloc(search->context, size);
 			memcpy(found->vector, DatumGetPointer(value), size);
 		}
+		make_room_for_live(search, found);
 		n = node->n_neighbors;
 		memcpy(ids, gv_hnsw_node_neighbors(&index->layout, node), n * sizeof(uint32));
 	}

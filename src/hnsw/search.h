@@ -56,6 +56,7 @@ typedef struct GvHnswSearch
 	GvHnswFound *found;
 	int64		n_found;
 	int64		max_found;
+	int64		n_dead;			/* of them, that left the pool for being dead */
 
 	/* what did not fit into the pool */
 	GvHnswSpilled *spilled;

@@ -1,0 +1,197 @@
+#----------------------------------------------------------------------
+#
+# Out of memory at each allocation of a statement.
+#
+# A malloc that fails on request is put before the C library's.  A statement is
+# run over and over; each time the next of its calls of malloc fails, until all
+# have.  The statement must end with the error for that, or succeed; no process
+# dies, and the index is sound.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use Fcntl;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+my $library = "$PostgreSQL::Test::Utils::tmp_check/failing_malloc.so";
+my $source = "$ENV{GIGAVEC_SOURCE}/test/t/failing_malloc.c";
+my $order_file = "$PostgreSQL::Test::Utils::tmp_check/order";
+
+plan skip_all => 'no library can be put before the C library here'
+  if system_log($ENV{CC} // 'gcc', '-shared', '-fPIC', '-O', '-o', $library, $source, '-ldl') != 0;
+
+append_to_file($order_file, pack('l4', 0, 0, 0, 0));
+local $ENV{GIGAVEC_MALLOC} = $order_file;
+
+my $node;
+{
+	local $ENV{LD_PRELOAD} = $library;
+
+	# statements are not logged with their errors, since that takes memory, too
+	$node = new_server('memory', q{
+		fsync = off
+		restart_after_crash = off
+		log_min_error_statement = panic
+		min_parallel_table_scan_size = 0
+		max_parallel_maintenance_workers = 2
+		jit = off
+	});
+}
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(24)) WITH (parallel_workers = 2);
+	INSERT INTO items SELECT i, CASE WHEN i % 5 = 0 THEN point(i % 40, 24) ELSE point(i, 24) END FROM generate_series(1, 400) i;
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	CREATE INDEX items_cosine ON items USING hnsw ((v::halfvec(24)) halfvec_cosine_ops);
+	CREATE TABLE long (id int, s sparsevec(3000), v vector(3000));
+	INSERT INTO long SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/3000'
+		FROM generate_series(1 + i % 3, 2990, 1 + i % 5) j)::sparsevec, point(i, 3000) FROM generate_series(1, 30) i;
+	CREATE INDEX long_s ON long USING hnsw (s sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
+	CREATE INDEX long_v ON long USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	CREATE TABLE texts AS SELECT point(1, 3000)::text AS v, (SELECT s::text FROM long WHERE id = 5) AS s;
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 3) i;
+});
+
+my $session = $node->background_psql('postgres', on_error_stop => 0);
+my $pid = $session->query_safe('SELECT pg_backend_pid()');
+$session->query_safe('\set VERBOSITY sqlstate');
+$session->query_safe("$BY_INDEX SET client_min_messages = error");
+
+sub give_order
+{
+	my @order = @_;
+
+	sysopen(my $file, $order_file, O_RDWR) || die "could not open $order_file: $!";
+	syswrite($file, pack('l4', @order)) == 16 || die "could not write $order_file: $!";
+	close($file);
+	return;
+}
+
+sub calls_failed
+{
+	return (unpack('l4', slurp_file($order_file)))[3];
+}
+
+# Run a statement with each of its allocations failing.
+#
+# failures: how many calls fail in a row
+# before, after: what puts things in order for the next time
+sub fail_everywhere
+{
+	my ($name, $sql, %option) = @_;
+	my $failures = $option{failures} // 1;
+	my ($n, $n_errors, $wrong) = (0, 0, '');
+
+	# what is cached is not allocated
+	$session->query($option{before}) if $option{before};
+	$session->query($sql);
+	$session->query($option{after}) if $option{after};
+	for ($n = 0; $n < 5000; $n += $option{step} // 1)
+	{
+		$session->query($option{before}) if $option{before};
+		$session->{stderr} = '';
+		give_order($pid, $n, $failures, 0);
+		$session->query($sql);
+		my $failed = calls_failed();
+		give_order(0, 0, 0, 0);
+		my $error = $session->{stderr};
+
+		$session->{stderr} = '';
+		$n_errors++ if $error ne '';
+		$wrong .= "call $n: $error" if $error !~ /^(\S*\s*ERROR:  53200\s*)*$/;
+		$session->query($option{after}) if $option{after};
+		last if $failed == 0 || $wrong ne '';
+	}
+	is($wrong, '', "$name, $failures at a time: out of memory is all that is said");
+	cmp_ok($n_errors, '>=', $option{min_errors} // 1, "$name: fails for lack of memory ($n calls of malloc, $n_errors errors)");
+	is($session->query_safe('SELECT 1'), 1, "$name: the session goes on");
+	return;
+}
+
+for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
+{
+	my %option = (failures => $failures);
+
+	fail_everywhere('input', 'SELECT vector_dims(v::vector), s::sparsevec FROM texts', %option);
+	fail_everywhere('casts', 'SELECT v::vector::halfvec::vector::float4[], v::vector::sparsevec FROM texts', %option);
+	fail_everywhere('aggregates', 'SELECT avg(v), sum(v), avg(v::halfvec) FROM long', %option);
+	fail_everywhere('scan', 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> (SELECT q FROM questions WHERE id = 1) LIMIT 20) s', %option);
+	fail_everywhere('scan to the end', 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <+> (SELECT q FROM questions WHERE id = 1)) s', %option);
+	fail_everywhere('scan of an expression', 'SELECT id FROM items ORDER BY v::halfvec(24) <=> (SELECT q::halfvec FROM questions WHERE id = 2) LIMIT 3', %option);
+	fail_everywhere('scan of long values', 'SELECT id FROM long ORDER BY s <-> (SELECT s FROM long WHERE id = 9 OFFSET 0) LIMIT 3', %option);
+	fail_everywhere('insert', 'INSERT INTO items SELECT 1 + max(id), point(max(id), 24) FROM items', %option);
+	fail_everywhere('insert of the same', 'INSERT INTO items SELECT 1 + max(id), point(5, 24) FROM items', %option);
+	fail_everywhere('insert of long values', 'INSERT INTO long SELECT 1 + max(id), (array_agg(s))[1], avg(v) FROM long', %option);
+	fail_everywhere('check', q{SELECT count(*) FROM gigavec.check('items_l2')}, %option);
+	fail_everywhere('statistics', q{SELECT count(*) FROM gigavec.stats('items_l1')}, %option);
+	# many calls, all in the same few places
+	fail_everywhere('vacuum', 'VACUUM items', %option, step => $LONG ? 1 : $failures > 1 ? 17 : 4,
+		before => 'DELETE FROM items WHERE id IN (SELECT id FROM items ORDER BY id LIMIT 5); INSERT INTO items SELECT m + i, point(m + i, 24) FROM (SELECT max(id) AS m FROM items) s, generate_series(1, 5) i');
+	fail_everywhere('vacuum of long values', 'VACUUM long', %option,
+		before => 'DELETE FROM long WHERE id IN (SELECT id FROM long ORDER BY id LIMIT 1); INSERT INTO long SELECT 1 + max(id), min(s), point(max(id), 3000) FROM long');
+	for my $kind ('v vector_l2_ops', 'v vector_l1_ops')
+	{
+		for my $workers (0, 2)
+		{
+			fail_everywhere("build, $kind, $workers workers", "CREATE INDEX items_new ON items USING hnsw ($kind)", %option,
+				before => "SET max_parallel_maintenance_workers = $workers", after => 'DROP INDEX IF EXISTS items_new');
+		}
+	}
+	fail_everywhere('build in little memory', 'CREATE INDEX long_new ON long USING hnsw (v vector_l1_ops)', %option,
+		before => q{SET maintenance_work_mem = '1MB'}, after => 'RESET maintenance_work_mem; DROP INDEX IF EXISTS long_new');
+	fail_everywhere('reindex concurrently', 'REINDEX INDEX CONCURRENTLY items_cosine', %option,
+		after => 'DROP INDEX IF EXISTS items_cosine_ccnew, items_cosine_ccold') if $LONG;
+}
+is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine long_s long_v);
+is_complete($node, 'items', "v $_ (SELECT q FROM questions WHERE id = 2)", "after all, $_", 0.05) for '<->', '<+>';
+is_complete($node, 'long', 'v <+> (SELECT v FROM long WHERE id = 2)', 'after all, long values', 0.05);
+ok(!$node->log_contains('terminated by signal|PANIC'), 'no process died');
+$node->safe_psql('postgres', 'VACUUM items; VACUUM long');
+is_sound($node, $_, 'after all, vacuumed') for qw(items_l2 items_l1 items_cosine long_s long_v);
+
+# A VACUUM that does not come to its end leaves dead nodes: they must not take
+# the places of live ones, neither in an answer nor among neighbors
+my %classes = ('<->' => 'vector_l2_ops', '<+>' => 'vector_l1_ops');
+$session->query_safe("$BY_INDEX SET hnsw.iterative_scan = off");
+for my $operator ('<->', '<+>')
+{
+	my $name = "many dead nodes, $operator";
+	my ($dead, $wait) = (0, 0);
+
+	$session->query_safe(qq{
+		DROP TABLE IF EXISTS queue;
+		CREATE TABLE queue (id int, v vector(24));
+		INSERT INTO queue SELECT i, point(i, 24) FROM generate_series(1, 1500) i;
+		CREATE INDEX queue_v ON queue USING hnsw (v $classes{$operator});
+		DELETE FROM queue WHERE id <= 1300});
+	# the first pass of VACUUM takes little memory, the second much
+	for (; $dead != 1300 && $wait < 500; $wait++)
+	{
+		give_order($pid, $wait, 1000, 0);
+		$session->query('VACUUM queue');
+		give_order(0, 0, 0, 0);
+		$session->{stderr} = '';
+		$dead = $session->query_safe(q{SELECT value FROM gigavec.stats('queue_v') WHERE name = 'nodes_dead'});
+	}
+	is($dead, 1300, "$name: left by a VACUUM that failed");
+	is($session->query_safe("SELECT count(*) FROM questions q, LATERAL (SELECT id FROM queue ORDER BY v $operator q.q LIMIT 10) s"),
+		30, "$name: answers are full");
+	$session->query_safe('INSERT INTO queue SELECT i, point(i, 24) FROM generate_series(2001, 2200) i; SET hnsw.ef_search = 1000');
+	# some lose all links to them to new rows; VACUUM would see to those
+	cmp_ok($session->query_safe("SELECT min(n) FROM (SELECT (SELECT count(*) FROM (SELECT id FROM queue ORDER BY v $operator q.q) s) AS n FROM questions q) t"),
+		'>=', 320, "$name: the graph leads to nearly all rows");
+	$session->query_safe('RESET hnsw.ef_search; VACUUM queue');
+	is_complete($node, 'queue', "v $operator (SELECT q FROM questions WHERE id = 2)", "$name, vacuumed");
+	is_sound($node, 'queue_v', "$name, vacuumed");
+}
+$session->quit;
+
+$node->stop;
+done_testing();
