@@ -59,7 +59,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 3) i;
 });
 
-my $session = $node->background_psql('postgres', on_error_stop => 0);
+my $session = $node->background_psql('postgres', on_error_stop => 0, timeout => $LONG ? 100000 : 1000);
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
 $session->query_safe('\set VERBOSITY sqlstate');
 $session->query_safe("$BY_INDEX SET client_min_messages = error");

@@ -1,0 +1,205 @@
+#----------------------------------------------------------------------
+#
+# How much memory builds, scans and sessions take.
+#
+# Of a process counts what it has of its own, and of shared memory what is not
+# the server's buffers, which are few here.  The system tells, where it has
+# /proc.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use IPC::Run;
+use List::Util qw(max min sum0);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(usleep);
+
+use lib 't';
+use GigavecTest;
+
+plan skip_all => 'this system does not tell how much memory a process has' if !-r '/proc/self/status';
+
+my $node = new_server('memory', q{
+	fsync = off
+	shared_buffers = 2MB
+	max_parallel_maintenance_workers = 2
+	min_parallel_table_scan_size = 0
+	jit = off
+});
+my $n = $LONG ? 80_000 : 8000;
+my $n_wide = 100;
+
+# wide: in memory some 3.4 kB a row, or 6
+$node->safe_psql('postgres', qq{
+	CREATE TABLE items (id int, v vector(32)) WITH (parallel_workers = 2);
+	INSERT INTO items SELECT i, point(i, 32) FROM generate_series(1, $n) i;
+	CREATE TABLE wide (id int, v vector(1500)) WITH (parallel_workers = 2);
+	WITH parts AS (SELECT i, point(i, 1500) AS v FROM generate_series(0, $n_wide - 1) i)
+	INSERT INTO wide SELECT 1 + a.i + $n_wide * b.i, a.v + b.v FROM parts a, parts b;
+	CREATE TABLE sparse (id int, s sparsevec(5000));
+	INSERT INTO sparse SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/5000'
+		FROM generate_series(1 + i % 17, 5000, 17) j)::sparsevec FROM generate_series(1, 200) i;
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 1000) i;
+});
+$n_wide *= $n_wide;
+
+# kB of a process, by kind
+sub memory_of
+{
+	my ($pid) = @_;
+
+	open(my $file, '<', "/proc/$pid/status") || return {};
+	return { map { /^(VmHWM|VmRSS|RssAnon):\s+(\d+) kB/ ? ($1 => $2) : () } <$file> };
+}
+
+# Processes of the server that work for another
+sub parallel_workers
+{
+	my $server = (split(/\n/, slurp_file($node->data_dir . '/postmaster.pid')))[0];
+
+	open(my $file, '<', "/proc/$server/task/$server/children") || return ();
+	my @found;
+	for my $pid (split(/ /, <$file> // ''))
+	{
+		open(my $title, '<', "/proc/$pid/cmdline") || next;
+		push @found, $pid if (<$title> // '') =~ /parallel worker/;
+	}
+	return @found;
+}
+
+# What a session remembers after it has done a bit of everything
+my $warm_up = q{
+	SET client_min_messages = warning;
+	CREATE TEMPORARY TABLE warm (v vector(3), s sparsevec(3));
+	INSERT INTO warm VALUES ('[1,2,3]', '{1:1}/3');
+	CREATE INDEX ON warm USING hnsw (v vector_l2_ops);
+	CREATE INDEX ON warm USING hnsw (s sparsevec_l2_ops);
+	SELECT v FROM warm ORDER BY v <-> '[1,2,3]' LIMIT 1 \g /dev/null
+	SELECT v FROM warm ORDER BY s <-> '{}/3' LIMIT 1 \g /dev/null
+};
+my $memory = q{pg_read_file('/proc/self/status')};
+my $peak = qq{substring($memory FROM 'VmHWM:\\s*(\\d+)')};
+my $present = qq{substring($memory FROM 'VmRSS:\\s*(\\d+)')};
+
+# A build takes at most a quarter more than the setting, and 8 MB
+sub is_frugal_build
+{
+	my ($table, $kind, $where, $mb, $workers) = @_;
+	my $name = "$kind, $where, maintenance_work_mem = ${mb}MB, $workers workers";
+	my ($out, $err) = ('', '');
+	my $file = $node->basedir . '/build.sql';
+	my %own;
+
+	unlink($file);
+	append_to_file($file, qq{
+		$warm_up
+		SET maintenance_work_mem = '${mb}MB';
+		SET max_parallel_maintenance_workers = $workers;
+		SELECT $present;
+		CREATE INDEX new ON $table USING hnsw ($kind) WHERE $where;
+		SELECT $peak;
+		DROP INDEX new});
+	my $run = IPC::Run::start([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $node->connstr('postgres') ],
+		'>', \$out, '2>', \$err);
+	while ($run->pumpable)
+	{
+		# workers are gone when the build has ended
+		$own{$_} = max($own{$_} // 0, memory_of($_)->{RssAnon} // 0) for parallel_workers();
+		usleep(500);
+		$run->pump_nb;
+	}
+	$run->finish;
+	is($err, '', "$name: is built");
+
+	# a worker has some memory, whatever it does
+	my ($before, $after) = split(/\n/, $out);
+	my $workers_own = sum0(map { max(0, $_ - 3500) } values %own);
+	my $taken = $after - $before + $workers_own;
+	cmp_ok($taken, '<=', 1.25 * 1024 * $mb + 8192,
+		"$name: takes $taken kB, $workers_own kB of it in " . scalar(keys %own) . ' workers');
+	return scalar(keys %own);
+}
+
+my $n_parallel = 0;
+for my $mb (1, 4, 16, 64)
+{
+	for my $workers (0, 2)
+	{
+		# what exceeds the memory is partly left out, since it takes longer
+		my $few = $LONG ? $n : min($n, 4000 * $mb);
+		my $few_wide = $LONG ? $n_wide : min($n_wide, 5000 + 600 * $mb);
+
+		$n_parallel += is_frugal_build('items', 'v vector_l2_ops', "id <= $few", $mb, $workers);
+		$n_parallel += is_frugal_build('items', 'v vector_l1_ops', "id <= $few / 2", $mb, $workers);
+		is_frugal_build('wide', 'v vector_cosine_ops', "id <= $few_wide", $mb, $workers);
+		is_frugal_build('wide', 'v vector_l1_ops', "id <= $n_wide", $mb, $workers) if $LONG;
+		is_frugal_build('sparse', 's sparsevec_l2_ops', 'id <= 200', $mb, $workers) if $LONG || $mb == 1;
+		is_frugal_build('wide', '(v::halfvec(1500)) halfvec_ip_ops', "id <= $n_wide", $mb, $workers) if $LONG;
+	}
+}
+cmp_ok($n_parallel, '>', 0, "there were workers ($n_parallel)");
+
+# Scans to the end in little memory
+$node->safe_psql('postgres', qq{
+	SET maintenance_work_mem = '1GB';
+	CREATE TABLE many (id int, v vector(8));
+	INSERT INTO many SELECT i, point(i, 8) FROM generate_series(1, 4 * $n) i;
+	CREATE INDEX many_l2 ON many USING hnsw (v vector_l2_ops) WITH (m = 8);
+	CREATE INDEX many_l1 ON many USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+});
+for my $operator ('<->', '<+>')
+{
+	for my $order ('strict_order', 'relaxed_order')
+	{
+		my $query = "SELECT count(*) FROM (SELECT id FROM many ORDER BY v $operator '[1,2,3,4,5,4,3,2]' LIMIT %s) s";
+		my ($before, $all, $after) = split(/\n/, $node->safe_psql('postgres',
+				"$warm_up $BY_INDEX SET work_mem = '64kB'; SET hnsw.iterative_scan = $order;"
+			  . sprintf("SELECT nullif(($query), 20);", 20) . "SELECT $present;" . sprintf("$query;", 'ALL') . "SELECT $peak"
+			) =~ s/^\n//r);
+
+		is($all, 4 * $n, "scan, $operator, $order: all rows");
+		cmp_ok($after - $before, '<=', 1.25 * 64 + 8192, "scan, $operator, $order: takes " . ($after - $before) . ' kB');
+	}
+}
+
+# Sessions do not grow
+my $times = $LONG ? 1_000_000 : 100_000;
+$node->safe_psql('postgres', q{
+	CREATE TABLE few AS SELECT i AS id, p::vector(32) AS v, p::halfvec(32) AS h, p::sparsevec(32) AS s, binary_quantize(p - array_fill(1.5, ARRAY[32])::vector)::bit(32) AS b
+		FROM (SELECT i, point(i, 32) AS p FROM generate_series(1, 300) i) t;
+	CREATE INDEX few_l2 ON few USING hnsw (v vector_l2_ops);
+	CREATE INDEX few_l1 ON few USING hnsw (v vector_l1_ops);
+	CREATE INDEX few_ip ON few USING hnsw (h halfvec_ip_ops);
+	CREATE INDEX few_sparse ON few USING hnsw (s sparsevec_cosine_ops);
+	CREATE INDEX few_bit ON few USING hnsw (b bit_hamming_ops);
+	CREATE INDEX few_expression ON few USING hnsw ((v::halfvec(32)) halfvec_l2_ops);
+	CREATE FUNCTION grown(old bigint) RETURNS bigint LANGUAGE sql AS
+		$$SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint - old$$;
+});
+
+# sql: with the number of times, %d
+sub does_not_grow
+{
+	my ($name, $times, $sql) = @_;
+	my $kb = $node->safe_psql('postgres', "$BY_INDEX SET jit = off;\n" . sprintf($sql, max(2, $times / 20))
+		  . ";\nSELECT grown(0) AS old \\gset\n" . sprintf($sql, $times) . ";\nSELECT grown(:old)") =~ s/.*\n//sr;
+
+	return cmp_ok($kb, '<', 1024, "$name, $times times: the session grows by $kb kB");
+}
+
+for my $distance ('v <-> q.q', 'v <+> q.q', 'h <#> q.q::halfvec', 's <=> q.q::sparsevec', 'b <~> binary_quantize(q.q)::bit(32)', 'v::halfvec(32) <-> q.q::halfvec')
+{
+	does_not_grow("1000 rescans, $distance", $distance =~ /^v <->/ ? $times / 1000 : $times / 5000, 'SELECT count(s.id) FROM generate_series(1, %d) g, questions q, '
+		  . "LATERAL (SELECT id FROM few ORDER BY $distance LIMIT 1) s \\g /dev/null\n");
+}
+does_not_grow('query', $times, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM id FROM few ORDER BY v <-> '[} . join(',', 1 .. 32) . q{]' LIMIT 3; END LOOP; END$$});
+does_not_grow('query, planned anew', $times / 20, q{DO $$BEGIN FOR i IN 1 .. %d LOOP EXECUTE 'SELECT id FROM few ORDER BY v <-> $1 LIMIT 3' USING point(i, 32); END LOOP; END$$});
+does_not_grow('insert', $times / 100, 'BEGIN; INSERT INTO few SELECT 1000 + i, point(i, 32), point(i, 32), point(i, 32) FROM generate_series(1, %d) i; ROLLBACK; VACUUM few');
+does_not_grow('check', $times / 1000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM gigavec.check('few_l2'), gigavec.stats('few_l1'); END LOOP; END$$});
+does_not_grow('build', $times / 2000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP REINDEX INDEX few_l2; REINDEX INDEX few_l1; END LOOP; END$$});
+
+$node->stop;
+done_testing();
