@@ -31,8 +31,8 @@ my $primary = new_server('primary', q{
 
 $primary->safe_psql('postgres', q{
 	CREATE EXTENSION pageinspect;
-	CREATE FUNCTION center() RETURNS vector LANGUAGE sql IMMUTABLE AS
-		$$SELECT array_fill(1.5, ARRAY[24])::vector$$;
+	CREATE FUNCTION center() RETURNS public.vector LANGUAGE sql IMMUTABLE AS
+		$$SELECT array_fill(1.5, ARRAY[24])::public.vector$$;
 	CREATE TABLE items (id int, v vector(24));
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 600) i;
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);

@@ -27,7 +27,6 @@ my $node = new_server('interrupts', q{
 	min_parallel_table_scan_size = 0
 	max_parallel_maintenance_workers = 2
 	log_min_messages = warning
-	jit = off
 });
 
 $node->safe_psql('postgres', q{

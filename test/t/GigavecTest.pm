@@ -41,7 +41,7 @@ sub new_server
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(%init);
-	$node->append_conf('postgresql.conf', "autovacuum = off\n" . ($conf // ''));
+	$node->append_conf('postgresql.conf', "autovacuum = off\njit = off\n" . ($conf // ''));
 	$node->start;
 	prepare_database($node);
 	return $node;

@@ -87,8 +87,8 @@ check_orthonormal(int n)
 		for (i = 0; i < n; i++)
 			y[i] += 0.01f * (float) gv_unit_normal();
 		check_kept(table, n, x, y, "close");
-		memset(x, 0, n * sizeof(float));
-		memset(y, 0, n * sizeof(float));
+		memset(x, 0, sizeof(x));
+		memset(y, 0, sizeof(y));
 		x[0] = 1;
 		y[n - 1] = 1;
 		check_kept(table, n, x, y, "unit vectors");
