@@ -286,8 +286,14 @@ build_extension()
 
 	say "building in $cache"
 	[ -z "${CC:-}" ] || set -- "CC=$CC" "$@"
-	make -s -C "$cache" -j"$(nproc 2>/dev/null || echo 1)" "PG_CONFIG=$PG_CONFIG" "$@" >&2 ||
+	make -s -C "$cache" -j"$(nproc 2>/dev/null || echo 1)" "PG_CONFIG=$PG_CONFIG" "$@" \
+		>"$gv_work/build.log" 2>&1 || {
+		cat "$gv_work/build.log" >&2
 		die "the extension could not be built"
+	}
+	cat "$gv_work/build.log" >&2
+	# what gave a warning is compiled again the next time, to give it again
+	! grep -qE '^[^ ]+:[0-9]+:[0-9]+: warning: ' "$gv_work/build.log" || rm -f "$cache/config"
 	gv_build=$gv_work/build
 	cp -pR "$cache" "$gv_build"
 	exec 9>&-
