@@ -22,9 +22,6 @@ unset PGHOST PGHOSTADDR PGPORT PGUSER PGDATABASE PGSERVICE PGPASSWORD PGPASSFILE
 
 gv_min_major=15
 
-# Environment of the servers that cluster_start starts: NAME=value words
-gv_server_environment=()
-
 say()
 {
 	printf '== %s\n' "$*"
@@ -358,8 +355,7 @@ cluster_start()
 	for setting in "listen_addresses = ''" "unix_socket_directories = '$socket'" "$@"; do
 		as_server sh -c "printf '%s\n' \"\$1\" >>\"\$2\"" sh "$setting" "$data/postgresql.conf"
 	done
-	as_server env "${gv_server_environment[@]}" \
-		"$gv_bin/pg_ctl" -s -w -D "$data" -l "$data.log" start || {
+	as_server "$gv_bin/pg_ctl" -s -w -D "$data" -l "$data.log" start || {
 		tail -n 20 "$data.log" >&2 || :
 		die "the private server did not start"
 	}
