@@ -19,6 +19,7 @@
 #include "utils/guc.h"
 
 #include "am/plan.h"
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "distance/distance.h"
 #include "hnsw/hnsw.h"
@@ -76,6 +77,7 @@ _PG_init(void)
 							 &simd, SIMD_AUTO, simd_values, PGC_USERSET, 0,
 							 check_simd, assign_simd, NULL);
 	gv_am_plan_init();
+	gv_am_testpoint_init();
 	gv_hnsw_init();
 	MarkGUCPrefixReserved("gigavec");
 }

@@ -249,6 +249,9 @@ use_work_folder()
 	chmod 700 "$gv_work/server"
 }
 
+# What a second build and a second installation beside the first are called
+gv_variant=
+
 # Build the extension from a copy of the sources; extra words go to make.
 # Sets gv_build.  Objects are kept under build/ for the next time, but nothing
 # is run from there, so that several can build at once.
@@ -291,7 +294,7 @@ build_extension()
 	cat "$gv_work/build.log" >&2
 	# what gave a warning is compiled again the next time, to give it again
 	! grep -qE '^[^ ]+:[0-9]+:[0-9]+: warning: ' "$gv_work/build.log" || rm -f "$cache/config"
-	gv_build=$gv_work/build
+	gv_build=$gv_work/build$gv_variant
 	cp -pR "$cache" "$gv_build"
 	exec 9>&-
 }
@@ -315,7 +318,7 @@ link_files()
 install_privately()
 {
 	local bin lib share
-	gv_stage=$gv_work/pg
+	gv_stage=$gv_work/pg$gv_variant
 	bin=$("$PG_CONFIG" --bindir)
 	lib=$("$PG_CONFIG" --pkglibdir)
 	share=$("$PG_CONFIG" --sharedir)

@@ -19,6 +19,8 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "am/testpoint.h"
+
 typedef GenericXLogState GvXlog;
 
 static inline GvXlog *
@@ -46,6 +48,13 @@ gv_xlog_finish(GvXlog *xlog)
 {
 	GenericXLogFinish(xlog);
 }
+
+#ifdef USE_ASSERT_CHECKING
+/* Tests come between records without anybody declaring a point */
+#define gv_xlog_finish(xlog) \
+	(gv_am_reach_record("before", __FILE__, __LINE__), gv_xlog_finish(xlog), \
+	 gv_am_reach_record("after", __FILE__, __LINE__))
+#endif
 
 /*
  * Will changing a page, locked by the caller, log its changes only?  The first

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/build_shard.h"
 #include "hnsw/hnsw.h"
@@ -580,9 +581,12 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 		return false;
 	}
 
+	GV_TEST_POINT("hnsw-build-loaded");
 	gv_hnsw_build_finish_rows(build);
 	link_rows(build);
+	GV_TEST_POINT("hnsw-build-linked");
 	gv_hnsw_build_write_index(build);
+	GV_TEST_POINT("hnsw-build-written");
 
 	result->heap_tuples = build->shared->reltuples;
 	result->index_tuples = Min(pg_atomic_read_u64(&build->shared->n_rows),
@@ -592,6 +596,7 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	if (RelationNeedsWAL(build->index))
 		log_newpage_range(build->index, MAIN_FORKNUM, 0,
 						  RelationGetNumberOfBlocks(build->index), true);
+	GV_TEST_POINT("hnsw-build-logged");
 	if (overflowed)
 	{
 		build->n_tuples = result->index_tuples;
@@ -708,4 +713,5 @@ gv_hnsw_build_empty(Relation index)
 	log_newpage_buffer(buf, true);
 	END_CRIT_SECTION();
 	UnlockReleaseBuffer(buf);
+	GV_TEST_POINT("hnsw-build-empty");
 }

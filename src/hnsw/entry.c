@@ -222,6 +222,7 @@ gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point,
 							 gv_hnsw_entry_target(&index->layout, PG_UINT32_MAX) > target))
 				return;
 		}
+		GV_TEST_POINT("hnsw-entry-chosen");
 		if (write_entry(index, &index->meta, lane, id, point))
 			return;
 	}

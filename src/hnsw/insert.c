@@ -577,6 +577,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
 	}
 
 	search_surroundings(&ins, cache);
+	GV_TEST_POINT("hnsw-insert-searched");
 	if (join_equal_node(&ins))
 		return;
 	choose_neighbors(&ins);
@@ -584,9 +585,11 @@ gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
 	ins.scratch = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert neighbor",
 										ALLOCSET_DEFAULT_SIZES);
 	write_node(&ins);
+	GV_TEST_POINT("hnsw-insert-written");
 	link_neighbors(&ins);
 	if (ins.n_linked == 0)
 		force_link_back(&ins);
+	GV_TEST_POINT("hnsw-insert-linked");
 
 	point.z = ins.z;
 	point.key_bias = ins.rotated.key_bias;

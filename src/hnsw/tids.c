@@ -178,6 +178,7 @@ gv_hnsw_add_null_norm_tid(GvHnswIndex *index, ItemPointer tid)
 		bool		done = false;
 
 		CHECK_FOR_INTERRUPTS();
+		GV_TEST_POINT("hnsw-insert-null-norm");
 		if (add_to_list(index, xlog, first, GV_HNSW_NULL_NORM_OWNER, tid, &locked))
 		{
 			gv_xlog_finish(xlog);

@@ -401,6 +401,8 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, NULL, repair_pair_key,
 							 &repair);
 
+	GV_TEST_POINT("hnsw-vacuum-repairing");
+
 	/*
 	 * The page may have changed: links that were added meanwhile stay, and
 	 * only what is chosen and not there is added.
@@ -854,6 +856,7 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->random.state = vacuum->ix.meta.seed;
 
 	n_blocks = RelationGetNumberOfBlocks(info->index);
+	GV_TEST_POINT("hnsw-vacuum-begun");
 	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 	{
 		gv_base_vacuum_delay();
@@ -861,6 +864,8 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	}
 	if (vacuum->ix.meta.null_norm_chunk != GV_HNSW_INVALID_ID)
 		vacuum_chunks(vacuum, vacuum->ix.meta.null_norm_chunk, GV_HNSW_NULL_NORM_OWNER);
+
+	GV_TEST_POINT("hnsw-vacuum-marked");
 
 	if (vacuum->dead.n > 0)
 	{
@@ -871,13 +876,17 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			gv_base_vacuum_delay();
 			repair_page(vacuum, blkno);
 		}
+		GV_TEST_POINT("hnsw-vacuum-repaired");
 		repair_entries(vacuum);
+		GV_TEST_POINT("hnsw-vacuum-entries");
 		link_lost_nodes(vacuum, n_blocks);
+		GV_TEST_POINT("hnsw-vacuum-linked");
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{
 			gv_base_vacuum_delay();
 			free_dead_nodes(vacuum, blkno);
 		}
+		GV_TEST_POINT("hnsw-vacuum-freed");
 		FreeSpaceMapVacuum(info->index);
 	}
 
