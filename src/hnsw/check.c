@@ -8,10 +8,9 @@
  * pages disagree on may be a change between the two reads, so it is reported
  * only if several looks at the index find the same.
  *
- * Not a problem, because an operation that was cut short may leave it: links
- * to free slots, chunks of tids and pages of values that nothing leads to (if
- * they are empty), pages of zeros, DEAD nodes.  VACUUM comes across most of
- * them again.
+ * Not a problem, because an operation that was cut short may leave it: chunks
+ * of tids and pages of values that nothing leads to (if they are empty), pages
+ * of zeros, DEAD nodes.  VACUUM comes across most of them again.
  *
  *-------------------------------------------------------------------------
  */

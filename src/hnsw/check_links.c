@@ -221,7 +221,10 @@ check_coded_node(GvHnswCheck *check, GvHnswNode node, BlockNumber blkno, int slo
 								  "neighbor %d, node %u, is beyond the end of the index",
 								  i, lane.id);
 		/* dead nodes are a bridge that may lead to slots used again */
-		else if (neighbor->state != GV_HNSW_NODE_FREE && node->state == GV_HNSW_NODE_LIVE)
+		else if (node->state == GV_HNSW_NODE_LIVE && neighbor->state == GV_HNSW_NODE_FREE)
+			gv_hnsw_check_suspect(check, blkno, slot, NULL,
+								  "neighbor %d, node %u, does not exist", i, lane.id);
+		else if (node->state == GV_HNSW_NODE_LIVE)
 			check_lane(check, &lane, node->center_weight, own->x, neighbor);
 	}
 }
@@ -302,6 +305,11 @@ check_exact_node(GvHnswCheck *check, GvHnswNode node, BlockNumber blkno, int slo
 			gv_hnsw_check_suspect(check, blkno, slot, NULL,
 								  "neighbor %d, node %u, is beyond the end of the index",
 								  i, neighbors[i]);
+		else if (node->state == GV_HNSW_NODE_LIVE &&
+				 gv_hnsw_id_block(layout, neighbors[i]) < check->n_blocks &&
+				 check->node_state[neighbors[i]] == GV_HNSW_NODE_FREE)
+			gv_hnsw_check_suspect(check, blkno, slot, NULL,
+								  "neighbor %d, node %u, does not exist", i, neighbors[i]);
 	}
 
 	value = gv_hnsw_check_value(check, node, gv_hnsw_make_id(layout, blkno, slot));

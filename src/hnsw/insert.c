@@ -5,9 +5,8 @@
  *
  * Search the graph with ef_construction candidates; a node of the same vector
  * gets the row's tid and that is all.  Otherwise choose neighbors, write the
- * node, then ask each neighbor for a link back.  A neighbor that died since the
- * search saw it is taken out of the new node again, so that no link to it is
- * left when VACUUM frees its slot.
+ * node, then ask each neighbor for a link back.  VACUUM frees no node meanwhile:
+ * see write.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -382,43 +381,29 @@ choose_by_vectors(Insertion *ins, const GvHnswCandidate *candidate)
 	return result;
 }
 
-/*
- * Is a neighbor of the new node still the one that the search saw?
- *
- * is_cheap: set to whether changing it would log no whole page
- */
+/* Would changing a neighbor of the new node log no whole page? */
 static bool
-neighbor_is_there(Insertion *ins, const GvHnswCandidate *candidate, bool *is_cheap)
+neighbor_is_cheap(Insertion *ins, const GvHnswCandidate *candidate)
 {
 	GvHnswIndex *ix = ins->ix;
-	GvHnswFound *found = candidate_found(ins, candidate);
-	bool		is_there;
 	Buffer		buf;
-	GvHnswNode	node;
+	bool		is_cheap;
 
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, found->id));
+	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, candidate->id));
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(&ix->layout, found->id));
-	is_there = node != NULL && node->state == GV_HNSW_NODE_LIVE &&
-		node->version == found->version;
-	*is_cheap = gv_xlog_is_cheap(ix->rel, BufferGetPage(buf));
+	is_cheap = gv_xlog_is_cheap(ix->rel, BufferGetPage(buf));
 	UnlockReleaseBuffer(buf);
-	return is_there;
+	return is_cheap;
 }
 
-/*
- * Link one of the new node's neighbors back to it.
- *
- * Returns false if the neighbor is no longer there.
- */
-static bool
+/* Link one of the new node's neighbors back to it, unless it has died */
+static void
 link_back(Insertion *ins, const GvHnswCandidate *candidate)
 {
 	GvHnswIndex *ix = ins->ix;
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswFound *found = candidate_found(ins, candidate);
 	int			degree = Min(layout->degree, 2 * ix->meta.m);
-	bool		alive = false;
 	uint32		given_up = GV_HNSW_INVALID_ID;
 	Buffer		buf;
 	GvXlog	   *xlog;
@@ -433,11 +418,11 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, found->id));
-	if (node != NULL && node->state == GV_HNSW_NODE_LIVE && node->version == found->version)
+	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
 	{
 		int			lane = node->n_neighbors;
 
-		alive = true;
+		Assert(node->version == found->version);
 		if (gv_hnsw_node_find_lane(layout, node, ins->id) >= 0)
 			lane = -1;
 		else if (lane >= degree)
@@ -462,7 +447,6 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 		}
 	}
 	UnlockReleaseBuffer(buf);
-	return alive;
 }
 
 /*
@@ -479,33 +463,6 @@ force_link_back(Insertion *ins)
 										   ins->id, &point);
 }
 
-/* Take a neighbor that has died out of the new node */
-static void
-drop_neighbor(Insertion *ins, uint32 neighbor)
-{
-	GvHnswIndex *ix = ins->ix;
-	Buffer		buf;
-	GvXlog	   *xlog;
-	GvHnswNode	node;
-	int			lane = -1;
-
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, ins->id));
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	xlog = gv_xlog_begin(ix->rel);
-	node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf),
-							 gv_hnsw_id_slot(&ix->layout, ins->id));
-	if (node != NULL)
-		lane = gv_hnsw_node_find_lane(&ix->layout, node, neighbor);
-	if (lane >= 0)
-	{
-		gv_hnsw_node_remove_lane(&ix->layout, node, lane);
-		gv_xlog_finish(xlog);
-	}
-	else
-		gv_xlog_cancel(xlog);
-	UnlockReleaseBuffer(buf);
-}
-
 /*
  * Have the new node's neighbors link back to it, as many as are needed.
  *
@@ -518,22 +475,18 @@ link_neighbors(Insertion *ins)
 {
 	int			n_dear = 0;
 
-	for (int i = 0; i < ins->n_chosen; i++)
+	for (int i = 0; i < ins->n_chosen && ins->n_linked < MAX_LINKS_BACK; i++)
 	{
 		int			n_linked = ins->n_linked;
 		bool		is_cheap;
-		bool		is_there;
 
 		CHECK_FOR_INTERRUPTS();
-		is_there = neighbor_is_there(ins, &ins->chosen[i], &is_cheap);
-		if (is_there && ins->n_linked < MAX_LINKS_BACK &&
-			(is_cheap || n_dear < MAX_DEAR_LINKS_BACK))
-		{
-			is_there = link_back(ins, &ins->chosen[i]);
-			n_dear += !is_cheap && ins->n_linked > n_linked;
-		}
-		if (!is_there)
-			drop_neighbor(ins, ins->chosen[i].id);
+		is_cheap = neighbor_is_cheap(ins, &ins->chosen[i]);
+		if (!is_cheap && n_dear >= MAX_DEAR_LINKS_BACK)
+			continue;
+		link_back(ins, &ins->chosen[i]);
+		n_dear += !is_cheap && ins->n_linked > n_linked;
+		GV_TEST_POINT("hnsw-insert-linked-back");
 	}
 }
 
@@ -607,6 +560,7 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 {
 	MemoryContext context;
 	MemoryContext old_context;
+	Datum		value;
 
 	if (isnull[0])
 		return false;
@@ -614,7 +568,10 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert",
 									ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
-	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), tid);
+	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+	gv_hnsw_lock_nodes(index, ShareLock);
+	gv_hnsw_insert_value(index, value, tid);
+	gv_hnsw_unlock_nodes(index, ShareLock);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 	return false;

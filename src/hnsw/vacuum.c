@@ -9,11 +9,10 @@
  *	2. Repair each live node that links to a DEAD one: drop the link, and fill
  *	   the place with the best of the neighbors' neighbors.  Then see to it that
  *	   each live node has a link to it.
- *	3. Free the slots of DEAD nodes.  By now no live node links to them: one
- *	   that was being inserted meanwhile has taken the link out itself, see
- *	   insert.c.
+ *	3. Free the slots of DEAD nodes.  By now no live node links to them.
  *
- * One page is locked at a time, but for tid chunks under their node.
+ * One page is locked at a time, but for tid chunks under their node.  Between
+ * the first two passes VACUUM waits for the inserts under way, see write.h.
  *
  *-------------------------------------------------------------------------
  */
@@ -869,7 +868,11 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 	if (vacuum->dead.n > 0)
 	{
-		/* inserts that began before pass 1 may have added pages */
+		gv_hnsw_lock_nodes(info->index, ExclusiveLock);
+		gv_hnsw_unlock_nodes(info->index, ExclusiveLock);
+		GV_TEST_POINT("hnsw-vacuum-waited");
+
+		/* those may have added pages */
 		n_blocks = RelationGetNumberOfBlocks(info->index);
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "storage/lmgr.h"
+
 #include "am/xlog.h"
 #include "hnsw/index.h"
 #include "hnsw/search.h"
@@ -29,6 +31,33 @@ static inline Size
 gv_hnsw_fsm_request(Size size)
 {
 	return size - size % (BLCKSZ / 256);
+}
+
+/*
+ * An insert holds a share lock from before it looks at a node until all links
+ * of the new node are made.  VACUUM, when it has marked nodes as dead, takes the
+ * exclusive lock for a moment before it repairs the others: later inserts see
+ * the marks, and the links of earlier ones are where it repairs them.  So no
+ * link is left to a node that it frees, however an insert has ended.
+ *
+ * The lock has the tag of a tuple of the metapage.
+ */
+static inline void
+gv_hnsw_lock_nodes(Relation rel, LOCKMODE mode)
+{
+	ItemPointerData tag;
+
+	ItemPointerSet(&tag, GV_HNSW_META_BLKNO, FirstOffsetNumber);
+	LockTuple(rel, &tag, mode);
+}
+
+static inline void
+gv_hnsw_unlock_nodes(Relation rel, LOCKMODE mode)
+{
+	ItemPointerData tag;
+
+	ItemPointerSet(&tag, GV_HNSW_META_BLKNO, FirstOffsetNumber);
+	UnlockTuple(rel, &tag, mode);
 }
 
 extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);

@@ -21,7 +21,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  declared_points stop_at go_on
+  declared_points stop_at go_on begin_sql end_sql
 );
 
 # The points of the source below a folder, with what declares them
@@ -59,12 +59,10 @@ sub stop_at
 {
 	my ($node, $point, $sql, $setting) = @_;
 	my $holder = $node->background_psql('postgres');
-	my $psql = $node->background_psql('postgres', on_error_stop => 0);
+	my $psql;
 
-	$setting = join(',', "$point:wait", $setting // ());
 	$holder->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
-	$psql->query_safe("LOAD 'gigavec'; SET gigavec.test_point = '$setting'");
-	$psql->query_until(qr/begun/, "\\echo begun\n$sql;\n");
+	$psql = begin_sql($node, $sql, join(',', "$point:wait", $setting ? $setting : ()));
 	$node->poll_query_until('postgres', qq{
 		SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 			AND objid = (hashtext('$point')::bigint & 4294967295)::oid})
@@ -79,8 +77,29 @@ sub go_on
 	my ($stopped) = @_;
 	my ($psql, $holder) = @$stopped{ 'psql', 'holder' };
 
-	# the holder's end lets go of the lock; the end of its input ends a session
-	eval { $_->{run}->finish } for $holder, $psql;
+	# its end lets go of the lock
+	eval { $holder->{run}->finish };
+	return end_sql($psql);
+}
+
+# Run statements in a session of their own, without waiting for it
+sub begin_sql
+{
+	my ($node, $sql, $setting) = @_;
+	my $psql = $node->background_psql('postgres', on_error_stop => 0);
+
+	$psql->query_safe("LOAD 'gigavec'; SET gigavec.test_point = '$setting'") if $setting;
+	$psql->query_until(qr/begun/, "\\echo begun\n$sql;\n");
+	return $psql;
+}
+
+# Wait for the end of such a session; returns what it complained about
+sub end_sql
+{
+	my ($psql) = @_;
+
+	# the end of its input is the end of the session, if it still lives
+	eval { $psql->{run}->finish };
 	return $psql->{stderr};
 }
 
