@@ -229,7 +229,8 @@ make_node(Insertion *ins, Size *size)
 }
 
 /*
- * Put the node into a page if the page has room.  Returns false if not.
+ * Put the node into a page if the page has room.  If not, returns false and
+ * corrects the free space map.
  *
  * buf: locked exclusively; released in either case
  */
@@ -250,6 +251,7 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 	if (!is_new && !gv_hnsw_page_is(page, kind))
 	{
 		UnlockReleaseBuffer(buf);
+		RecordPageWithFreeSpace(ix->rel, blkno, 0);
 		return false;
 	}
 
@@ -305,8 +307,10 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 	if (slot < 0)
 	{
 		gv_xlog_cancel(xlog);
+		left = has_codes ? 0 : PageGetFreeSpace(BufferGetPage(buf));
 		UnlockReleaseBuffer(buf);
-		RecordPageWithFreeSpace(ix->rel, blkno, 0);
+		/* smaller nodes may fit in; this one must not be led here again */
+		RecordPageWithFreeSpace(ix->rel, blkno, Min(left, gv_hnsw_fsm_request(size) - 1));
 		return false;
 	}
 	gv_xlog_finish(xlog);
@@ -326,7 +330,7 @@ write_node(Insertion *ins)
 	GvHnswNode	image = make_node(ins, &size);
 	BlockNumber blkno = RelationGetTargetBlock(ix->rel);
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
-	Size		request = gv_hnsw_layout_has_codes(&ix->layout) ? gv_hnsw_fsm_request(size) : size;
+	Size		request = gv_hnsw_fsm_request(size);
 
 	if (blkno == InvalidBlockNumber)
 		blkno = GetPageWithFreeSpace(ix->rel, request);
@@ -340,7 +344,6 @@ write_node(Insertion *ins)
 		if (put_node(ins, buf, image, size))
 			return;
 		RelationSetTargetBlock(ix->rel, InvalidBlockNumber);
-		RecordPageWithFreeSpace(ix->rel, blkno, 0);
 		blkno = GetPageWithFreeSpace(ix->rel, request);
 	}
 

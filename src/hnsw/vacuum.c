@@ -26,6 +26,7 @@
 #include "storage/bufmgr.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
+#include "storage/lmgr.h"
 #include "utils/memutils.h"
 
 #include "am/xlog.h"
@@ -640,6 +641,17 @@ free_rest(Vacuum *vacuum, BlockNumber blkno)
 	}
 }
 
+static bool
+has_no_items(Page page)
+{
+	for (OffsetNumber off = FirstOffsetNumber; off <= PageGetMaxOffsetNumber(page); off++)
+	{
+		if (ItemIdIsUsed(PageGetItemId(page, off)))
+			return false;
+	}
+	return true;
+}
+
 /* Pass 3 for a page of nodes */
 static void
 free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
@@ -657,6 +669,7 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 	Size		room = 0;
 	bool		is_nodes = gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES) ||
 		gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS);
+	bool		is_empty = PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE);
 
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
@@ -685,9 +698,21 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 			gv_am_page_special(page)->n_free++;
 		}
 		else
+		{
 			PageIndexTupleDeleteNoCompact(page, slot + 1);
+			/* or its line pointer would not be used again */
+			PageSetHasFreeLinePointers(page);
+		}
 	}
-	if (is_nodes)
+	if (n > 0 && !has_codes && has_no_items(page))
+	{
+		/* so that it can be of any kind */
+		gv_hnsw_init_page(page, GV_HNSW_PAGE_FREE);
+		is_empty = true;
+	}
+	if (is_empty)
+		room = GV_AM_PAGE_ROOM;
+	else if (is_nodes)
 		room = has_codes ? (Size) gv_am_page_special(page)->n_free * layout->node_size :
 			PageGetFreeSpace(page);
 	if (xlog != NULL)
@@ -700,7 +725,8 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 		free_chunks(vacuum, chunks[i], ids[i]);
 		free_rest(vacuum, rests[i]);
 	}
-	if (is_nodes)
+	/* of empty pages, too: a crash may have lost it */
+	if (is_nodes || is_empty)
 		RecordPageWithFreeSpace(ix->rel, blkno, room);
 	pfree(ids);
 	pfree(chunks);
@@ -872,8 +898,13 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		gv_hnsw_unlock_nodes(info->index, ExclusiveLock);
 		GV_TEST_POINT("hnsw-vacuum-waited");
 
-		/* those may have added pages */
+		/*
+		 * Those may have added pages.  With the lock, no page is counted that
+		 * is just being added and not locked yet.
+		 */
+		LockRelationForExtension(info->index, ExclusiveLock);
 		n_blocks = RelationGetNumberOfBlocks(info->index);
+		UnlockRelationForExtension(info->index, ExclusiveLock);
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{
 			gv_base_vacuum_delay();
