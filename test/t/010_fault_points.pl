@@ -1,0 +1,309 @@
+#----------------------------------------------------------------------
+#
+# A process dies, or fails, at each step that is written to the log.
+#
+# The points are read from the source: before and after each record, and those
+# declared.  For each there is work that comes to it.  The process is killed
+# there, the server recovers, and then the table must have what was confirmed
+# and nothing else, the indexes just the table's rows, and searches must find
+# them as in fresh indexes.  Then the same work is stopped there by an error,
+# after which nothing may be left behind.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecPoints;
+use GigavecTest;
+
+my $n_rounds = $ENV{GIGAVEC_LONG} ? 20 : 1;
+
+# table, operator, dimensions, index
+my @searches = (
+	[ 'items', '<->', 24, 'items_l2' ],
+	[ 'items', '<=>', 24, 'items_cosine' ],
+	[ 'wide', '<->', 128, 'wide_l2' ],
+	[ 'long', '<+>', 3000, 'long_l1' ],
+);
+
+my $node = new_server('points', q{
+	fsync = off
+	shared_buffers = 16MB
+	restart_after_crash = on
+	max_parallel_maintenance_workers = 0
+	bgwriter_lru_maxpages = 0
+	checkpoint_timeout = 1h
+});
+
+# With a small m nodes are full, and new ones force their way in.  The mirrors
+# have no indexes of ours; they get what was confirmed.
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_buffercache;
+	CREATE TABLE items (id int PRIMARY KEY, v vector(24));
+	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 700) i;
+	INSERT INTO items SELECT i, point(i % 3, 24) FROM generate_series(701, 760) i;
+	INSERT INTO items SELECT i, array_fill(0, ARRAY[24])::vector FROM generate_series(761, 800) i;
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 32);
+	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
+	CREATE TABLE wide (id int PRIMARY KEY, v vector(128));
+	INSERT INTO wide SELECT i, point(i, 128) FROM generate_series(1, 200) i;
+	CREATE INDEX wide_l2 ON wide USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE long (id int PRIMARY KEY, v vector(3000));
+	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
+	INSERT INTO long SELECT i, point(i, 3000) FROM generate_series(1, 30) i;
+	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE items_mirror AS TABLE items;
+	CREATE TABLE wide_mirror AS TABLE wide;
+	CREATE TABLE long_mirror AS TABLE long;
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 40) i;
+	CREATE VIEW ours AS SELECT c.oid, c.relname, i.indisvalid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+		WHERE c.relam = (SELECT oid FROM pg_am WHERE amname = 'hnsw');
+	CREATE VIEW problems AS SELECT relname || ': ' || p AS problem FROM ours, gigavec.check(oid::regclass) p LIMIT 20;
+	CREATE VIEW differences AS
+		SELECT 'items' AS name, id FROM items FULL JOIN items_mirror USING (id) WHERE items IS NULL OR items_mirror IS NULL
+		UNION ALL
+		SELECT 'wide', id FROM wide FULL JOIN wide_mirror USING (id) WHERE wide IS NULL OR wide_mirror IS NULL
+		UNION ALL
+		SELECT 'long', id FROM long FULL JOIN long_mirror USING (id) WHERE long IS NULL OR long_mirror IS NULL;
+	CREATE VIEW leftovers AS
+		SELECT 'pin of block ' || relblocknumber AS what FROM pg_buffercache WHERE pinning_backends > 0
+			AND relfilenode IN (SELECT pg_relation_filenode(oid) FROM ours)
+		UNION ALL
+		SELECT mode || ' on ' || relation::regclass FROM pg_locks WHERE relation IN (SELECT oid FROM ours);
+	CREATE FUNCTION hits(int[], int[]) RETURNS numeric LANGUAGE sql IMMUTABLE AS
+		'SELECT count(*) / 10.0 FROM unnest($1) x WHERE x = ANY ($2)';
+	CREATE PROCEDURE drop_invalid() LANGUAGE plpgsql AS $$
+		DECLARE
+			name text;
+		BEGIN
+			FOR name IN SELECT relname FROM ours WHERE NOT indisvalid LOOP
+				EXECUTE 'DROP INDEX ' || name;
+			END LOOP;
+		END $$;
+});
+
+# Work that comes to the points: lists of statements, given the round.  Ids are
+# 1000 a round; what VACUUM takes away comes again before.
+my %works = (
+	insert => sub {
+		my ($base) = 1000 * (1 + $_[0]);
+
+		return (
+			(map { "INSERT INTO items VALUES ($base + $_, point($base + $_, 24))" } 1 .. 12),
+			"INSERT INTO items VALUES ($base + 20, point($base, 24) * array_fill(50, ARRAY[24])::vector)",
+			(map { "INSERT INTO items VALUES ($base + 30 + $_, point($base + 7, 24))" } 1 .. 14),
+			(map { "INSERT INTO items VALUES ($base + 50 + $_, point($_, 24))" } 1 .. 3),
+			(map { "INSERT INTO items VALUES ($base + 60 + $_, array_fill(0, ARRAY[24])::vector)" } 1 .. 13),
+			(map { "INSERT INTO wide VALUES ($base + $_, point($base + $_, 128))" } 1 .. 12),
+			(map { "INSERT INTO long VALUES ($base + $_, point($base + $_, 3000))" } 1 .. 3));
+	},
+	vacuum => sub {
+		my ($round) = @_;
+
+		return ("DELETE FROM items WHERE id % 9 = $round % 9 OR id > 1000 AND (id % 1000 = 7 OR id % 1000 BETWEEN 30 AND 45)",
+			"DELETE FROM wide WHERE id % 7 = $round % 7",
+			"DELETE FROM long WHERE id % 5 = $round % 5",
+			'VACUUM items', 'VACUUM wide', 'VACUUM long');
+	},
+	create => sub {
+		return ('DROP TABLE IF EXISTS other, passing',
+			'CREATE TABLE other (v vector(24))',
+			'CREATE INDEX other_l2 ON other USING hnsw (v vector_l2_ops)',
+			'INSERT INTO other SELECT point(1, 24)',
+			'CREATE UNLOGGED TABLE passing (v vector(24))',
+			'CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops)',
+			'INSERT INTO passing SELECT v FROM items LIMIT 50');
+	},
+	reindex => sub {
+		return ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine', 'REINDEX INDEX long_l1');
+	},
+);
+
+my $died = qr/server closed the connection unexpectedly|connection to server was lost/;
+
+sub wait_for_recovery
+{
+	my ($offset) = @_;
+
+	$node->wait_for_log(qr/all server processes terminated.*database system is ready to accept connections/s, $offset);
+	return;
+}
+
+# Do in the mirrors what was confirmed
+sub repeat
+{
+	my (@statements) = @_;
+
+	$node->safe_psql('postgres', join(';', map { s/(INTO|FROM) (items|wide|long)\b/$1 $2_mirror/r }
+			grep { /INTO (items|wide|long)\b|DELETE/ } @statements)) if @statements;
+	return;
+}
+
+# Bring the tables to the size they had
+sub refill
+{
+	my ($base) = 1000 * (1 + $_[0]);
+	my @sizes = ([ 'items', 800, 24 ], [ 'wide', 200, 128 ], [ 'long', 30, 3000 ]);
+
+	for my $size (@sizes)
+	{
+		my ($table, $n, $dim) = @$size;
+
+		$node->safe_psql('postgres', qq{
+			CREATE TEMP TABLE more AS SELECT $base + 200 + i AS id, point($base + 200 + i, $dim) AS v
+			FROM generate_series(1, $n - (SELECT count(*) FROM $table)) i;
+			INSERT INTO $table TABLE more;
+			INSERT INTO ${table}_mirror TABLE more});
+	}
+	return;
+}
+
+# Do work with a setting of test points.  A session goes on after errors.
+# Returns the complaints, and what the session has left behind.
+sub do_work
+{
+	my ($work, $round, $setting) = @_;
+	my @statements = $works{$work}->($round);
+	my ($out, $err, $n) = ('', '', 0);
+	my $offset = -s $node->logfile;
+
+	refill($round) if $work eq 'vacuum';
+	$node->psql('postgres', join('', "LOAD 'gigavec';\nSET client_min_messages = warning;\n",
+			"SET gigavec.test_point = '$setting';\n",
+			(map { "$_;\n\\if :ERROR\n\\else\n\\echo done " . $n++ . "\n\\endif\n" } @statements),
+			'TABLE leftovers'),
+		stdout => \$out, stderr => \$err, on_error_stop => 0);
+	wait_for_recovery($offset) if $err =~ $died;
+	repeat(@statements[ $out =~ /^done (\d+)$/mg ]);
+	$out =~ s/^done \d+$//mg;
+	return ($err, $out =~ s/^\s+|\s+$//gr);
+}
+
+# The tables have what was confirmed, the indexes are sound, and scans to the end
+# return each row of the table once
+sub check_all
+{
+	my ($name) = @_;
+	my $scan = "SELECT '%s %s', count(*) - (SELECT count(*) FROM %1\$s), count(*) - count(DISTINCT id)"
+	  . ' FROM (SELECT id FROM %1$s ORDER BY v %2$s (SELECT point(1000007, %3$d)) OFFSET 0) s;';
+
+	is($node->safe_psql('postgres', join("\n", 'CALL drop_invalid();', 'TABLE differences;', 'TABLE problems;', $BY_INDEX,
+				map { sprintf($scan, @$_) } @searches)),
+		join("\n", map { "$_->[0] $_->[1]|0|0" } @searches), "$name: the indexes have what was confirmed");
+	return;
+}
+
+# Searches find as much as in fresh indexes
+sub check_recall
+{
+	my ($name) = @_;
+	my @recalls = split(/\n/, $node->safe_psql('postgres', q{
+		CREATE TEMP TABLE fresh (id int, v vector(24));
+		INSERT INTO fresh TABLE items;
+		CREATE INDEX fresh_l2 ON fresh USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 32);
+		CREATE INDEX fresh_cosine ON fresh USING hnsw (v vector_cosine_ops);
+		} . join('', map { qq{
+			CREATE TEMP TABLE truth AS SELECT q.id, array(SELECT t.id FROM fresh t ORDER BY (t.v $_ q) + 0, id LIMIT 10) AS ids FROM questions q;
+			$BY_INDEX
+			SET hnsw.iterative_scan = off;
+			SELECT '$_', round(avg(hits(ids, array(SELECT t.id FROM items t ORDER BY t.v $_ q LIMIT 10))), 4),
+				round(avg(hits(ids, array(SELECT t.id FROM fresh t ORDER BY t.v $_ q LIMIT 10))), 4)
+			FROM questions q JOIN truth USING (id);
+			RESET ALL;
+			DROP TABLE truth;} } '<->', '<=>')));
+
+	for (@recalls)
+	{
+		my ($operator, $recall, $fresh) = split(/\|/);
+
+		note("$name: recall by $operator $recall, fresh $fresh");
+		cmp_ok($recall, '>=', $fresh - 0.03, "$name: recall by $operator");
+	}
+	return;
+}
+
+my %points = declared_points('src');
+my $round = 0;
+
+# Which work comes to which points, and how often?
+my %reached;
+for my $work ('insert', 'vacuum', 'create', 'reindex')
+{
+	my $offset = -s $node->logfile;
+	my ($err, $left) = do_work($work, $round++, '*:log');
+
+	is($err, '', "work $work: no error");
+	is($left, '', "work $work: nothing is left");
+	my $log = slurp_file($node->logfile, $offset);
+	$reached{$1}{$work}++ while $log =~ /reached test point "([^"]+)"/g;
+}
+for my $point (sort keys %points)
+{
+	ok($reached{$point}, "$point is reached");
+	note("$point: $_ $reached{$point}{$_} times") for sort keys %{ $reached{$point} };
+}
+ok($points{$_}, "$_ is a point that the source declares") for sort keys %reached;
+check_all('all work done once');
+check_recall('all work done once');
+
+# Have something happen at a point; returns a name for it, complaints, and what
+# is left behind.  Once round it happens when the point is reached first, then
+# at some other time.
+sub happen
+{
+	my ($action, $point, $i) = @_;
+	my %times = %{ $reached{$point} };
+	my ($work) = sort { $times{$b} <=> $times{$a} || $a cmp $b } keys %times;
+	my $count = $i == 1 ? 1 : 1 + int(rand($times{$work} / 2));
+	my ($err, $left) = ('', '');
+
+	# the work of some rounds may not come there
+	for (my $try = 1; $try <= 5 && $err eq ''; $try++)
+	{
+		($err, $left) = do_work($work, $round++, "$point:$action:$count");
+	}
+	return ("$work, $action, $point, $count", $err, $left);
+}
+
+# Die at each point.  What is before a record is after another, so once round
+# it is enough to die after each.
+srand(1);
+for my $i (1 .. $n_rounds)
+{
+	for my $point (grep { $i > 1 || !/^before/ } sort keys %reached)
+	{
+		my ($name, $err) = happen('crash', $point, $i);
+
+		like($err, $died, "$name: dies");
+		check_all($name);
+		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long');
+		check_all("$name, vacuumed");
+		check_recall("$name, vacuumed");
+	}
+}
+
+# Fail at each point
+for my $i (1 .. $n_rounds)
+{
+	for my $point (sort keys %reached)
+	{
+		my ($name, $err, $left) = happen('error', $point, $i);
+
+		like($err, qr/ERROR:  stopped at test point "\Q$point\E"/, "$name: fails");
+		is(() = $err =~ /ERROR|WARNING/g, 1, "$name: no other complaint");
+		is($left, '', "$name: nothing is left");
+		check_all($name);
+	}
+}
+$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long');
+check_all('after errors, vacuumed');
+check_recall('after errors, vacuumed');
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
+$node->stop;
+
+done_testing();
