@@ -107,6 +107,13 @@ need_packages()
 	apt_install "${missing[@]}"
 }
 
+# Install packages that more can be tested with, if that takes no password
+want_packages()
+{
+	is_debian && can_install || return 0
+	(need_packages "$@") || say "going on without $*"
+}
+
 # The tools that building takes
 need_build_tools()
 {
