@@ -4,8 +4,8 @@
  *		What a build would take: memory, time, size.
  *
  * Memory and size follow from the layout.  Time is that of the distances a
- * build computes, measured on this machine with points of its size; a build
- * alone on its processors takes 0.5 to 2 times as long as that says.
+ * build computes, measured on this machine with points of its size.  It is a
+ * guess: see README.md.
  *
  *-------------------------------------------------------------------------
  */
@@ -37,7 +37,7 @@
 /* What a distance costs beside itself: pools, sets, links; in seconds */
 #define OVERHEAD_PER_DISTANCE 30e-9
 
-/* A build in shards takes so many times as long as one in memory */
+/* A build in shards takes up to so many times as long as one in memory, see README.md */
 #define SHARDS_FACTOR 2.0
 
 /* Seconds that the distance of two points takes, where memory is slow */
