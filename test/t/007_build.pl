@@ -30,6 +30,9 @@ $node->safe_psql('postgres', q{
 		FROM generate_series(1, 6000) i;
 	UPDATE items SET v = array_fill(0, ARRAY[32])::vector WHERE id % 500 = 1;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 50) i;
+	CREATE TABLE level (id int, v vector(32));
+	INSERT INTO level SELECT id, v - array_fill(1.5, ARRAY[32])::vector FROM items;
+	CREATE TABLE level_questions AS SELECT id, q - array_fill(1.5, ARRAY[32])::vector AS q FROM questions;
 	CREATE TABLE hot (id int, v vector(32)) WITH (parallel_workers = 3, fillfactor = 50);
 	INSERT INTO hot SELECT i, point(i, 32) FROM generate_series(1, 3000) i;
 	UPDATE hot SET id = id + 1;
@@ -127,9 +130,9 @@ for my $kind ('v vector_l2_ops', 'v vector_cosine_ops', 'v vector_ip_ops', 'v ve
 
 			my $recall = recall($node, 'items', 'questions', $kinds{$kind}, 10, 40);
 			$enough //= $recall;
-			# by inner product these clusters are far from each other's nearest rows: any two graphs differ by more
-			cmp_ok($recall, '>=', $enough - ($kind =~ /ip/ ? 0.15 : 0.03),
-				"$name: recall at ef_search = 40 is near that with enough memory, $enough");
+			# by inner product graphs with different seeds differ by more: see below
+			cmp_ok($recall, '>=', $enough - 0.03, "$name: recall at ef_search = 40 is near that with enough memory, $enough")
+			  if $kind !~ /ip/;
 			cmp_ok(recall($node, 'items', 'questions', $kinds{$kind}, 10, 200), '>=', 0.95, "$name: recall");
 			is_sound($node, 'items_v', $name);
 			is_complete($node, 'items', $kinds{$kind} =~ s/q\.q/"'" . $node->safe_psql('postgres', 'SELECT point(17, 32)') . "'"/er,
@@ -149,6 +152,28 @@ for my $kind ('v vector_l2_ops', 'v vector_cosine_ops', 'v vector_ip_ops', 'v ve
 			is(digest('items_v'), $first, "$kind, maintenance_work_mem = $memory, $workers workers: the same pages");
 			$node->safe_psql('postgres', 'DROP INDEX items_v');
 		}
+	}
+}
+
+# By inner product all of these questions want the same few long rows, and recall at ef_search = 40 with one seed is .78 to
+# .95, in memory as in shards.  Around the origin each wants rows of its own; means over seeds tell a loss from luck.
+make_truth($node, 'level', 'level_questions', 'v <#> q.q', 10);
+{
+	my %mean;
+
+	for my $memory ('16MB', '1MB', '2MB')
+	{
+		for my $seed (1 .. 6)
+		{
+			$node->safe_psql('postgres', qq{
+				SET client_min_messages = warning;
+				SET maintenance_work_mem = '$memory';
+				CREATE INDEX level_v ON level USING hnsw (v vector_ip_ops) WITH (seed = $seed)});
+			$mean{$memory} += recall($node, 'level', 'level_questions', 'v <#> q.q', 10, 40) / 6;
+			$node->safe_psql('postgres', 'DROP INDEX level_v');
+		}
+		cmp_ok($mean{$memory}, '>=', $mean{'16MB'} - 0.03,
+			"inner product, maintenance_work_mem = $memory: mean recall $mean{$memory} is near that with enough memory, $mean{'16MB'}");
 	}
 }
 
