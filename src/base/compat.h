@@ -138,6 +138,23 @@ gv_disabled_cost(IndexPath *path)
 }
 
 /*
+ * gv_base_count_search
+ *		Count a search of an index, for EXPLAIN ANALYZE, which shows their number
+ *		since 18.
+ */
+#include "access/relscan.h"
+static inline void
+gv_base_count_search(IndexScanDesc scan)
+{
+#if PG_VERSION_NUM >= 180000
+	if (scan->instrument != NULL)
+		scan->instrument->nsearches++;
+#else
+	(void) scan;
+#endif
+}
+
+/*
  * gv_base_restrict_search_path
  *		Search pg_catalog and pg_temp only, until the GUC nest level ends.
  *

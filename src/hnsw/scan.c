@@ -385,6 +385,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 				 errmsg("cannot scan hnsw index \"%s\" with a snapshot that is not MVCC",
 						RelationGetRelationName(scan->indexRelation))));
 	pgstat_count_index_scan(scan->indexRelation);
+	gv_base_count_search(scan);
 
 	/* Anything that looks at the catalogs comes before the cache is fetched */
 	old_context = MemoryContextSwitchTo(so->context);

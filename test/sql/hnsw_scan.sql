@@ -129,6 +129,18 @@ ALTER TABLE hnsw_test.items DISABLE ROW LEVEL SECURITY;
 
 -- a scan counts in the statistics, and EXPLAIN ANALYZE shows its pages
 SELECT hnsw_test.uses_index('SELECT id FROM hnsw_test.items ORDER BY v <-> ''[1,2,3,4,5,4,3,2]'' LIMIT 3');
+CREATE FUNCTION hnsw_test.explained(query text) RETURNS json LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (ANALYZE, BUFFERS, FORMAT json) ' || query INTO plan;
+	RETURN plan -> 0 -> 'Plan' -> 'Plans' -> 0;
+END $$;
+SELECT p ->> 'Node Type' AS node, p ->> 'Actual Rows' ~ '^3' AS three_rows, (p ->> 'Shared Hit Blocks')::int > 0 AS pages,
+	coalesce((p ->> 'Index Searches')::int, 1) AS searches
+FROM hnsw_test.explained('SELECT id FROM hnsw_test.items ORDER BY v <-> ''[1,2,3,4,5,4,3,2]'' LIMIT 3') p;
+SELECT FROM pg_stat_force_next_flush();
+SELECT idx_scan > 10 AS many_scans FROM pg_stat_user_indexes WHERE indexrelid = 'hnsw_test.items_v'::regclass;
 SELECT * FROM gigavec.check('hnsw_test.items_v');
 DROP TABLE hnsw_test.items;
 
