@@ -501,6 +501,74 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 	pfree(direction);
 }
 
+/* Copy a row of the arrays that loading fills */
+static void
+copy_row(GvHnswGraph *to, uint32 to_row, const GvHnswGraph *from, uint32 from_row)
+{
+	to->tid[to_row] = from->tid[from_row];
+	to->hash[to_row] = from->hash[from_row];
+	if (to->norm)
+		to->norm[to_row] = from->norm[from_row];
+	if (to->dims == 0)
+		to->value_offset[to_row] = from->value_offset[from_row];
+	else
+	{
+		to->points.head[to_row] = from->points.head[from_row];
+		memcpy(gv_hnsw_point_high(&to->points, to_row),
+			   gv_hnsw_point_high(&from->points, from_row), to->dims);
+		memcpy(gv_hnsw_point_rest(&to->points, to_row),
+			   gv_hnsw_point_rest(&from->points, from_row), to->points.rest_bytes);
+	}
+}
+
+/*
+ * Number the rows by tid: numbers decide between equal keys, and the graph must
+ * not depend on who loaded which row when.  Unused places come last.
+ */
+static void
+number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
+{
+	GvHnswGraph *graph = &build->graph;
+	uint32	   *from = graph->order;	/* not in use yet */
+	GvHnswGraph kept = *graph;	/* one row */
+
+	for (uint32 row = 0; row < n_rows; row++)
+		from[row] = row;
+	qsort_arg(from, n_rows, sizeof(uint32), compare_rows_by_tid, graph);
+
+	kept.tid = palloc(sizeof(ItemPointerData));
+	kept.hash = palloc(sizeof(*kept.hash));
+	if (graph->norm)
+		kept.norm = palloc(sizeof(float));
+	if (graph->dims == 0)
+		kept.value_offset = palloc(sizeof(uint64));
+	else
+	{
+		kept.points.head = palloc(sizeof(GvHnswPointHead));
+		kept.points.high = palloc(graph->dims);
+		kept.points.rest = palloc(graph->points.rest_bytes + 1);
+	}
+	for (uint32 start = 0; start < n_rows; start++)
+	{
+		uint32		row = start;
+
+		CHECK_FOR_INTERRUPTS();
+		if (from[start] == start)
+			continue;
+		copy_row(&kept, 0, graph, start);
+		while (from[row] != start)
+		{
+			uint32		next = from[row];
+
+			copy_row(graph, row, graph, next);
+			from[row] = row;
+			row = next;
+		}
+		copy_row(graph, row, &kept, 0);
+		from[row] = row;
+	}
+}
+
 /*
  * gv_hnsw_build_finish_rows
  *		Turn the rows loaded into nodes and decide on their order.
@@ -517,6 +585,7 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	uint32		n = 0;
 	GvRandom	random = {shared->meta.seed};
 
+	number_rows_by_tid(build, n_rows);
 	build->null_row = GV_HNSW_NO_ROW;
 	for (uint32 row = 0; row < n_rows; row++)
 	{
@@ -530,7 +599,6 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 		else
 			rows[n++] = row;
 	}
-	qsort_arg(rows, n, sizeof(uint32), compare_rows_by_tid, graph);
 	n = chain_equal_rows(build, rows, n);
 	if (graph->norm)
 		add_missing_norms(build, rows, n);

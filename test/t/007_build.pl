@@ -83,6 +83,30 @@ for my $kind (sort keys %kinds)
 	}
 }
 
+# Nor does the order matter in which rows are loaded: a scan of a large table starts where the last one was.  Small integers
+# have many equal distances, among which the numbers of rows decide.
+$node->safe_psql('postgres', q{
+	CREATE TABLE ties (id int, v vector(8), filler text) WITH (parallel_workers = 0);
+	ALTER TABLE ties ALTER filler SET STORAGE PLAIN;
+	INSERT INTO ties SELECT i, (SELECT array_agg(floor(4 * noise(i, j, 3)) - 1)::vector FROM generate_series(1, 8) j), repeat('x', 7000)
+		FROM generate_series(1, 3000) i});
+for my $kind ('v vector_l2_ops', 'v vector_ip_ops', 'v vector_l1_ops')
+{
+	my @digests;
+
+	for my $first (0, 1000, 2000)
+	{
+		# which leaves its place to the next scan
+		$node->safe_psql('postgres', "SELECT count(*) FROM (SELECT FROM ties LIMIT $first) s") for 1 .. 3;
+		$node->safe_psql('postgres', 'SET synchronize_seqscans = ' . ($first > 0 ? 'on' : 'off')
+			. "; CREATE INDEX ties_v ON ties USING hnsw ($kind)");
+		push @digests, digest('ties_v');
+		$node->safe_psql('postgres', 'DROP INDEX ties_v');
+	}
+	is($digests[$_], $digests[0], "$kind: the same pages, rows loaded in another order ($_)") for 1, 2;
+}
+$node->safe_psql('postgres', 'DROP TABLE ties');
+
 # workers do take part, and HOT chains are indexed by their roots
 for my $workers (0, 3)
 {
