@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/genam.h"
@@ -18,6 +19,7 @@
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "distance/distance.h"
+#include "type/dense.h"
 #include "type/halfvec.h"
 #include "type/sparsevec.h"
 #include "type/vector.h"
@@ -134,17 +136,34 @@ gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out)
 	}
 }
 
-/* 1 - cosine from the three sums; NaN if a vector has no direction */
+/*
+ * 1 - cosine; infinity if a vector has no direction, so that it comes last:
+ * NaN would, but with the wrong sign it comes first
+ */
 static inline float
-cosine_from_sums(double ab, double aa, double bb)
+cosine_key(double similarity)
 {
-	double		similarity = ab / sqrt(aa * bb);
-
+	if (isnan(similarity))
+		return INFINITY;
 	if (similarity > 1)
 		similarity = 1;
 	else if (similarity < -1)
 		similarity = -1;
 	return (float) (1 - similarity);
+}
+
+/* The same from the three sums */
+static inline float
+cosine_from_sums(double ab, double aa, double bb)
+{
+	return cosine_key(ab / sqrt(aa * bb));
+}
+
+/* Has a sum of squares lost nothing to the range of float32? */
+static inline bool
+is_in_range(float sum)
+{
+	return sum >= 1e-30f && sum <= FLT_MAX;
 }
 
 static float
@@ -160,6 +179,8 @@ float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
 			return -gv_kernels->inner_product_f32(a->x, b->x, a->dim);
 		case GV_AM_METRIC_COSINE:
 			gv_kernels->cosine_f32(a->x, b->x, a->dim, sums);
+			if (unlikely(!is_in_range(sums[1]) || !is_in_range(sums[2])))
+				return cosine_key(gv_type_cosine_similarity(a->x, b->x, a->dim));
 			return cosine_from_sums(sums[0], sums[1], sums[2]);
 		default:
 			return gv_kernels->l1_f32(a->x, b->x, a->dim);

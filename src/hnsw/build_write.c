@@ -12,8 +12,6 @@
  */
 #include "postgres.h"
 
-#include <float.h>
-
 #include "commands/progress.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -66,7 +64,8 @@ gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm)
 		return 0;
 	missing = (double) meta->max_norm * meta->max_norm - (double) norm * norm;
 	return missing < 0 ?
-		(float) Max(missing * meta->inverse_unit * meta->inverse_unit, -FLT_MAX) : 0;
+		(float) Max(missing * meta->inverse_unit * meta->inverse_unit,
+					-GV_HNSW_MAX_BIAS) : 0;
 }
 
 static float

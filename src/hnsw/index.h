@@ -130,6 +130,9 @@ pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkn
  */
 #define GV_HNSW_MAX_ELEMENT 1e15f
 
+/* Likewise of what is added to squared distances: the sum is no infinity */
+#define GV_HNSW_MAX_BIAS 1e37f
+
 /* What gv_hnsw_rotate finds out about a value beside its point */
 typedef struct GvHnswRotated
 {

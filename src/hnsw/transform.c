@@ -19,7 +19,6 @@
  */
 #include "postgres.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "common/hashfn.h"
@@ -116,7 +115,7 @@ gv_hnsw_rotate(const GvAmOpclass *opclass, int dim, int padded_dim,
 				z[dim] = (float) sqrt(missing);
 			else
 				rotated->key_bias = (float) Max(missing * inverse_unit * inverse_unit,
-												-FLT_MAX);
+												-GV_HNSW_MAX_BIAS);
 		}
 	}
 
