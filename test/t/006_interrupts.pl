@@ -20,7 +20,7 @@ use Time::HiRes qw(time);
 use lib 't';
 use GigavecTest;
 
-my $patience = 5;
+my $patience = $ENV{GIGAVEC_SANITIZE} ? 30 : 5;
 my $node = new_server('interrupts', q{
 	fsync = off
 	shared_buffers = 64MB

@@ -87,7 +87,7 @@ my @writers = (
 my $start = time;
 while (time - $start < $seconds || $node->safe_psql('postgres', 'SELECT count(*) FROM scans') < $min_scans)
 {
-	last if time - $start > 5 * $seconds;
+	last if time - $start > $seconds + $PostgreSQL::Test::Utils::timeout_default;
 	usleep(500_000);
 	$_->{run}->pump_nb for @readers, @writers;
 }
