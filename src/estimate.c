@@ -89,7 +89,9 @@ find_opclass(Oid am_oid, Oid type, const char *name, const char *column)
 	{
 		Form_pg_opclass form = (Form_pg_opclass) GETSTRUCT(tuple);
 
+		/* classes of filter columns have no description */
 		if (form->opcintype != type ||
+			!OidIsValid(get_opfamily_proc(form->opcfamily, type, type, GV_AM_OPCLASS_PROC)) ||
 			(name ? strcmp(NameStr(form->opcname), name) != 0 :
 			 OidIsValid(first) && first < form->oid))
 			continue;

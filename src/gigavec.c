@@ -18,6 +18,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "am/paths.h"
 #include "am/plan.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -78,6 +79,7 @@ _PG_init(void)
 							 check_simd, assign_simd, NULL);
 	gv_am_plan_init();
 	gv_am_testpoint_init();
+	gv_am_paths_init();
 	gv_hnsw_init();
 	MarkGUCPrefixReserved("gigavec");
 }

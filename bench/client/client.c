@@ -14,6 +14,8 @@
  *			column.  Each thread sends all vectors once without measuring (for
  *			at most warmup= seconds, unless ids= wants the answers), then
  *			repeats them, each thread from its own place, for seconds= seconds.
+ *			With bounds=FILE, a raw file of int32[n][2], SQL has the two bounds
+ *			that belong to the vector as int4 in $2 and $3.
  * insert	SQL has an int4 id as $1 and the vector as $2.  The vectors are
  *			sent once, by one connection, batch= rows to a transaction.
  *
@@ -40,6 +42,7 @@ typedef struct Options
 	const char *conninfo;
 	const char *sql;
 	const char *ids_path;		/* where to write int32[n][k], or NULL */
+	const char *bounds_path;	/* where to read int32[n][2], or NULL */
 	const char *settings[MAX_SETTINGS]; /* commands sent after connecting */
 	int			nsettings;
 	int			dim;
@@ -67,6 +70,7 @@ static Options opt;
 static int	nvectors;
 static char *params;			/* binary parameters, one after the other */
 static size_t param_size;
+static uint32_t *bounds;		/* [nvectors][2], big-endian; or NULL */
 static int32_t *ids;			/* [nvectors][opt.k], -1 where none came */
 static Worker workers[MAX_CLIENTS];
 static pthread_barrier_t barrier;
@@ -134,6 +138,21 @@ read_vectors(const char *path)
 	free(row);
 }
 
+/* Read the bounds of the filter that belong to each vector. */
+static void
+read_bounds(const char *path)
+{
+	FILE	   *f = fopen(path, "rb");
+
+	bounds = allocate((size_t) nvectors * 2 * sizeof(uint32_t));
+	if (f == NULL || fread(bounds, 2 * sizeof(uint32_t), (size_t) nvectors, f) !=
+		(size_t) nvectors)
+		die(path, "could not read two bounds for each vector");
+	fclose(f);
+	for (int i = 0; i < 2 * nvectors; i++)
+		bounds[i] = htonl(bounds[i]);
+}
+
 static void
 run_command(PGconn *conn, const char *command)
 {
@@ -166,12 +185,17 @@ open_connection(void)
 static void
 send_query(PGconn *conn, int i, bool keep)
 {
-	const char *value = params + (size_t) i * param_size;
-	const int	length = (int) param_size;
-	const int	format = 1;
+	const char *values[3] = {params + (size_t) i * param_size};
+	const int	lengths[3] = {(int) param_size, 4, 4};
+	const int	formats[3] = {1, 1, 1};
 	PGresult   *res;
 
-	res = PQexecPrepared(conn, "q", 1, &value, &length, &format, 1);
+	if (bounds != NULL)
+	{
+		values[1] = (char *) &bounds[2 * (size_t) i];
+		values[2] = (char *) &bounds[2 * (size_t) i + 1];
+	}
+	res = PQexecPrepared(conn, "q", bounds != NULL ? 3 : 1, values, lengths, formats, 1);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		die("query", PQerrorMessage(conn));
 	if (keep)
@@ -353,6 +377,8 @@ read_option(const char *arg)
 		opt.warmup = atof(value);
 	else if (IS("ids"))
 		opt.ids_path = value;
+	else if (IS("bounds"))
+		opt.bounds_path = value;
 	else if (IS("command") && opt.nsettings < MAX_SETTINGS)
 		opt.settings[opt.nsettings++] = value;
 	else
@@ -365,7 +391,7 @@ main(int argc, char **argv)
 {
 	if (argc < 6)
 		die("usage", "search|insert CONNINFO SQL VECTORS dim=N [k= clients= seconds= "
-			"warmup= ids= batch= first_id= command=]");
+			"warmup= ids= bounds= batch= first_id= command=]");
 	opt.k = 10;
 	opt.clients = 1;
 	opt.batch = 100;
@@ -379,6 +405,8 @@ main(int argc, char **argv)
 		opt.clients < 1 || opt.clients > MAX_CLIENTS)
 		die("options", "value out of range");
 	read_vectors(argv[4]);
+	if (opt.bounds_path != NULL)
+		read_bounds(opt.bounds_path);
 	if (strcmp(argv[1], "search") == 0)
 		search();
 	else if (strcmp(argv[1], "insert") == 0)

@@ -45,9 +45,12 @@ gv_am_plan_register(amgettuple_function get_tuple)
 	access_methods[n_access_methods++] = get_tuple;
 }
 
-/* Is the index of one of our access methods? */
-static bool
-is_our_index(Oid index_oid)
+/*
+ * gv_am_plan_is_ours
+ *		Is the index of an access method that is registered?
+ */
+bool
+gv_am_plan_is_ours(Oid index_oid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_oid));
 	IndexAmRoutine *am;
@@ -99,7 +102,7 @@ remove_unread_distances(Plan *plan)
 	if (IsA(plan, IndexScan))
 	{
 		if (((IndexScan *) plan)->indexorderby == NIL ||
-			!is_our_index(((IndexScan *) plan)->indexid))
+			!gv_am_plan_is_ours(((IndexScan *) plan)->indexid))
 			return;
 		foreach(cell, plan->targetlist)
 		{
@@ -117,7 +120,7 @@ remove_unread_distances(Plan *plan)
 	below = outerPlan(plan);
 	if (below == NULL || !IsA(below, IndexScan) ||
 		((IndexScan *) below)->indexorderby == NIL ||
-		!is_our_index(((IndexScan *) below)->indexid))
+		!gv_am_plan_is_ours(((IndexScan *) below)->indexid))
 		return;
 
 	foreach(cell, plan->targetlist)

@@ -14,5 +14,6 @@
 
 extern void gv_am_plan_init(void);
 extern void gv_am_plan_register(amgettuple_function get_tuple);
+extern bool gv_am_plan_is_ours(Oid index_oid);
 
 #endif							/* GV_AM_PLAN_H */

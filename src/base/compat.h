@@ -134,7 +134,8 @@ gv_disabled_cost(IndexPath *path)
 #else
 	(void) path;
 #endif
-	return __builtin_inf();
+	/* finite, for differences of infinite costs are no numbers */
+	return 1e300;
 }
 
 /*
@@ -183,6 +184,24 @@ gv_base_guc_malloc(Size size)
 	return guc_malloc(LOG, size);
 #else
 	return malloc(size);
+#endif
+}
+
+/* Which conditions beside an order were not planned before 17: see am/paths.c */
+#define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
+
+/*
+ * gv_base_collation_is_c
+ *		Do texts of a collation order as their bytes do?
+ */
+#include "utils/pg_locale.h"
+static inline bool
+gv_base_collation_is_c(Oid collation)
+{
+#if PG_VERSION_NUM >= 180000
+	return pg_newlocale_from_collation(collation)->collate_is_c;
+#else
+	return lc_collate_is_c(collation);
 #endif
 }
 

@@ -220,6 +220,7 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 	build->ix.hints = NULL;
 	build->ix.meta = shared->meta;
 	gv_hnsw_layout_from_meta(&build->ix.layout, &shared->meta);
+	gv_am_filter_columns(&build->ix.filters, index);
 
 	gv_hnsw_build_init_graph(build);
 
@@ -468,6 +469,7 @@ insert_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		   bool tuple_is_alive, void *state)
 {
 	GvHnswBuild *build = state;
+	GvAmFilterRow filters;
 	MemoryContext old_context;
 
 	if (isnull[0] || bsearch(tid, build->loaded, build->n_loaded, sizeof(ItemPointerData),
@@ -475,7 +477,8 @@ insert_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		return;
 
 	old_context = MemoryContextSwitchTo(build->row_context);
-	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), tid);
+	gv_am_filter_row(&build->ix.filters, values + 1, isnull + 1, &filters);
+	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &filters, tid);
 	build->n_tuples++;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);

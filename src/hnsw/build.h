@@ -96,6 +96,8 @@ typedef struct GvHnswBuild
 	uint32	   *same_next;		/* next row of the same vector, or GV_HNSW_NO_ROW */
 	uint32	   *tid_chunk;		/* first chunk of further tids */
 
+	char	   *filters;		/* packed words of the filter columns, by row */
+
 	float	   *rotation;
 	float	   *point;			/* float[padded_dim], for one row */
 	float	   *decoded;		/* the same */
@@ -113,6 +115,13 @@ typedef struct GvHnswBuild
 	uint64		n_loaded;
 	double		n_tuples;		/* indexed by this process */
 } GvHnswBuild;
+
+/* The packed words of a row's filter columns */
+static inline char *
+gv_hnsw_build_filters(const GvHnswBuild *build, uint64 row)
+{
+	return build->filters + row * build->ix.filters.packed_size;
+}
 
 /* Where the next chunk of tids goes */
 typedef struct GvHnswChunkWriter
@@ -140,6 +149,7 @@ extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number
 extern void gv_hnsw_build_write_index(GvHnswBuild *build);
 extern Buffer gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind);
 extern float gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm);
+extern BlockNumber gv_hnsw_build_block(const GvHnswBuild *build, uint32 page_number);
 extern uint32 gv_hnsw_build_node_id(const GvHnswBuild *build, uint32 number);
 extern void gv_hnsw_build_write_tid(GvHnswChunkWriter *writer, uint32 *first, uint32 owner,
 									ItemPointer tid);

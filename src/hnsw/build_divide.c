@@ -133,6 +133,8 @@ sort_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	}
 	else
 	{
+		const GvAmFilterColumns *columns = &build->ix.filters;
+		GvAmFilterRow filters;
 		bytea	   *record = palloc0(VARHDRSZ + 4 + shards->member_size);
 		GvHnswMember *member = palloc0(shards->member_size);
 		TupleTableSlot *slot = division->slot;
@@ -143,6 +145,8 @@ sort_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		member->hash = rotated.hash;
 		member->norm = (float) Min(sqrt(rotated.norm2), FLT_MAX);
 		member->tid = *tid;
+		gv_am_filter_row(columns, values + 1, isnull + 1, &filters);
+		gv_am_filter_pack(columns, &filters, (char *) (member + 1) + shards->point_size);
 		SET_VARSIZE(record, VARHDRSZ + shards->member_size);
 		memcpy(VARDATA(record), member, shards->member_size);
 
@@ -520,10 +524,14 @@ assign_member(Division *division, GvHnswMember *member)
 
 /* Write a further row of a member's vector */
 static void
-assign_equal(Division *division, const GvHnswMember *member, ItemPointer tid)
+assign_equal(Division *division, const GvHnswMember *member, const GvHnswMember *row)
 {
 	GvHnswShard *shard = &division->shards->shard[member->home];
-	GvHnswShardEqual equal = {member->position, *tid};
+	GvHnswShardEqual equal = {member->position, row->tid};
+	Size		point_size = division->shards->point_size;
+
+	equal.differs = memcmp((char *) (member + 1) + point_size, (char *) (row + 1) + point_size,
+						   division->build->ix.filters.packed_size) != 0;
 
 	if (shard->equals == NULL)
 		shard->equals = BufFileCreateTemp(false);
@@ -553,8 +561,8 @@ assign_rows(Division *division)
 		/* the points follow the head of a member */
 		if (has_last && member->hash == last->hash &&
 			member->head.scale == last->head.scale &&
-			memcmp(member + 1, last + 1, size - sizeof(GvHnswMember)) == 0)
-			assign_equal(division, last, &member->tid);
+			memcmp(member + 1, last + 1, division->shards->point_size) == 0)
+			assign_equal(division, last, member);
 		else
 		{
 			GvHnswMember *swap = last;

@@ -77,6 +77,7 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 
 	graph->tid = (ItemPointerData *) place(&next, n * sizeof(ItemPointerData));
 	graph->hash = (uint64 *) place(&next, n * sizeof(uint64));
+	build->filters = place(&next, n * build->ix.filters.packed_size);
 	if (graph->dims > 0)
 	{
 		graph->points.head = (GvHnswPointHead *) place(&next, n * sizeof(GvHnswPointHead));
@@ -291,6 +292,19 @@ gv_hnsw_build_plan_shards(GvHnswBuild *build, uint64 n_rows)
 	return (int) n_shards;
 }
 
+/* Keep the words of a row's filter columns */
+static void
+load_filters(GvHnswBuild *build, uint64 row, const Datum *values, const bool *isnull)
+{
+	const GvAmFilterColumns *columns = &build->ix.filters;
+	GvAmFilterRow filters;
+
+	if (columns->n == 0)
+		return;
+	gv_am_filter_row(columns, values, isnull, &filters);
+	gv_am_filter_pack(columns, &filters, gv_hnsw_build_filters(build, row));
+}
+
 /* Keep one row of the table */
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
@@ -311,6 +325,8 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	gv_am_check_dim(graph->opclass, value, shared->meta.dim);
 
 	row = pg_atomic_fetch_add_u64(&shared->n_rows, 1);
+	if (row < shared->capacity)
+		load_filters(build, row, values + 1, isnull + 1);
 	if (row >= shared->capacity)
 		pg_atomic_write_u32(&shared->overflowed, 1);
 	else if (graph->dims > 0)
@@ -501,10 +517,13 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 	pfree(direction);
 }
 
-/* Copy a row of the arrays that loading fills */
+/* Copy a row of the arrays that loading fills; filters: packed words of each row */
 static void
-copy_row(GvHnswGraph *to, uint32 to_row, const GvHnswGraph *from, uint32 from_row)
+copy_row(GvHnswGraph *to, char *to_filters, uint32 to_row, const GvHnswGraph *from,
+		 const char *from_filters, uint32 from_row, Size filters_size)
 {
+	memcpy(to_filters + to_row * filters_size, from_filters + from_row * filters_size,
+		   filters_size);
 	to->tid[to_row] = from->tid[from_row];
 	to->hash[to_row] = from->hash[from_row];
 	if (to->norm)
@@ -531,6 +550,9 @@ number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
 	GvHnswGraph *graph = &build->graph;
 	uint32	   *from = graph->order;	/* not in use yet */
 	GvHnswGraph kept = *graph;	/* one row */
+	Size		filters_size = build->ix.filters.packed_size;
+	char	   *filters = build->filters;
+	char	   *kept_filters = palloc(filters_size + 1);
 
 	for (uint32 row = 0; row < n_rows; row++)
 		from[row] = row;
@@ -555,16 +577,16 @@ number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
 		CHECK_FOR_INTERRUPTS();
 		if (from[start] == start)
 			continue;
-		copy_row(&kept, 0, graph, start);
+		copy_row(&kept, kept_filters, 0, graph, filters, start, filters_size);
 		while (from[row] != start)
 		{
 			uint32		next = from[row];
 
-			copy_row(graph, row, graph, next);
+			copy_row(graph, filters, row, graph, filters, next, filters_size);
 			from[row] = row;
 			row = next;
 		}
-		copy_row(graph, row, &kept, 0);
+		copy_row(graph, filters, row, &kept, kept_filters, 0, filters_size);
 		from[row] = row;
 	}
 }

@@ -22,10 +22,9 @@
 
 #include "hnsw/build_shard.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 #include "hnsw/node.h"
 #include "quant/rabitq.h"
-
-#define FIRST_NODE_BLKNO (GV_HNSW_META_BLKNO + 1)
 
 /* The largest code takes this many nibbles */
 #define MAX_NIBBLES (BLCKSZ / 4)
@@ -48,7 +47,8 @@ typedef struct Merge
 	char	   *entry_blocks;
 	uint32		n_entries;
 	uint32		n_chunks;		/* of tids, given so far */
-	BlockNumber first_chunk_blkno;
+	uint32		n_node_pages;	/* chunks are on the pages after these */
+	Buffer		filters;		/* the page of filters in hand, or invalid */
 	GvHnswShardEqual equal;		/* the next one of the home in hand */
 	bool		has_equal;
 } Merge;
@@ -171,7 +171,38 @@ give_chunks(Merge *merge, uint64 n_tids)
 	if (n_tids == 0)
 		return GV_HNSW_INVALID_ID;
 	merge->n_chunks += (n_tids + GV_HNSW_CHUNK_TIDS - 1) / GV_HNSW_CHUNK_TIDS;
-	return gv_hnsw_make_chunk_id(merge->first_chunk_blkno, 0) + merge->n_chunks - 1;
+	return gv_hnsw_make_chunk_id(gv_hnsw_build_block(merge->build, merge->n_node_pages +
+													 (merge->n_chunks - 1) /
+													 (uint32) GV_HNSW_CHUNKS_PER_PAGE),
+								 (merge->n_chunks - 1) % (uint32) GV_HNSW_CHUNKS_PER_PAGE);
+}
+
+/* Write the words of the node in hand; its page of filters lies before its own */
+static void
+write_filters(Merge *merge, bool mixed)
+{
+	GvHnswBuild *build = merge->build;
+	const GvHnswLayout *layout = &build->ix.layout;
+	uint32		id = gv_hnsw_build_node_id(build, merge->node[0]->number);
+	BlockNumber blkno = gv_hnsw_filter_block(layout, gv_hnsw_id_block(layout, id));
+	GvAmFilterRow words;
+
+	if (!BufferIsValid(merge->filters) || BufferGetBlockNumber(merge->filters) != blkno)
+	{
+		if (BufferIsValid(merge->filters))
+			ReleaseBuffer(merge->filters);
+		merge->filters = ReadBuffer(build->index, blkno);
+		LockBuffer(merge->filters, BUFFER_LOCK_EXCLUSIVE);
+		gv_hnsw_filter_init_page(layout, BufferGetPage(merge->filters));
+	}
+	else
+		LockBuffer(merge->filters, BUFFER_LOCK_EXCLUSIVE);
+	gv_am_filter_unpack(&build->ix.filters, (char *) (merge->member + 1) +
+						build->shards->point_size, &words);
+	gv_hnsw_filter_put(layout, BufferGetPage(merge->filters), gv_hnsw_filter_slot(layout, id),
+					   &words, mixed);
+	MarkBufferDirty(merge->filters);
+	LockBuffer(merge->filters, BUFFER_LOCK_UNLOCK);
 }
 
 static void
@@ -183,10 +214,16 @@ fill_node(Merge *merge, GvHnswNode node, uint32 s)
 	GvHnswPoints point;
 	float		bias = gv_hnsw_build_key_bias(build, member->norm);
 	uint64		n_equal = 0;
+	bool		mixed = false;
 	int			n;
 
 	for (; merge->has_equal && merge->equal.position == member->position; n_equal++)
+	{
+		mixed |= merge->equal.differs;
 		read_equal(merge, s);
+	}
+	if (build->ix.filters.n > 0)
+		write_filters(merge, mixed);
 	node->tid = member->tid;
 	node->state = GV_HNSW_NODE_LIVE;
 	node->mark = GV_HNSW_NODE_MARK;
@@ -272,6 +309,8 @@ write_nodes(Merge *merge)
 	}
 	if (BufferIsValid(buf))
 		UnlockReleaseBuffer(buf);
+	if (BufferIsValid(merge->filters))
+		ReleaseBuffer(merge->filters);
 }
 
 /* Write the chunks of tids, in the order in which they were given */
@@ -366,8 +405,7 @@ gv_hnsw_build_merge(GvHnswBuild *build)
 		merge.node[i] = palloc(shards->node_size);
 	merge.candidates = palloc(sizeof(Candidate) * GV_HNSW_COPIES * build->graph.degree);
 	merge.entry_blocks = gv_hnsw_build_entry_blocks(build, &merge.n_entries);
-	merge.first_chunk_blkno = FIRST_NODE_BLKNO +
-		(shards->n_nodes + layout->nodes_per_page - 1) / layout->nodes_per_page;
+	merge.n_node_pages = (shards->n_nodes + layout->nodes_per_page - 1) / layout->nodes_per_page;
 
 	buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_META);
 	UnlockReleaseBuffer(buf);

@@ -41,8 +41,9 @@ gv_hnsw_build_plan_staging(GvHnswBuild *build)
 	GvHnswShards *shards = build->shards;
 	const GvHnswGraph *graph = &build->graph;
 
-	shards->member_size = MAXALIGN(sizeof(GvHnswMember) + graph->dims +
-								   graph->points.rest_bytes);
+	shards->point_size = graph->dims + graph->points.rest_bytes;
+	shards->member_size = MAXALIGN(sizeof(GvHnswMember) + shards->point_size +
+								   build->ix.filters.packed_size);
 	shards->lane_size = MAXALIGN(sizeof(GvHnswShardLane) + build->ix.layout.code_dims / 8);
 	shards->node_size = MAXALIGN(sizeof(GvHnswShardNode)) + shards->lane_size * graph->degree;
 	shards->staging = (char *) build->edges;
@@ -104,6 +105,8 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 		memcpy(gv_hnsw_point_high(&graph->points, row), planes, graph->dims);
 		memcpy(gv_hnsw_point_rest(&graph->points, row), planes + graph->dims,
 			   graph->points.rest_bytes);
+		memcpy(gv_hnsw_build_filters(build, row), planes + shards->point_size,
+			   build->ix.filters.packed_size);
 		build->row_id[row] = shards->shard[member->home].first_node + member->position;
 		build->node_row[row] = pack_others(member);
 		build->tid_chunk[row] = member->home;
@@ -210,6 +213,8 @@ write_home_member(GvHnswBuild *build, BufFile *file, uint32 s, uint32 row)
 	memcpy(planes, gv_hnsw_point_high(&graph->points, row), graph->dims);
 	memcpy(planes + graph->dims, gv_hnsw_point_rest(&graph->points, row),
 		   graph->points.rest_bytes);
+	memcpy(planes + shards->point_size, gv_hnsw_build_filters(build, row),
+		   build->ix.filters.packed_size);
 	gv_hnsw_shard_write(file, member, shards->member_size);
 	pfree(member);
 }

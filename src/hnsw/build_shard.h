@@ -56,6 +56,7 @@ typedef struct GvHnswShardEqual
 {
 	uint32		position;
 	ItemPointerData tid;
+	uint16		differs;		/* from the first in its filter columns */
 } GvHnswShardEqual;
 
 typedef struct GvHnswShard
@@ -78,7 +79,8 @@ struct GvHnswShards
 	uint8	   *weight;			/* by node: center_weight in 254ths and 1; 0: not chosen */
 	BufFile    *null_tids;		/* rows without direction, or NULL */
 	uint64		n_null_tids;
-	Size		member_size;
+	Size		point_size;		/* of the planes that follow the head of a member */
+	Size		member_size;	/* with the packed words of filter columns after these */
 	Size		lane_size;
 	Size		node_size;		/* of GvHnswShardNode and its lanes */
 	char	   *staging;		/* nodes on their way into a file, in shared memory */

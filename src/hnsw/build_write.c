@@ -19,9 +19,25 @@
 
 #include "hnsw/build.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 #include "hnsw/node.h"
 
 #define FIRST_NODE_BLKNO (GV_HNSW_META_BLKNO + 1)
+
+/*
+ * gv_hnsw_build_block
+ *		Return the block of a page that is none of filters, numbered from 0; the
+ *		metapage does not count.
+ */
+BlockNumber
+gv_hnsw_build_block(const GvHnswBuild *build, uint32 page_number)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+
+	if (layout->n_filters > 0)
+		page_number += page_number / layout->filter_blocks + 1;
+	return FIRST_NODE_BLKNO + page_number;
+}
 
 /*
  * gv_hnsw_build_append_page
@@ -30,7 +46,7 @@
 Buffer
 gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind)
 {
-	Buffer		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
+	Buffer		buf = gv_hnsw_new_buffer(&build->ix.layout, build->index);
 
 	gv_hnsw_init_page(BufferGetPage(buf), kind);
 	MarkBufferDirty(buf);
@@ -119,7 +135,7 @@ gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number)
 	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
-	buf = ReadBuffer(build->index, FIRST_NODE_BLKNO + page_number);
+	buf = ReadBuffer(build->index, gv_hnsw_build_block(build, page_number));
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buf);
 	gv_hnsw_init_page(page, GV_HNSW_PAGE_NODES);
@@ -153,7 +169,7 @@ gv_hnsw_build_node_id(const GvHnswBuild *build, uint32 number)
 {
 	const GvHnswLayout *layout = &build->ix.layout;
 
-	return gv_hnsw_make_id(layout, FIRST_NODE_BLKNO + number / layout->nodes_per_page,
+	return gv_hnsw_make_id(layout, gv_hnsw_build_block(build, number / layout->nodes_per_page),
 						   number % layout->nodes_per_page);
 }
 
@@ -185,7 +201,7 @@ static BlockNumber
 number_exact_nodes(GvHnswBuild *build)
 {
 	const GvHnswLayout *layout = &build->ix.layout;
-	BlockNumber blkno = FIRST_NODE_BLKNO;
+	uint32		page_number = 0;
 	Size		used = 0;
 	int			slot = 0;
 
@@ -197,14 +213,15 @@ number_exact_nodes(GvHnswBuild *build)
 
 		if (slot > 0 && (used + size > GV_AM_PAGE_ROOM || slot == layout->nodes_per_page))
 		{
-			blkno++;
+			page_number++;
 			used = 0;
 			slot = 0;
 		}
-		build->row_id[row] = gv_hnsw_make_id(layout, blkno, slot++);
+		build->row_id[row] = gv_hnsw_make_id(layout, gv_hnsw_build_block(build, page_number),
+											 slot++);
 		used += size;
 	}
-	return build->shared->n_nodes > 0 ? blkno - FIRST_NODE_BLKNO + 1 : 0;
+	return build->shared->n_nodes > 0 ? page_number + 1 : 0;
 }
 
 /* Write the part of a value that does not fit into its node; returns its first page */
@@ -277,6 +294,53 @@ write_exact_nodes(GvHnswBuild *build)
 	if (BufferIsValid(buf))
 		UnlockReleaseBuffer(buf);
 	pfree(image);
+}
+
+/* Do all rows of a node have the same words? */
+static bool
+rows_differ(GvHnswBuild *build, uint32 row)
+{
+	Size		size = build->ix.filters.packed_size;
+	char	   *first = gv_hnsw_build_filters(build, row);
+
+	while ((row = build->same_next[row]) != GV_HNSW_NO_ROW)
+	{
+		if (memcmp(first, gv_hnsw_build_filters(build, row), size) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* Write the pages of filters; they exist, and all nodes have their ids */
+static void
+write_filters(GvHnswBuild *build)
+{
+	const GvHnswLayout *layout = &build->ix.layout;
+	Buffer		buf = InvalidBuffer;
+
+	for (uint32 i = 0; i < build->shared->n_nodes; i++)
+	{
+		uint32		row = build->node_row[i];
+		uint32		id = build->row_id[row];
+		BlockNumber blkno = gv_hnsw_filter_block(layout, gv_hnsw_id_block(layout, id));
+		GvAmFilterRow words;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!BufferIsValid(buf) || BufferGetBlockNumber(buf) != blkno)
+		{
+			if (BufferIsValid(buf))
+				UnlockReleaseBuffer(buf);
+			buf = ReadBuffer(build->index, blkno);
+			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+			gv_hnsw_filter_init_page(layout, BufferGetPage(buf));
+			MarkBufferDirty(buf);
+		}
+		gv_am_filter_unpack(&build->ix.filters, gv_hnsw_build_filters(build, row), &words);
+		gv_hnsw_filter_put(layout, BufferGetPage(buf), gv_hnsw_filter_slot(layout, id),
+						   &words, rows_differ(build, row));
+	}
+	if (BufferIsValid(buf))
+		UnlockReleaseBuffer(buf);
 }
 
 /*
@@ -462,6 +526,7 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	bool		has_codes = gv_hnsw_layout_has_codes(&build->ix.layout);
 	GvHnswMetaPageData *meta = &build->shared->meta;
 	BlockNumber n_node_pages;
+	BlockNumber n_blocks;
 	GvHnswChunkWriter writer = {build, InvalidBuffer, 0};
 	Buffer		buf;
 
@@ -469,7 +534,9 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
 
 	/* the metapage and the node pages get their places before others come */
-	for (BlockNumber i = 0; i <= n_node_pages; i++)
+	n_blocks = n_node_pages == 0 ? 1 :
+		gv_hnsw_build_block(build, n_node_pages - 1) + 1;
+	for (BlockNumber i = 0; i < n_blocks; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
 		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
@@ -480,6 +547,9 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 		MarkBufferDirty(buf);
 		UnlockReleaseBuffer(buf);
 	}
+
+	if (build->ix.filters.n > 0)
+		write_filters(build);
 
 	/* nodes refer to their tid chunks */
 	for (uint32 i = 0; i < build->shared->n_nodes; i++)

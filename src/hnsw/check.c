@@ -359,6 +359,7 @@ take_look(GvHnswCheck *check)
 					   NULL, 0);
 	if (gv_hnsw_layout_has_codes(&ix->layout))
 		check_geometry(check);
+	gv_hnsw_check_filters(check);
 	gv_hnsw_check_entries(check);
 	gv_hnsw_check_links(check);
 

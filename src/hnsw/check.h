@@ -89,6 +89,11 @@ extern void gv_hnsw_check_copy_page(GvHnswCheck *check, BlockNumber blkno, Page 
 /* check_page.c */
 extern bool gv_hnsw_check_page(GvHnswCheck *check, Page page, BlockNumber blkno);
 
+/* check_filters.c */
+extern void gv_hnsw_check_filters(GvHnswCheck *check);
+extern void gv_hnsw_check_row_filters(GvHnswCheck *check, uint32 id, ItemPointer tid,
+									  const GvAmFilterRow *row);
+
 /* check_links.c */
 extern void gv_hnsw_check_links(GvHnswCheck *check);
 extern void gv_hnsw_check_entries(GvHnswCheck *check);

@@ -173,7 +173,8 @@ node_holds_point(GvHnswCheck *check, GvHnswNode node, const float *z)
 
 /* Compare a row's value with its node */
 static void
-check_row_value(HeapCheck *state, const IndexedRow *row, Datum value)
+check_row_value(HeapCheck *state, const IndexedRow *row, Datum value,
+				const GvAmFilterRow *filters)
 {
 	GvHnswCheck *check = state->check;
 	GvHnswIndex *ix = &check->ix;
@@ -224,6 +225,12 @@ check_row_value(HeapCheck *state, const IndexedRow *row, Datum value)
 			 1e-5 * ix->meta.max_norm * ix->meta.max_norm *
 			 ix->meta.inverse_unit * ix->meta.inverse_unit + 1e-5 * fabs(rotated.key_bias))
 		suspect_row(check, row, "bias of the row's node is wrong");
+	if (node != NULL)
+	{
+		ItemPointerData tid = row->tid;
+
+		gv_hnsw_check_row_filters(check, row->node, &tid, filters);
+	}
 }
 
 /* Called for each row of the table, by its place in indexes */
@@ -234,6 +241,7 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	HeapCheck  *state = arg;
 	IndexedRow	key = {.tid = *tid};
 	IndexedRow *row;
+	GvAmFilterRow filters;
 	MemoryContext old_context;
 
 	CHECK_FOR_INTERRUPTS();
@@ -253,7 +261,8 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	}
 
 	old_context = MemoryContextSwitchTo(state->check->item_context);
-	check_row_value(state, row, PointerGetDatum(PG_DETOAST_DATUM(values[0])));
+	gv_am_filter_row(&state->check->ix.filters, values + 1, isnull + 1, &filters);
+	check_row_value(state, row, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &filters);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(state->check->item_context);
 }

@@ -57,8 +57,10 @@ check_header(GvHnswCheck *check, Page page, BlockNumber blkno)
 		gv_hnsw_check_report(check, blkno, -1, NULL, "page is not marked as one of an hnsw index");
 		return false;
 	}
-	if (special->kind < GV_HNSW_PAGE_META || special->kind > GV_HNSW_PAGE_FREE ||
-		(special->kind == GV_HNSW_PAGE_META) != (blkno == GV_HNSW_META_BLKNO))
+	if (special->kind < GV_HNSW_PAGE_META || special->kind > GV_HNSW_PAGE_LAST ||
+		(special->kind == GV_HNSW_PAGE_META) != (blkno == GV_HNSW_META_BLKNO) ||
+		(special->kind == GV_HNSW_PAGE_FILTERS) !=
+		gv_hnsw_is_filter_block(&check->ix.layout, blkno))
 	{
 		gv_hnsw_check_report(check, blkno, -1, NULL, "page is of a wrong kind: %u",
 							 special->kind);
@@ -404,8 +406,10 @@ gv_hnsw_check_page(GvHnswCheck *check, Page page, BlockNumber blkno)
 	switch ((GvHnswPageKind) gv_am_page_special(page)->kind)
 	{
 		case GV_HNSW_PAGE_META:
-			check_end(check, page, blkno,
-					  (char *) (gv_hnsw_page_meta(page) + 1) - (char *) page);
+			check_end(check, page, blkno, (char *) gv_hnsw_page_meta(page) - (char *) page +
+					  (check->ix.meta.version == 1 ?
+					   offsetof(GvHnswMetaPageData, filter_kind) :
+					   sizeof(GvHnswMetaPageData)));
 			break;
 		case GV_HNSW_PAGE_NODES:
 			if (gv_hnsw_layout_has_codes(&check->ix.layout))
@@ -426,6 +430,11 @@ gv_hnsw_check_page(GvHnswCheck *check, Page page, BlockNumber blkno)
 		case GV_HNSW_PAGE_CENTER:
 		case GV_HNSW_PAGE_VECTOR:
 			result = check_chain_page(check, page, blkno);
+			break;
+		case GV_HNSW_PAGE_FILTERS:
+			check_free_count(check, page, blkno, 0);
+			check_end(check, page, blkno, gv_am_page_content(page) - (char *) page +
+					  check->ix.layout.filter_end);
 			break;
 		case GV_HNSW_PAGE_FREE:
 			break;

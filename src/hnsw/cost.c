@@ -20,16 +20,80 @@
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
+#include "hnsw/strategy.h"
 
 /* Nodes expanded beyond ef, the way from the entries */
 #define EXPANSIONS_ON_THE_WAY 10
 
 /*
+ * Nodes expanded for each row beyond the first: half of them leave, and the
+ * last doubling finds more than is needed.
+ */
+#define EXPANSIONS_OF_ROW 3
+
+/* Rows that a query without LIMIT is thought to want first */
+#define EXPECTED_ROWS 10
+
+/* Pages of filters are few and read one after another: part of a page's cost */
+#define COST_OF_FILTER_PAGE 0.25
+
+/* The bytes of pages of filters for each node */
+static double
+filter_bytes(Relation index)
+{
+	GvAmFilterColumns columns;
+
+	gv_am_filter_columns(&columns, index);
+	return columns.packed_size + 1;
+}
+
+/*
+ * How many rows a query takes from an index before it ends: its LIMIT, and
+ * for each row as many as conditions outside the index make of it.
+ */
+static double
+rows_needed(PlannerInfo *root, IndexPath *path, double selectivity)
+{
+	double		limit = root->limit_tuples > 0 ? root->limit_tuples : EXPECTED_ROWS;
+	double		from_index = path->indexinfo->tuples * selectivity;
+	double		rows = path->indexinfo->rel->rows;
+
+	return rows > 0 && from_index > rows ? limit * (from_index / rows) : limit;
+}
+
+/*
+ * The cost of the first rows and of all rows under conditions, as strategy.c
+ * will go about it.
+ *
+ * n_nodes, part: of them that passes
+ * expansion: cost of one
+ */
+static void
+cost_with_filter(Relation index, double n_nodes, double part, double needed,
+				 double expansion, double page_cost, Cost *first, Cost *all)
+{
+	double		ef = gv_hnsw_option_ef_search(index);
+	double		sweep = n_nodes * filter_bytes(index) / GV_AM_PAGE_ROOM * page_cost *
+		COST_OF_FILTER_PAGE + n_nodes * GV_HNSW_COST_OF_WORD * expansion;
+	double		collect = sweep + n_nodes * part * GV_HNSW_COST_OF_READ * expansion;
+	double		search;
+
+	part = Max(part, 1 / n_nodes);
+	search = gv_hnsw_strategy_expansions(part, Max(ef, 4 * needed),
+										 part < GV_HNSW_MANY_PASS) * expansion;
+	if (part < GV_HNSW_MANY_PASS)
+		search += sweep;
+	*first = Min(search, collect);
+	*all = Max(collect, *first);
+}
+
+/*
  * gv_hnsw_cost_estimate
  *		amcostestimate
  *
- * The first row costs a search: about ef pages, one for each node expanded.
- * Further rows cost a page each, until the sweep reads the rest.
+ * The first row costs a search: about ef pages, one for each node expanded,
+ * or more if the LIMIT asks for more.  Further rows cost a page each, until
+ * the sweep reads the rest.
  */
 void
 gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
@@ -39,8 +103,10 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	GenericCosts costs;
 	Relation	index;
 	double		expansions;
+	double		needed;
 	double		ratio;
 	double		random_cost;
+	double		page_cost;
 
 	/* A scan without an order cannot be done */
 	if (path->indexorderbys == NIL)
@@ -56,8 +122,26 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	memset(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
 
+	needed = rows_needed(root, path, costs.indexSelectivity);
 	index = index_open(path->indexinfo->indexoid, NoLock);
-	expansions = gv_hnsw_option_ef_search(index) + EXPANSIONS_ON_THE_WAY;
+	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, &page_cost);
+	if (path->indexclauses != NIL && path->indexinfo->tuples > 0)
+	{
+		double		n_nodes = path->indexinfo->tuples;
+
+		cost_with_filter(index, n_nodes, costs.indexSelectivity, needed,
+						 path->indexinfo->pages / n_nodes * random_cost +
+						 cpu_operator_cost * 32, page_cost, startup_cost, total_cost);
+		index_close(index, NoLock);
+		*selectivity = costs.indexSelectivity;
+		*correlation = costs.indexCorrelation;
+		*pages = costs.numIndexPages;
+		return;
+	}
+	expansions = gv_hnsw_option_ef_search(index);
+	if (needed > expansions / 2)
+		expansions = needed * EXPANSIONS_OF_ROW;
+	expansions += EXPANSIONS_ON_THE_WAY;
 	index_close(index, NoLock);
 
 	/* the part of the index that the first rows need */
@@ -68,7 +152,6 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	 * The generic estimate takes all pages and tuples.  The pages of a search
 	 * are read in no order.
 	 */
-	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, NULL);
 	*startup_cost = costs.indexTotalCost * ratio;
 	*startup_cost += Min(expansions, costs.numIndexPages) * cpu_operator_cost * 32;
 	*total_cost = Max(costs.indexTotalCost, *startup_cost);

@@ -13,6 +13,7 @@
 #include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 
 /*
  * gv_hnsw_fill_chain_page
@@ -125,7 +126,7 @@ write_entry(GvHnswIndex *index, const GvHnswMetaPageData *seen, uint32 lane, uin
 		LockBuffer(last_buf, BUFFER_LOCK_EXCLUSIVE);
 	}
 	if (is_new)
-		buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+		buf = gv_hnsw_new_buffer(layout, index->rel);
 	else
 	{
 		buf = ReadBuffer(index->rel, blkno);

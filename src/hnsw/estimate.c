@@ -102,7 +102,7 @@ gv_hnsw_estimate(const GvAmOpclass *opclass, int dim, double n_rows, double valu
 	double		node_pages;
 	double		value_room;
 
-	gv_hnsw_fill_meta(meta, opclass, dim,
+	gv_hnsw_fill_meta(meta, opclass, dim, &build->ix.filters,
 					  (GvHnswOptions *) gv_hnsw_reloptions(options, true));
 	build->shared = shared;
 	build->ix.opclass = opclass;

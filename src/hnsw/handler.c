@@ -11,7 +11,7 @@
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 
-#include "am/opclass.h"
+#include "am/filter.h"
 #include "am/plan.h"
 #include "base/compat.h"
 #include "hnsw/build.h"
@@ -64,16 +64,16 @@ gv_hnsw_handler(PG_FUNCTION_ARGS)
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
 	am->amstrategies = 0;
-	am->amsupport = GV_AM_OPCLASS_PROC;
+	am->amsupport = GV_AM_FILTER_PROC;
 	am->amoptsprocnum = 0;
 	am->amcanorder = false;
 	am->amcanorderbyop = true;
 	am->amcanbackward = false;
 	am->amcanunique = false;
-	am->amcanmulticol = false;
+	am->amcanmulticol = true;
 	am->amoptionalkey = true;
-	am->amsearcharray = false;
-	am->amsearchnulls = false;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 	am->amstorage = false;
 	am->amclusterable = false;
 	am->ampredlocks = false;

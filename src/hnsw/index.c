@@ -41,11 +41,12 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 	if (meta->magic != GV_HNSW_MAGIC)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
 								  "The metapage lacks the mark of an hnsw index.");
-	if (meta->version != GV_HNSW_VERSION)
+	if (meta->version < GV_HNSW_OLDEST_VERSION || meta->version > GV_HNSW_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("index \"%s\" has version %u, this library reads version %u",
-						RelationGetRelationName(rel), meta->version, GV_HNSW_VERSION),
+				 errmsg("index \"%s\" has version %u, this library reads versions %u to %u",
+						RelationGetRelationName(rel), meta->version, GV_HNSW_OLDEST_VERSION,
+						GV_HNSW_VERSION),
 				 errhint("Rebuild the index with REINDEX.")));
 
 	/* An expression or a column that lost its dimensions has none to compare */
@@ -55,6 +56,12 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 								  "The metapage is of a column with other dimensions.");
 
 	/* The layout decides how pages are read, so it must be possible */
+	for (int i = 0; i < INDEX_MAX_KEYS; i++)
+	{
+		if (meta->filter_kind[i] > GV_AM_FILTER_LAST)
+			gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
+									  "A filter column is of no known kind.");
+	}
 	if (meta->own_kind < GV_HNSW_OWN_HALF || meta->own_kind > GV_HNSW_OWN_EXACT ||
 		meta->degree < 1 || meta->degree > PG_UINT8_MAX || meta->nodes_per_page < 1 ||
 		meta->nodes_per_page > GV_AM_PAGE_ROOM / sizeof(GvHnswNodeData))
@@ -76,6 +83,27 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 	}
 	if (meta->n_entries > Max(GV_HNSW_MAX_ENTRIES, GV_HNSW_MAX_EXACT_ENTRIES))
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The entry table is too long.");
+	gv_hnsw_layout_from_meta(&layout, meta);
+	if (layout.n_filters > 0 && layout.filter_blocks == 0)
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
+}
+
+/* Raise an error unless the metapage is of the index's filter columns */
+static void
+check_filters(GvHnswIndex *index)
+{
+	const uint8 *kind = index->meta.filter_kind;
+	int			n = index->filters.n;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (kind[i] != index->filters.column[i].kind)
+			gv_hnsw_report_corruption(index->rel, GV_HNSW_META_BLKNO,
+									  "The metapage is of other filter columns.");
+	}
+	if (kind[n] != GV_AM_FILTER_NONE)
+		gv_hnsw_report_corruption(index->rel, GV_HNSW_META_BLKNO,
+								  "The metapage is of other filter columns.");
 }
 
 /*
@@ -92,6 +120,7 @@ gv_hnsw_open(GvHnswIndex *index, Relation rel)
 
 	index->rel = rel;
 	index->opclass = gv_am_opclass(rel);
+	gv_am_filter_columns(&index->filters, rel);
 	index->hints = gv_am_hints(rel);
 
 	buf = gv_am_read_buffer(index->hints, rel, GV_HNSW_META_BLKNO);
@@ -101,8 +130,11 @@ gv_hnsw_open(GvHnswIndex *index, Relation rel)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "It is not a metapage.");
 	memcpy(&index->meta, gv_hnsw_page_meta(page), sizeof(GvHnswMetaPageData));
 	UnlockReleaseBuffer(buf);
+	if (index->meta.version == 1)
+		memset(index->meta.filter_kind, 0, sizeof(index->meta.filter_kind));
 
 	gv_hnsw_check_meta(rel, &index->meta);
+	check_filters(index);
 	if (index->meta.metric != index->opclass->metric ||
 		index->meta.element != index->opclass->element)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
@@ -220,6 +252,33 @@ gv_hnsw_init_page(Page page, GvHnswPageKind kind)
 	special->page_id = GV_AM_HNSW_PAGE_ID;
 }
 
+/* Raise an error unless the first column is a vector and the others are filters */
+static void
+check_columns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (gv_am_is_filter(rel, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("first column of hnsw index \"%s\" is not a vector",
+						RelationGetRelationName(rel)),
+				 errdetail("Column \"%s\" can only be a filter column.",
+						   NameStr(TupleDescAttr(desc, 0)->attname)),
+				 errhint("Name the vector first and filter columns after it.")));
+	for (int i = 1; i < desc->natts; i++)
+	{
+		if (!gv_am_is_filter(rel, i + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("hnsw index \"%s\" cannot have more than one vector",
+							RelationGetRelationName(rel)),
+					 errdetail("Column \"%s\" has an operator class of vectors.",
+							   NameStr(TupleDescAttr(desc, i)->attname)),
+					 errhint("Create an index for each vector.")));
+	}
+}
+
 /*
  * gv_hnsw_fill_meta
  *		Fill in the metapage's content for a new, empty index of a column.
@@ -228,7 +287,7 @@ gv_hnsw_init_page(Page page, GvHnswPageKind kind)
  */
 void
 gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
-				  const GvHnswOptions *options)
+				  const GvAmFilterColumns *filters, const GvHnswOptions *options)
 {
 	GvHnswLayout layout;
 
@@ -247,8 +306,10 @@ gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 				 errmsg("\"ef_construction\" must be at least twice \"m\""),
 				 errdetail("\"ef_construction\" is %d and \"m\" is %d.",
 						   meta->ef_construction, meta->m)));
-	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m);
+	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m, filters);
 	gv_hnsw_layout_to_meta(&layout, meta);
+	for (int i = 0; i < filters->n; i++)
+		meta->filter_kind[i] = filters->column[i].kind;
 	meta->center_blkno = InvalidBlockNumber;
 	meta->entry_blkno = InvalidBlockNumber;
 	meta->tid_blkno = InvalidBlockNumber;
@@ -264,9 +325,14 @@ gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 void
 gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 {
-	const GvAmOpclass *opclass = gv_am_opclass(rel);
-	int			dim = gv_am_column_dim(rel);
+	const GvAmOpclass *opclass;
+	GvAmFilterColumns filters;
+	int			dim;
 
+	check_columns(rel);
+	opclass = gv_am_opclass(rel);
+	dim = gv_am_column_dim(rel);
+	gv_am_filter_columns(&filters, rel);
 	if (dim > gv_am_max_dim(opclass))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -274,7 +340,7 @@ gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 						gv_am_max_dim(opclass)),
 				 errdetail("The column of index \"%s\" has %d dimensions.",
 						   RelationGetRelationName(rel), dim)));
-	gv_hnsw_fill_meta(meta, opclass, dim, (GvHnswOptions *) rel->rd_options);
+	gv_hnsw_fill_meta(meta, opclass, dim, &filters, (GvHnswOptions *) rel->rd_options);
 }
 
 /*

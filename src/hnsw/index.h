@@ -13,6 +13,7 @@
 #include "utils/rel.h"
 
 #include "am/buffer.h"
+#include "am/filter.h"
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "hnsw/layout.h"
@@ -28,6 +29,7 @@ typedef struct GvHnswIndex
 	GvAmHints  *hints;
 	GvHnswMetaPageData meta;
 	GvHnswLayout layout;
+	GvAmFilterColumns filters;
 } GvHnswIndex;
 
 /*
@@ -68,7 +70,8 @@ extern GvHnswCache *gv_hnsw_cache(GvHnswIndex *index);
 extern void gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta);
 extern void gv_hnsw_init_page(Page page, GvHnswPageKind kind);
 extern void gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass,
-							  int dim, const GvHnswOptions *options);
+							  int dim, const GvAmFilterColumns *filters,
+							  const GvHnswOptions *options);
 extern void gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel);
 extern void gv_hnsw_write_meta(Page page, const GvHnswMetaPageData *meta);
 

@@ -24,6 +24,7 @@
 #include "base/random.h"
 #include "hnsw/contest.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
 #include "hnsw/prune.h"
@@ -39,6 +40,7 @@ typedef struct Insertion
 	GvHnswIndex *ix;
 	ItemPointer tid;
 	Datum		value;
+	const GvAmFilterRow *filters;	/* words of the filter columns */
 	float	   *z;				/* float[padded_dim], with codes */
 	GvHnswRotated rotated;
 	uint64		hash;
@@ -154,6 +156,8 @@ join_equal_node(Insertion *ins)
 		node = gv_hnsw_page_node(ix, page, gv_hnsw_id_slot(&ix->layout, found->id));
 		if (node != NULL && node_has_vector(ins, node))
 		{
+			if (ix->filters.n > 0)
+				gv_hnsw_filter_note_row(ix, found->id, ins->filters);
 			if (!ItemPointerIsValid(&node->tid))
 				node->tid = *ins->tid;
 			else
@@ -243,8 +247,10 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 	GvHnswPageKind kind = has_codes ? GV_HNSW_PAGE_NODES : GV_HNSW_PAGE_ITEMS;
 	Page		page = BufferGetPage(buf);
 	BlockNumber blkno = BufferGetBlockNumber(buf);
-	bool		is_new = PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE);
+	bool		is_new = (PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE)) &&
+		!gv_hnsw_is_filter_block(layout, blkno);
 	GvXlog	   *xlog;
+	Buffer		filter_buf = InvalidBuffer;
 	Size		left;
 	int			slot = -1;
 
@@ -313,11 +319,18 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 		RecordPageWithFreeSpace(ix->rel, blkno, Min(left, gv_hnsw_fsm_request(size) - 1));
 		return false;
 	}
+	ins->id = gv_hnsw_make_id(layout, blkno, slot);
+	if (ix->filters.n > 0)
+	{
+		filter_buf = gv_hnsw_filter_lock(ix, blkno);
+		gv_hnsw_filter_write(ix, xlog, filter_buf, ins->id, ins->filters);
+	}
 	gv_xlog_finish(xlog);
+	if (BufferIsValid(filter_buf))
+		UnlockReleaseBuffer(filter_buf);
 	UnlockReleaseBuffer(buf);
 	RecordPageWithFreeSpace(ix->rel, blkno, left);
 	RelationSetTargetBlock(ix->rel, left >= size ? blkno : InvalidBlockNumber);
-	ins->id = gv_hnsw_make_id(layout, blkno, slot);
 	return true;
 }
 
@@ -347,7 +360,7 @@ write_node(Insertion *ins)
 		blkno = GetPageWithFreeSpace(ix->rel, request);
 	}
 
-	if (!put_node(ins, gv_am_new_buffer(ix->rel, MAIN_FORKNUM), image, size))
+	if (!put_node(ins, gv_hnsw_new_buffer(&ix->layout, ix->rel), image, size))
 		elog(ERROR, "could not add a node to index \"%s\"", RelationGetRelationName(ix->rel));
 }
 
@@ -498,9 +511,11 @@ link_neighbors(Insertion *ins)
  *		Add a row to an index.
  *
  * value: detoasted
+ * filters: words of the filter columns; unused if there are none
  */
 void
-gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
+gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
+					 ItemPointer tid)
 {
 	GvHnswIndex ix;
 	Insertion	ins = {0};
@@ -512,6 +527,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid)
 	ins.ix = &ix;
 	ins.tid = tid;
 	ins.value = value;
+	ins.filters = filters;
 
 	if (gv_hnsw_layout_has_codes(&ix.layout))
 	{
@@ -561,6 +577,8 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 			   Relation heap, IndexUniqueCheck unique_check, bool index_unchanged,
 			   IndexInfo *index_info)
 {
+	GvAmFilterColumns columns;
+	GvAmFilterRow filters;
 	MemoryContext context;
 	MemoryContext old_context;
 	Datum		value;
@@ -571,9 +589,11 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert",
 									ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
+	gv_am_filter_columns(&columns, index);
+	gv_am_filter_row(&columns, values + 1, isnull + 1, &filters);
 	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 	gv_hnsw_lock_nodes(index, ShareLock);
-	gv_hnsw_insert_value(index, value, tid);
+	gv_hnsw_insert_value(index, value, &filters, tid);
 	gv_hnsw_unlock_nodes(index, ShareLock);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);

@@ -53,6 +53,43 @@ own_bytes(const GvHnswLayout *layout)
 	return 0;
 }
 
+/* Fill in all that follows from the widths of the filter columns' words */
+static void
+derive_filter_offsets(GvHnswLayout *layout)
+{
+	int			row_bytes = 0;
+	int			bitmap_bytes;
+	int			offset;
+
+	if (layout->n_filters == 0)
+		return;
+	for (int i = 0; i < layout->n_filters; i++)
+		row_bytes += layout->filter_width[i];
+
+	/* the most slots that fit, a multiple of 64, or of 8 if they are fewer */
+	layout->filter_slots = GV_AM_PAGE_ROOM / row_bytes / 8 * 8;
+	for (;;)
+	{
+		if (layout->filter_slots > 64)
+			layout->filter_slots = layout->filter_slots / 64 * 64;
+		bitmap_bytes = (layout->filter_slots + 63) / 64 * sizeof(uint64);
+		if ((layout->n_filters + 2) * bitmap_bytes +
+			layout->filter_slots * row_bytes <= GV_AM_PAGE_ROOM)
+			break;
+		layout->filter_slots -= 8;
+	}
+
+	layout->filter_mixed = bitmap_bytes;
+	offset = 2 * bitmap_bytes;
+	for (int i = 0; i < layout->n_filters; i++)
+	{
+		layout->filter_null[i] = offset;
+		layout->filter_word[i] = offset + bitmap_bytes;
+		offset = layout->filter_word[i] + layout->filter_slots * layout->filter_width[i];
+	}
+	layout->filter_end = offset;
+}
+
 /* Fill in all that follows from kind, degree, dimensions and node size */
 static void
 derive_offsets(GvHnswLayout *layout)
@@ -114,7 +151,8 @@ most_nodes(const GvHnswLayout *layout, int enough)
  * dimensions only if that does not do either.
  */
 void
-gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim, int m)
+gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim, int m,
+					  const GvAmFilterColumns *filters)
 {
 	int			degree = 2 * m;
 	int			enough;
@@ -122,6 +160,10 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 	int			n_int12;
 
 	memset(layout, 0, sizeof(*layout));
+	layout->n_filters = filters->n;
+	for (int i = 0; i < filters->n; i++)
+		layout->filter_width[i] = filters->column[i].width;
+	derive_filter_offsets(layout);
 	if (!opclass_has_codes(opclass))
 	{
 		layout->own_kind = GV_HNSW_OWN_EXACT;
@@ -130,6 +172,12 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 		/* ids number the line pointers a page can have at most */
 		layout->nodes_per_page = GV_AM_PAGE_ROOM /
 			(layout->value_offset + sizeof(ItemIdData));
+		if (filters->n > 0)
+		{
+			/* a page of filters serves one block of nodes at least */
+			layout->nodes_per_page = Min(layout->nodes_per_page, layout->filter_slots);
+			layout->filter_blocks = layout->filter_slots / layout->nodes_per_page;
+		}
 		return;
 	}
 
@@ -171,6 +219,8 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 	derive_offsets(layout);
 	layout->node_size = MAXALIGN(layout->codes_offset + layout->n_blocks * layout->block_bytes);
 	Assert(layout->node_size * layout->nodes_per_page <= GV_AM_PAGE_ROOM);
+	layout->filter_blocks = layout->filter_slots / layout->nodes_per_page;
+	Assert(filters->n == 0 || layout->filter_blocks > 0);
 }
 
 void
@@ -198,4 +248,12 @@ gv_hnsw_layout_from_meta(GvHnswLayout *layout, const GvHnswMetaPageData *meta)
 	layout->node_size = meta->node_size;
 	layout->nodes_per_page = meta->nodes_per_page;
 	derive_offsets(layout);
+	while (layout->n_filters < GV_AM_MAX_FILTERS && meta->filter_kind[layout->n_filters] != 0)
+	{
+		layout->filter_width[layout->n_filters] =
+			gv_am_filter_width(meta->filter_kind[layout->n_filters]);
+		layout->n_filters++;
+	}
+	derive_filter_offsets(layout);
+	layout->filter_blocks = layout->filter_slots / layout->nodes_per_page;
 }

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "am/filter.h"
 #include "am/opclass.h"
 #include "hnsw/page.h"
 
@@ -36,6 +37,16 @@ typedef struct GvHnswLayout
 	/* entry table */
 	int			entry_block_size;
 	int			entry_blocks_per_page;
+	/* filter columns; all 0 if there are none */
+	int			n_filters;
+	int			filter_blocks;	/* blocks of nodes that a page of filters serves */
+	int			filter_slots;	/* slots of a page of filters */
+	uint8		filter_width[GV_AM_MAX_FILTERS];	/* bytes of a word */
+	/* offsets in the content of such a page; its used bits are at 0 */
+	int			filter_mixed;
+	int			filter_null[GV_AM_MAX_FILTERS];
+	int			filter_word[GV_AM_MAX_FILTERS];
+	int			filter_end;
 } GvHnswLayout;
 
 static inline bool
@@ -81,8 +92,23 @@ gv_hnsw_entry_codes(GvHnswEntryBlock block)
 	return (uint8 *) block + sizeof(GvHnswEntryBlockData);
 }
 
+/* Is a block kept for a page of filters? */
+static inline bool
+gv_hnsw_is_filter_block(const GvHnswLayout *layout, BlockNumber blkno)
+{
+	return layout->n_filters > 0 && blkno >= GV_HNSW_FIRST_FILTER_BLKNO &&
+		(blkno - GV_HNSW_FIRST_FILTER_BLKNO) % (layout->filter_blocks + 1) == 0;
+}
+
+/* The page of filters that serves a block of nodes */
+static inline BlockNumber
+gv_hnsw_filter_block(const GvHnswLayout *layout, BlockNumber blkno)
+{
+	return blkno - (blkno - GV_HNSW_FIRST_FILTER_BLKNO) % (layout->filter_blocks + 1);
+}
+
 extern void gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass,
-								  int dim, int m);
+								  int dim, int m, const GvAmFilterColumns *filters);
 extern void gv_hnsw_layout_from_meta(GvHnswLayout *layout, const GvHnswMetaPageData *meta);
 extern void gv_hnsw_layout_to_meta(const GvHnswLayout *layout, GvHnswMetaPageData *meta);
 

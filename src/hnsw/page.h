@@ -7,7 +7,8 @@
  * an all-zero block is free.  A node is named by a 32-bit id, block number
  * times nodes per page plus slot number, so that its place is computed.
  *
- * History of versions: 1, the first.
+ * History of versions: 1, the first.  2 added filter columns; an index without
+ * them differs from version 1 in the size of the metapage only.
  *
  *-------------------------------------------------------------------------
  */
@@ -16,13 +17,15 @@
 
 #include "postgres.h"
 
+#include "pg_config_manual.h"
 #include "storage/itemptr.h"
 
 #include "am/page.h"
 #include "distance/distance.h"
 
 #define GV_HNSW_MAGIC 0x31574E48	/* "HNW1" */
-#define GV_HNSW_VERSION 1
+#define GV_HNSW_VERSION 2
+#define GV_HNSW_OLDEST_VERSION 1
 
 #define GV_HNSW_META_BLKNO 0
 
@@ -39,8 +42,11 @@ typedef enum GvHnswPageKind
 	GV_HNSW_PAGE_CENTER,		/* float32 elements of the center */
 	GV_HNSW_PAGE_TIDS,			/* chunks of heap tids */
 	GV_HNSW_PAGE_VECTOR,		/* part of a vector too long for its node */
-	GV_HNSW_PAGE_FREE			/* for reuse as any kind */
+	GV_HNSW_PAGE_FREE,			/* for reuse as any kind */
+	GV_HNSW_PAGE_FILTERS		/* words of the nodes' filter columns */
 } GvHnswPageKind;
+
+#define GV_HNSW_PAGE_LAST GV_HNSW_PAGE_FILTERS
 
 /* How a node carries its own vector */
 typedef enum GvHnswOwnKind
@@ -101,6 +107,9 @@ typedef struct GvHnswMetaPageData
 	uint32		entry_generation;	/* raised by every change of the table */
 	uint32		null_norm_chunk;	/* tids of vectors without direction (cosine) */
 	uint64		n_rows_at_build;
+
+	/* filter columns, frozen at build; since version 2 */
+	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 } GvHnswMetaPageData;
 
 typedef GvHnswMetaPageData *GvHnswMetaPage;
@@ -192,6 +201,20 @@ typedef GvHnswChainPageData *GvHnswChainPage;
 
 /* Bytes of content that a page of a chain takes */
 #define GV_HNSW_CHAIN_ROOM (GV_AM_PAGE_ROOM - sizeof(GvHnswChainPageData))
+
+/*
+ * A page of filters holds the words of the filter columns of all nodes on the
+ * blocks that follow it, filter_blocks of them; then comes the next such page.
+ * The first is block 1.  See layout.h for what lies where:
+ *		uint64 used[]			a bit for each slot: it holds a node
+ *		uint64 mixed[]			a bit for each slot: the node's rows differ
+ * and for each column:
+ *		uint64 null[]			a bit for each slot
+ *		intN word[]				of all slots, N as the column's kind has it
+ * The words are those of the row that made the node.  A page of zeros holds
+ * no node.
+ */
+#define GV_HNSW_FIRST_FILTER_BLKNO (GV_HNSW_META_BLKNO + 1)
 
 /* Number of tid chunks on a page */
 #define GV_HNSW_CHUNKS_PER_PAGE (GV_AM_PAGE_ROOM / sizeof(GvHnswTidChunkData))

@@ -34,6 +34,7 @@
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/search.h"
+#include "hnsw/strategy.h"
 
 /* A sweep reads the pages in order, so it is cheaper once this part is read */
 #define SWEEP_FRACTION 8
@@ -66,6 +67,7 @@ typedef struct GvHnswScan
 	MemoryContext context;		/* of one execution; reset by rescan */
 
 	GvHnswSearch search;
+	GvHnswStrategy strategy;
 	Datum		query;			/* detoasted */
 	double		key_offset;		/* exact key -> key of the graph: */
 	double		key_factor;		/* key = offset + factor * exact key */
@@ -73,6 +75,7 @@ typedef struct GvHnswScan
 	int64		n_taken;		/* found nodes that are ready or returned */
 	int64		n_returned;
 	int64		may_return;		/* before the search goes on */
+	float		may_return_to;	/* with a filter: rows up to this key */
 	bool		exhausted;		/* the graph is */
 
 	/* results by lower bound: a binary heap */
@@ -95,6 +98,7 @@ typedef struct GvHnswScan
 	GvAmHints  *heap_hints;		/* where the table's blocks are, or NULL */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
+	bool		recheck;		/* the conditions, by the executor */
 
 	/* sweep */
 	bool		sweeping;
@@ -253,6 +257,9 @@ take_found(GvHnswScan *so)
 		GvHnswFound *found = &search->found[so->n_taken];
 		ReadyItem	item;
 
+		if (so->strategy.filter &&
+			!gv_hnsw_strategy_passes(&so->strategy, found->id, found->key))
+			continue;
 		if (found->state != GV_HNSW_NODE_LIVE)
 			continue;
 		item.key = found->key;
@@ -273,6 +280,13 @@ static int64
 better_half(const GvHnswScan *so)
 {
 	return Min(so->ef, so->search.n_found) / 2;
+}
+
+/* The same with a filter, where nodes that do not pass count as well */
+static int64
+leaving(const GvHnswScan *so)
+{
+	return (int64) (so->search.n_found * GV_HNSW_LEAVING_PART);
 }
 
 /* --- exact distances ------------------------------------------------------ */
@@ -364,6 +378,192 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 
 /* --- starting and going on ------------------------------------------------ */
 
+static int
+compare_swept(const void *a, const void *b)
+{
+	const GvHnswFound *x = a;
+	const GvHnswFound *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
+}
+
+/*
+ * The next block from here on that a sweep must read: with a filter, one that
+ * has a node that passes.
+ */
+static BlockNumber
+next_to_sweep(const GvHnswScan *so, BlockNumber blkno, BlockNumber n_blocks)
+{
+	const GvHnswPassing *passing = &so->strategy.passing;
+	uint64		id;
+
+	if (so->strategy.filter == NULL || blkno >= n_blocks)
+		return blkno;
+	id = gv_hnsw_passing_next(passing, gv_hnsw_make_id(&so->ix.layout, blkno, 0));
+	return id < passing->n_ids ? gv_hnsw_id_block(&so->ix.layout, (uint32) id) : n_blocks;
+}
+
+/*
+ * Sweep the pages for nodes not expanded, and make the nearest of them ready,
+ * as many as work_mem allows.
+ *
+ * Returns false if there are none.
+ */
+static bool
+sweep(GvHnswScan *so)
+{
+	GvHnswIndex *ix = &so->ix;
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
+	int64		limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier / 2 /
+									 sizeof(GvHnswFound)), 64);
+	GvHnswFound *swept;
+	int64		n = 0;
+	bool		truncated = false;
+	BlockNumber next;
+
+	if (so->strategy.filter)
+	{
+		gv_hnsw_strategy_know(&so->strategy);
+		limit = Min(limit, so->strategy.passing.n_passing + 1);
+	}
+	swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
+	for (BlockNumber blkno = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
+		 blkno < n_blocks; blkno = next)
+	{
+		Buffer		buf;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		next = next_to_sweep(so, blkno + 1, n_blocks);
+		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buf);
+		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+		{
+			GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
+			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+			GvHnswFound *f;
+
+			if (so->strategy.filter && !gv_hnsw_passing_has(&so->strategy.passing, id))
+				continue;
+			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
+				gv_idset_contains(&so->search.seen, id))
+				continue;
+			f = &swept[n];
+			memset(f, 0, sizeof(*f));
+			if (gv_hnsw_layout_has_codes(&ix->layout))
+			{
+				f->key_bias = node->u.key_bias;
+				f->key = gv_hnsw_node_key(&ix->layout, node, so->search.z) + f->key_bias;
+				f->error = node->own_error;
+			}
+			else
+				f->key = gv_am_exact_key(ix->opclass, so->query,
+										 gv_hnsw_node_value(&so->search, node));
+			if (so->sweeping &&
+				(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
+				continue;
+			f->id = id;
+			f->state = node->state;
+			f->tid = node->tid;
+			f->tid_chunk = node->tid_chunk;
+			if (++n == 2 * limit)
+			{
+				qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+				n = limit;
+				truncated = true;
+			}
+		}
+		UnlockReleaseBuffer(buf);
+	}
+
+	if (n == 0)
+	{
+		pfree(swept);
+		return false;
+	}
+	if (truncated)
+	{
+		qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+		n = Min(n, limit);
+		so->swept_key = swept[n - 1].key;
+		so->swept_id = swept[n - 1].id;
+		so->sweeping = true;
+	}
+	for (int64 i = 0; i < n; i++)
+	{
+		ReadyItem	item;
+
+		item.key = swept[i].key;
+		item.tid = swept[i].tid;
+		item.id = swept[i].id;
+		item.tid_chunk = swept[i].tid_chunk;
+		set_interval(so, &item, &swept[i]);
+		push_ready(so, &item);
+	}
+	pfree(swept);
+	so->sweep_done = !truncated;
+	return true;
+}
+
+/* Make all nodes that pass ready, as many as work_mem allows */
+static void
+collect(GvHnswScan *so)
+{
+	if (!so->sweep_done && !sweep(so))
+		so->sweep_done = true;
+}
+
+/* Search the graph for the first rows */
+static void
+search_first(GvHnswScan *so, const GvHnswCache *cache)
+{
+	for (;;)
+	{
+		gv_hnsw_search_seed(&so->search, cache);
+		gv_hnsw_search_run(&so->search);
+		for (int i = 0; i < MAX_REFILLS; i++)
+		{
+			/* an answer of ten rows is common, so do not go on for want of one */
+			if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
+				!gv_hnsw_search_resume(&so->search, so->ef))
+				break;
+			gv_hnsw_search_run(&so->search);
+		}
+		take_found(so);
+		if (so->strategy.filter == NULL || !gv_hnsw_strategy_revise(&so->strategy))
+			break;
+
+		/* the rows that pass are elsewhere: start again among them */
+		if (gv_hnsw_strategy_should_collect(&so->strategy, so->ef))
+		{
+			so->n_ready = 0;
+			so->exhausted = true;
+			collect(so);
+			break;
+		}
+		so->n_ready = so->n_taken = 0;
+		so->ef = Min(so->ef * GV_HNSW_ELSEWHERE_FACTOR, PG_INT32_MAX / 64);
+		gv_hnsw_search_restart(&so->search, so->ef);
+		gv_hnsw_strategy_direct(&so->strategy, &so->search);
+	}
+}
+
+/* Decide how to go about the conditions on filter columns */
+static void
+choose_strategy(GvHnswScan *so)
+{
+	int			ef = gv_hnsw_strategy_choose(&so->strategy, so->ef);
+
+	if (ef > 0)
+		so->ef = ef;
+	so->exhausted = ef == 0;
+	so->sweep_done = so->null_norm_done = so->strategy.filter->never;
+	gv_hnsw_strategy_direct(&so->strategy, &so->search);
+}
+
 /* Prepare the query; returns its point, or NULL without codes */
 static void
 start_scan(IndexScanDesc scan, GvHnswScan *so)
@@ -393,6 +593,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	value = is_null ? (Datum) 0 :
 		PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
 	gv_hnsw_open(ix, scan->indexRelation);
+	gv_hnsw_strategy_begin(&so->strategy, ix, scan);
 	if (is_null)
 		value = gv_am_zero_value(ix->opclass, ix->meta.dim);
 	else
@@ -414,11 +615,14 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->last.is_exact = true;
 	so->next_chunk = GV_HNSW_INVALID_ID;
 	so->n_tids = 0;
+	so->recheck = false;
 	so->sweeping = so->sweep_done = so->null_norm_done = false;
 	so->can_fetch = scan->heapRelation != NULL;
 	so->heap_hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
 
 	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
+	if (so->strategy.filter)
+		choose_strategy(so);
 	so->search.keep_spilled = true;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
 											sizeof(GvHnswSpilled) / 2), 1024);
@@ -458,19 +662,19 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			cache = gv_hnsw_cache(ix);
 			so->search.value = value;
 		}
-		gv_hnsw_search_seed(&so->search, cache);
+		if (so->exhausted)
+			collect(so);
+		else
+			search_first(so, cache);
 	}
-	gv_hnsw_search_run(&so->search);
-	for (int i = 0; i < MAX_REFILLS; i++)
+	so->may_return_to = INFINITY;
+	if (so->strategy.filter)
 	{
-		/* an answer of ten rows is common, so do not go on for want of one */
-		if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
-			!gv_hnsw_search_resume(&so->search, so->ef))
-			break;
-		gv_hnsw_search_run(&so->search);
+		so->may_return = PG_INT64_MAX;
+		if (!so->exhausted)
+			so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
 	}
-	take_found(so);
-	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
+	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
 		so->may_return = PG_INT64_MAX;
 	else if (RelationGetNumberOfBlocks(ix->rel) <= so->ef)
 		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
@@ -479,107 +683,6 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
-}
-
-static int
-compare_swept(const void *a, const void *b)
-{
-	const GvHnswFound *x = a;
-	const GvHnswFound *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
-}
-
-/*
- * Sweep the pages for nodes not expanded, and make the nearest of them ready,
- * as many as work_mem allows.
- *
- * Returns false if there are none.
- */
-static bool
-sweep(GvHnswScan *so)
-{
-	GvHnswIndex *ix = &so->ix;
-	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
-	int64		limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier / 2 /
-									 sizeof(GvHnswFound)), 64);
-	GvHnswFound *swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
-	int64		n = 0;
-	bool		truncated = false;
-
-	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
-	{
-		Buffer		buf;
-		Page		page;
-
-		CHECK_FOR_INTERRUPTS();
-		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
-		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buf);
-		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
-		{
-			GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
-			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
-			GvHnswFound *f;
-
-			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
-				gv_idset_contains(&so->search.seen, id))
-				continue;
-			f = &swept[n];
-			memset(f, 0, sizeof(*f));
-			if (gv_hnsw_layout_has_codes(&ix->layout))
-			{
-				f->key_bias = node->u.key_bias;
-				f->key = gv_hnsw_node_key(&ix->layout, node, so->search.z) + f->key_bias;
-				f->error = node->own_error;
-			}
-			else
-				f->key = gv_am_exact_key(ix->opclass, so->query,
-										 gv_hnsw_node_value(&so->search, node));
-			if (so->sweeping &&
-				(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
-				continue;
-			f->id = id;
-			f->state = node->state;
-			f->tid = node->tid;
-			f->tid_chunk = node->tid_chunk;
-			if (++n == 2 * limit)
-			{
-				qsort(swept, n, sizeof(GvHnswFound), compare_swept);
-				n = limit;
-				truncated = true;
-			}
-		}
-		UnlockReleaseBuffer(buf);
-	}
-
-	if (n == 0)
-	{
-		pfree(swept);
-		return false;
-	}
-	qsort(swept, n, sizeof(GvHnswFound), compare_swept);
-	if (truncated)
-		n = Min(n, limit);
-	so->swept_key = swept[n - 1].key;
-	so->swept_id = swept[n - 1].id;
-	so->sweeping = true;
-	for (int64 i = 0; i < n; i++)
-	{
-		ReadyItem	item;
-
-		item.key = swept[i].key;
-		item.tid = swept[i].tid;
-		item.id = swept[i].id;
-		item.tid_chunk = swept[i].tid_chunk;
-		set_interval(so, &item, &swept[i]);
-		push_ready(so, &item);
-	}
-	pfree(swept);
-	so->sweep_done = !truncated;
-	return true;
 }
 
 /*
@@ -604,6 +707,8 @@ go_on(GvHnswScan *so)
 			so->ix.layout.nodes_per_page;
 		so->ef = Min(so->ef * 2, PG_INT32_MAX / 64);
 		if (so->may_return == 0 ||
+			(so->strategy.filter &&
+			 gv_hnsw_strategy_should_collect(&so->strategy, so->search.n_found + so->ef)) ||
 			so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
 		{
@@ -617,12 +722,16 @@ go_on(GvHnswScan *so)
 		{
 			gv_hnsw_search_run(&so->search);
 			take_found(so);
-			so->may_return = better_half(so);
+			if (so->strategy.filter)
+				so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
+			else
+				so->may_return = better_half(so);
 			return true;
 		}
 	}
 
 	so->may_return = PG_INT64_MAX;
+	so->may_return_to = INFINITY;
 	if (so->sweep_done)
 		return false;
 	/* a sweep makes many rows ready; the limit counts those returned */
@@ -771,7 +880,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 {
 	for (;;)
 	{
-		if (so->n_ready == 0 || so->n_returned >= so->may_return)
+		if (so->n_ready == 0 || so->n_returned >= so->may_return ||
+			so->ready[0].lower > so->may_return_to)
 		{
 			if (go_on(so))
 				continue;
@@ -844,7 +954,7 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (!so->started)
 		start_scan(scan, so);
 
-	scan->xs_recheck = false;
+	scan->xs_recheck = so->recheck;
 	scan->xs_recheckorderby = false;
 	for (;;)
 	{
@@ -859,6 +969,11 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 
 		if (!next_item(scan, so, &item))
 			return false;
+
+		/* rows of one vector may differ in their filter columns */
+		so->recheck = so->strategy.filter != NULL &&
+			(so->strategy.filter->recheck || item.tid_chunk != GV_HNSW_INVALID_ID);
+		scan->xs_recheck = so->recheck;
 		so->next_chunk = item.tid_chunk;
 		so->chunk_owner = item.id;
 		so->n_chunks = 0;

@@ -23,6 +23,7 @@
 
 #include "base/compat.h"
 #include "base/random.h"
+#include "hnsw/filter.h"
 #include "hnsw/node.h"
 #include "hnsw/search.h"
 
@@ -154,6 +155,17 @@ make_room_for_live(GvHnswSearch *search, const GvHnswFound *found)
 	}
 }
 
+/* Let nodes that do not pass the filter seem farther than they are */
+static inline void
+add_detours(GvHnswSearch *search, float *keys, const uint32 *ids, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (!gv_hnsw_passing_has(search->passing, ids[i]))
+			keys[i] += search->detour * fabsf(keys[i]);
+	}
+}
+
 /* Expand a node with codes */
 static void
 expand_with_codes(GvHnswSearch *search, uint32 id)
@@ -201,6 +213,8 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 										  add + base, rescale + base, center_key,
 										  node->edge_scale,
 										  search->query.mul, search->query.bias, estimates);
+			if (search->passing != NULL)
+				add_detours(search, estimates, neighbors + base, n_lanes);
 			for (int lane = 0; lane < n_lanes; lane++)
 			{
 				bool		enters = estimates[lane] < bound;
@@ -313,6 +327,8 @@ discover_exact(GvHnswSearch *search, uint32 id)
 	}
 	UnlockReleaseBuffer(buf);
 
+	if (exists && search->passing != NULL)
+		add_detours(search, &key, &id, 1);
 	if (exists)
 	{
 		if (key < gv_pool_bound(&search->pool))
@@ -398,6 +414,8 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 									  search->query.n_groups, block->add, block->rescale,
 									  search->z_norm2, block->edge_scale,
 									  search->query.mul, search->query.bias, estimates);
+		if (search->passing != NULL)
+			add_detours(search, estimates, block->node, GV_FASTSCAN_LANES);
 		for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 		{
 			int			place;
@@ -471,6 +489,24 @@ gv_hnsw_search_run(GvHnswSearch *search)
 		}
 		expand_with_codes(search, id);
 	}
+}
+
+/*
+ * gv_hnsw_search_restart
+ *		Forget all that was found, for a larger ef; seeds come next.
+ */
+void
+gv_hnsw_search_restart(GvHnswSearch *search, int ef)
+{
+	search->pool.capacity = Max(ef, search->pool.capacity);
+	search->pool.element = repalloc_huge(search->pool.element,
+										 (Size) (search->pool.capacity + 1) * sizeof(uint64));
+	search->pool.n = 0;
+	search->pool.cursor = 0;
+	search->n_found = 0;
+	search->n_spilled = 0;
+	search->forgot = false;
+	gv_idset_clear(&search->seen);
 }
 
 static int

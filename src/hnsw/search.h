@@ -48,6 +48,8 @@ typedef struct GvHnswSearch
 	Datum		value;			/* the value, if there are no codes */
 	bool		keep_vectors;	/* fill GvHnswFound.vector */
 	bool		keep_spilled;	/* the search may be resumed */
+	const struct GvHnswPassing *passing;	/* nodes whose way is a detour are not in it */
+	float		detour;			/* the part by which a detour is longer */
 
 	GvPool		pool;			/* the ef best seen */
 	GvIdset		seen;			/* ids that are or were in the pool */
@@ -74,6 +76,7 @@ extern void gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index,
 extern void gv_hnsw_search_set_point(GvHnswSearch *search, float *z);
 extern void gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache);
 extern void gv_hnsw_search_run(GvHnswSearch *search);
+extern void gv_hnsw_search_restart(GvHnswSearch *search, int ef);
 extern bool gv_hnsw_search_resume(GvHnswSearch *search, int ef);
 extern Datum gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node);
 

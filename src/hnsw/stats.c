@@ -23,7 +23,7 @@
 
 typedef struct GvHnswCounts
 {
-	uint64		pages[GV_HNSW_PAGE_FREE + 1];	/* by kind */
+	uint64		pages[GV_HNSW_PAGE_LAST + 1];	/* by kind */
 	uint64		pages_new;		/* of zeros */
 	uint64		pages_other;	/* of no known kind */
 	uint64		rows;
@@ -142,7 +142,7 @@ count_all(GvHnswIndex *ix, BlockNumber n_blocks, GvHnswCounts *counts)
 			counts->pages_new++;
 		else if (PageGetSpecialSize(page) != MAXALIGN(sizeof(GvAmPageSpecialData)) ||
 				 gv_am_page_special(page)->page_id != GV_AM_HNSW_PAGE_ID ||
-				 gv_am_page_special(page)->kind > GV_HNSW_PAGE_FREE)
+				 gv_am_page_special(page)->kind > GV_HNSW_PAGE_LAST)
 			counts->pages_other++;
 		else
 		{
@@ -222,6 +222,7 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "code_dimensions", ix.layout.code_dims, 0,
 		   "dimensions of a neighbor's code; 0: no codes");
 
+	report(arg, "filter_columns", ix.filters.n, 0, "columns after the vector");
 	report(arg, "rows", counts.rows, 0, "rows of the table, dead ones until VACUUM included");
 	report(arg, "rows_without_direction", counts.rows_null_norm, 0,
 		   "of these, zero vectors by cosine distance, kept apart");
@@ -249,6 +250,8 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 		   "pages of rows beyond the first of a node");
 	report(arg, "pages_entries", counts.pages[GV_HNSW_PAGE_ENTRY], 0, "pages of the entry table");
 	report(arg, "pages_center", counts.pages[GV_HNSW_PAGE_CENTER], 0, "pages of the center");
+	report(arg, "pages_filters", counts.pages[GV_HNSW_PAGE_FILTERS], 0,
+		   "pages of filter columns");
 	report(arg, "pages_free", counts.pages[GV_HNSW_PAGE_FREE] + counts.pages_new, 0,
 		   "empty pages");
 	report(arg, "pages_damaged", counts.pages_other, 0, "pages of no known kind");

@@ -16,6 +16,7 @@
 
 #include "base/compat.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 #include "hnsw/write.h"
 
 /*
@@ -105,7 +106,7 @@ add_chunk(GvHnswIndex *index, GvXlog *xlog, uint32 next, uint32 owner, ItemPoint
 	}
 	if (buf == InvalidBuffer)
 	{
-		buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+		buf = gv_hnsw_new_buffer(&index->layout, index->rel);
 		locked->buf[locked->n++] = buf;
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_TIDS);
@@ -244,7 +245,7 @@ gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes)
 			RecordPageWithFreeSpace(index->rel, blkno, 0);
 		}
 		if (buf == InvalidBuffer)
-			buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+			buf = gv_hnsw_new_buffer(&index->layout, index->rel);
 		xlog = gv_xlog_begin(index->rel);
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_VECTOR);

@@ -35,6 +35,7 @@
 #include "base/random.h"
 #include "hnsw/contest.h"
 #include "hnsw/entry.h"
+#include "hnsw/filter.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
 #include "hnsw/prune.h"
@@ -666,6 +667,8 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 	uint32	   *ids = palloc(sizeof(uint32) * layout->nodes_per_page);
 	int			n = 0;
 	GvXlog	   *xlog = NULL;
+	Buffer		filter_buf = InvalidBuffer;
+	Page		filter_page = NULL;
 	Size		room = 0;
 	bool		is_nodes = gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES) ||
 		gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS);
@@ -684,7 +687,14 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 			xlog = gv_xlog_begin(ix->rel);
 			page = gv_xlog_page(xlog, buf);
 			node = gv_hnsw_page_node(ix, page, slot);
+			if (ix->filters.n > 0)
+			{
+				filter_buf = gv_hnsw_filter_lock(ix, blkno);
+				filter_page = gv_xlog_page(xlog, filter_buf);
+			}
 		}
+		if (filter_page != NULL && !PageIsNew(filter_page))
+			gv_hnsw_filter_clear(layout, filter_page, gv_hnsw_filter_slot(layout, id));
 		ids[n] = id;
 		chunks[n] = node->tid_chunk;
 		rests[n] = has_codes ? InvalidBlockNumber : node->u.vector_blkno;
@@ -717,6 +727,8 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 			PageGetFreeSpace(page);
 	if (xlog != NULL)
 		gv_xlog_finish(xlog);
+	if (BufferIsValid(filter_buf))
+		UnlockReleaseBuffer(filter_buf);
 	UnlockReleaseBuffer(buf);
 
 	/* the chunks and rests belong to nobody now */

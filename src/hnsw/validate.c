@@ -17,14 +17,25 @@
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 
+#include "am/filter.h"
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 
+/* Report what is wrong with an operator class */
+static void
+report_invalid(const char *name, const char *what)
+{
+	ereport(INFO,
+			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
+			 errmsg("operator class \"%s\" of access method hnsw %s", name, what)));
+}
+
 /*
  * gv_hnsw_validate
- *		amvalidate: one ordering operator, and the function that describes
- *		the operator class.
+ *		amvalidate: of a vector, one ordering operator, and the function that
+ *		describes the operator class; of a filter column, operators to search
+ *		by, and the function that says how its values are kept.
  */
 bool
 gv_hnsw_validate(Oid opclass_oid)
@@ -33,8 +44,10 @@ gv_hnsw_validate(Oid opclass_oid)
 	Form_pg_opclass form;
 	CatCList   *operators;
 	CatCList   *functions;
-	bool		has_function = false;
+	bool		is_vector = false;
+	bool		is_filter = false;
 	bool		has_order = false;
+	bool		has_search = false;
 	bool		result = true;
 	const char *name;
 
@@ -45,42 +58,46 @@ gv_hnsw_validate(Oid opclass_oid)
 	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
 	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
 
-	for (int i = 0; i < operators->n_members; i++)
-	{
-		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
-
-		if (op->amoppurpose != AMOP_ORDER)
-		{
-			ereport(INFO,
-					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					 errmsg("operator class \"%s\" of access method hnsw contains an operator that does not order",
-							name)));
-			result = false;
-		}
-		else
-			has_order = true;
-	}
 	for (int i = 0; i < functions->n_members; i++)
 	{
 		Form_pg_amproc proc = (Form_pg_amproc) GETSTRUCT(&functions->members[i]->tuple);
 
-		if (proc->amprocnum != GV_AM_OPCLASS_PROC ||
+		if ((proc->amprocnum != GV_AM_OPCLASS_PROC && proc->amprocnum != GV_AM_FILTER_PROC) ||
 			!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
 		{
-			ereport(INFO,
-					(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-					 errmsg("operator class \"%s\" of access method hnsw contains an invalid support function",
-							name)));
+			report_invalid(name, "contains an invalid support function");
 			result = false;
 		}
-		else
-			has_function = true;
+		else if (proc->amprocnum == GV_AM_OPCLASS_PROC)
+			is_vector = true;
+		else if (proc->amproclefttype == form->opcintype)
+			is_filter = true;
 	}
-	if (!has_order || !has_function)
+	for (int i = 0; i < operators->n_members; i++)
 	{
-		ereport(INFO,
-				(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-				 errmsg("operator class \"%s\" of access method hnsw is incomplete", name)));
+		Form_pg_amop op = (Form_pg_amop) GETSTRUCT(&operators->members[i]->tuple);
+
+		if (op->amoppurpose == AMOP_ORDER)
+			has_order = true;
+		else if (op->amopstrategy < 1 || op->amopstrategy > GV_AM_FILTER_STRATEGIES ||
+				 !check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype,
+									   op->amoprighttype))
+		{
+			report_invalid(name, "contains an invalid operator");
+			result = false;
+		}
+		else if (op->amoplefttype == form->opcintype)
+			has_search = true;
+	}
+	if (is_vector && has_search)
+	{
+		report_invalid(name, "contains an operator that does not order");
+		result = false;
+	}
+	if (is_vector == is_filter || (is_vector && !has_order) ||
+		(is_filter && (!has_search || has_order)))
+	{
+		report_invalid(name, "is incomplete");
 		result = false;
 	}
 

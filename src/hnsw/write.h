@@ -61,7 +61,8 @@ gv_hnsw_unlock_nodes(Relation rel, LOCKMODE mode)
 }
 
 extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);
-extern void gv_hnsw_insert_value(Relation rel, Datum value, ItemPointer tid);
+extern void gv_hnsw_insert_value(Relation rel, Datum value,
+								 const GvAmFilterRow *filters, ItemPointer tid);
 
 /* tids.c */
 extern void gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chunk,

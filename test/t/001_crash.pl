@@ -28,7 +28,7 @@ my $node = new_server('crash', "shared_buffers = 4MB\nrestart_after_crash = on\n
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE items (id int PRIMARY KEY, v vector(24), version int);
-	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, version, (id % 5));
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw ((CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) vector_cosine_ops);
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 20) i;

@@ -30,7 +30,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO long SELECT i, (SELECT '{' || string_agg(DISTINCT j || ':' || noise(i, j, 1) + 0.5, ',') || '}/3000'
 		FROM generate_series(1 + i % 3, CASE WHEN i % 9 = 0 THEN 2990 ELSE 60 END, 1 + i % 5) j)::sparsevec FROM generate_series(1, 200) i;
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
-	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, id);
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX long_l2 ON long USING hnsw (s sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX long_ip ON long USING hnsw (s sparsevec_ip_ops) WITH (m = 8, ef_construction = 32);
@@ -144,6 +144,7 @@ for my $trial (1 .. $n_trials)
 		"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table ORDER BY $order LIMIT 10) s",
 		"$BY_INDEX SELECT count(*), count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s",
 		"$BY_INDEX SET hnsw.ef_search = 500; SELECT count(*) FROM (SELECT id FROM $table WHERE id % 90 = 0 ORDER BY $order LIMIT 10) s",
+		"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table WHERE id BETWEEN 100 AND 300 ORDER BY $order LIMIT 10) s",
 		"INSERT INTO $table SELECT * FROM $table ORDER BY id LIMIT 40",
 		$table eq 'items' ? 'INSERT INTO items SELECT 20000 + i, point(i, 24, 5) FROM generate_series(1, 40) i'
 			: "INSERT INTO long SELECT 20000 + i, ('{1:' || i || ',7:3}/3000')::sparsevec FROM generate_series(1, 40) i",
@@ -182,7 +183,7 @@ my ($out, $err);
 my $index = 'items_l2';
 my $path = $node->data_dir . "/$path{$index}";
 my $content = slurp_file($path);
-for my $case ([ 28, pack('v', 2), 'version', qr/ERROR:  0A000: index "items_l2" has version 2, this library reads version 1\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
+for my $case ([ 28, pack('v', 3), 'version', qr/ERROR:  0A000: index "items_l2" has version 3, this library reads versions 1 to 2\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	[ 24, 'XYZW', 'magic', qr/ERROR:  XX002: index "items_l2" contains a damaged page at block 0\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	[ 36, pack('V', 99), 'dimensions', qr/ERROR:  XX002: / ])
 {

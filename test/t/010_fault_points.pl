@@ -48,7 +48,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 700) i;
 	INSERT INTO items SELECT i, point(i % 3, 24) FROM generate_series(701, 760) i;
 	INSERT INTO items SELECT i, array_fill(0, ARRAY[24])::vector FROM generate_series(761, 800) i;
-	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 32);
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, (id % 5)) WITH (m = 4, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	CREATE TABLE wide (id int PRIMARY KEY, v vector(128));
 	INSERT INTO wide SELECT i, point(i, 128) FROM generate_series(1, 200) i;

@@ -38,13 +38,15 @@ expect(bool condition, const char *what)
  * What is stored in the metapage gives the same layout back.
  */
 static void
-check_meta(const GvHnswLayout *layout)
+check_meta(const GvHnswLayout *layout, const GvAmFilterColumns *filters)
 {
 	GvHnswMetaPageData meta;
 	GvHnswLayout back;
 
 	memset(&meta, 0, sizeof(meta));
 	gv_hnsw_layout_to_meta(layout, &meta);
+	for (int i = 0; i < filters->n; i++)
+		meta.filter_kind[i] = filters->column[i].kind;
 	gv_hnsw_layout_from_meta(&back, &meta);
 	expect(memcmp(layout, &back, sizeof(back)) == 0, "the metapage changes the layout");
 }
@@ -121,14 +123,39 @@ check_exact(const GvHnswLayout *layout, int m)
 		   "line pointers of a page");
 }
 
+/* The parts of a page of filters: bits of the slots, then each column's */
 static void
-check_layout(const GvAmOpclass *opclass, int dim, int m)
+check_filters(const GvHnswLayout *layout, const GvAmFilterColumns *filters)
+{
+	int			end = 2 * MAXALIGN((layout->filter_slots + 7) / 8);
+
+	expect(layout->n_filters == filters->n, "filter columns");
+	expect((layout->filter_blocks > 0) == (filters->n > 0), "blocks that a page of filters serves");
+	if (filters->n == 0)
+		return;
+	expect(layout->filter_blocks * layout->nodes_per_page <= layout->filter_slots,
+		   "slots of a page of filters");
+	expect(layout->filter_mixed >= end / 2, "bits of mixed nodes");
+	for (int i = 0; i < filters->n; i++)
+	{
+		expect(layout->filter_null[i] >= end && layout->filter_null[i] % 8 == 0, "bits of nulls");
+		end = layout->filter_null[i] + MAXALIGN((layout->filter_slots + 7) / 8);
+		expect(layout->filter_word[i] >= end && layout->filter_word[i] % 8 == 0, "words");
+		end = layout->filter_word[i] + layout->filter_slots * filters->column[i].width;
+	}
+	expect(layout->filter_end >= end && layout->filter_end <= GV_AM_PAGE_ROOM,
+		   "end of a page of filters");
+}
+
+static void
+check_layout(const GvAmOpclass *opclass, int dim, int m, const GvAmFilterColumns *filters)
 {
 	GvHnswLayout layout;
 
 	shown_dim = dim;
 	shown_m = m;
-	gv_hnsw_layout_choose(&layout, opclass, dim, m);
+	gv_hnsw_layout_choose(&layout, opclass, dim, m, filters);
+	check_filters(&layout, filters);
 	if (gv_hnsw_layout_has_codes(&layout))
 		check_codes(&layout, dim + (opclass->metric == GV_AM_METRIC_INNER_PRODUCT), m);
 	else
@@ -136,7 +163,7 @@ check_layout(const GvAmOpclass *opclass, int dim, int m)
 	expect(layout.entry_blocks_per_page >= 1 &&
 		   sizeof(GvHnswChainPageData) + layout.entry_blocks_per_page * layout.entry_block_size <=
 		   GV_AM_PAGE_ROOM, "the entry blocks do not fit the page");
-	check_meta(&layout);
+	check_meta(&layout, filters);
 }
 
 int
@@ -158,10 +185,21 @@ main(int argc, char **argv)
 		{"sparsevec, L2", {GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_L2}, 1000, false},
 		{"bit, Hamming", {GV_AM_ELEMENT_BIT, GV_AM_METRIC_HAMMING}, 1000, false},
 	};
+	static GvAmFilterColumns filters[GV_AM_MAX_FILTERS + 1];
 	int			i;
 	int			dim;
 	int			m;
 
+	/* so many columns, of all widths */
+	for (int n = 1; n <= GV_AM_MAX_FILTERS; n++)
+	{
+		filters[n].n = n;
+		for (i = 0; i < n; i++)
+		{
+			filters[n].column[i].kind = GV_AM_FILTER_BOOL + (n + i) % GV_AM_FILTER_LAST;
+			filters[n].column[i].width = gv_am_filter_width(filters[n].column[i].kind);
+		}
+	}
 	gv_unit_read_label(argc, argv);
 	for (i = 0; i < (int) lengthof(cases); i++)
 	{
@@ -172,7 +210,9 @@ main(int argc, char **argv)
 		for (m = GV_HNSW_MIN_M; m <= GV_HNSW_MAX_M; m++)
 		{
 			for (dim = 1; dim <= cases[i].max_dim; dim++)
-				check_layout(&cases[i].opclass, dim, m);
+				check_layout(&cases[i].opclass, dim, m, &filters[0]);
+			for (int n = 1; n <= GV_AM_MAX_FILTERS; n++)
+				check_layout(&cases[i].opclass, cases[i].max_dim / n, m, &filters[n]);
 		}
 		gv_unit_end();
 	}

@@ -1,0 +1,179 @@
+/*-------------------------------------------------------------------------
+ *
+ * paths.c
+ *		Ordered scans with conditions that PostgreSQL does not think of.
+ *
+ * An index scan can be ordered by distance and have conditions on filter
+ * columns.  Two forms of them some versions of PostgreSQL never plan: before 17
+ * column = ANY (array) and column IN (...) beside an order, which in a btree
+ * index such a condition on a column after the first would spoil; and before 16
+ * a boolean column by itself, unless the operator class is a built-in one.  So
+ * for each ordered scan of an index of ours another is offered, with these.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_operator.h"
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/pathnode.h"
+#include "optimizer/paths.h"
+#include "optimizer/restrictinfo.h"
+#include "utils/lsyscache.h"
+
+#include "am/paths.h"
+#include "am/plan.h"
+#include "base/compat.h"
+
+#if GV_BASE_LACKS_ORDERED_PATHS
+
+static set_rel_pathlist_hook_type previous_hook = NULL;
+
+/* The filter column, from 0, that column op ANY (array) is about; -1 if none */
+static int
+match_any(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info)
+{
+	ScalarArrayOpExpr *any = (ScalarArrayOpExpr *) info->clause;
+	Node	   *left;
+	Node	   *right;
+
+	if (!IsA(any, ScalarArrayOpExpr) || !any->useOr)
+		return -1;
+	left = linitial(any->args);
+	right = lsecond(any->args);
+	if (!bms_is_empty(pull_varnos(root, right)) || contain_volatile_functions(right))
+		return -1;
+	for (int column = 1; column < index->nkeycolumns; column++)
+	{
+		if (match_index_to_operand(left, column, index) &&
+			(!OidIsValid(index->indexcollations[column]) ||
+			 index->indexcollations[column] == any->inputcollid) &&
+			op_in_opfamily(any->opno, index->opfamily[column]))
+			return column;
+	}
+	return -1;
+}
+
+/*
+ * The filter column, from 0, that a boolean column is; -1 if none.
+ *
+ * *condition: set to "column = true" or "column = false"
+ */
+static int
+match_boolean(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info,
+			  RestrictInfo **condition)
+{
+	Node	   *operand = (Node *) info->clause;
+	bool		value = true;
+
+	if (is_notclause(operand))
+	{
+		operand = (Node *) get_notclausearg((Expr *) operand);
+		value = false;
+	}
+	else if (IsA(operand, BooleanTest) &&
+			 (((BooleanTest *) operand)->booltesttype == IS_TRUE ||
+			  ((BooleanTest *) operand)->booltesttype == IS_FALSE))
+	{
+		value = ((BooleanTest *) operand)->booltesttype == IS_TRUE;
+		operand = (Node *) ((BooleanTest *) operand)->arg;
+	}
+	for (int column = 1; column < index->nkeycolumns; column++)
+	{
+		if (!match_index_to_operand(operand, column, index) ||
+			!op_in_opfamily(BooleanEqualOperator, index->opfamily[column]))
+			continue;
+		*condition = make_simple_restrictinfo(root,
+											  make_opclause(BooleanEqualOperator, BOOLOID, false,
+															(Expr *) operand,
+															(Expr *) makeBoolConst(value, false),
+															InvalidOid, InvalidOid));
+		return column;
+	}
+	return -1;
+}
+
+/* The conditions of a relation that a path could have beside its own */
+static List *
+find_clauses(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
+{
+	List	   *found = NIL;
+	ListCell   *cell;
+	ListCell   *other;
+
+	foreach(cell, rel->baserestrictinfo)
+	{
+		RestrictInfo *info = lfirst_node(RestrictInfo, cell);
+		RestrictInfo *condition = info;
+		bool		is_there = false;
+		int			column;
+		IndexClause *clause;
+
+		foreach(other, path->indexclauses)
+			is_there |= lfirst_node(IndexClause, other)->rinfo == info;
+		if (is_there || info->pseudoconstant || !restriction_is_securely_promotable(info, rel))
+			continue;
+		column = match_any(root, path->indexinfo, info);
+		if (column < 0)
+			column = match_boolean(root, path->indexinfo, info, &condition);
+		if (column < 0)
+			continue;
+		clause = makeNode(IndexClause);
+		clause->rinfo = info;
+		clause->indexquals = list_make1(condition);
+		clause->lossy = false;
+		clause->indexcol = column;
+		clause->indexcols = NIL;
+		found = lappend(found, clause);
+	}
+	return found;
+}
+
+static void
+add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	List	   *added = NIL;
+	ListCell   *cell;
+
+	if (previous_hook)
+		previous_hook(root, rel, rti, rte);
+	foreach(cell, rel->pathlist)
+	{
+		IndexPath  *path = lfirst(cell);
+		List	   *clauses;
+
+		if (!IsA(path, IndexPath) || path->indexorderbys == NIL ||
+			path->path.param_info != NULL || path->indexinfo->nkeycolumns < 2 ||
+			!gv_am_plan_is_ours(path->indexinfo->indexoid))
+			continue;
+		clauses = find_clauses(root, rel, path);
+		if (clauses == NIL)
+			continue;
+		added = lappend(added,
+						create_index_path(root, path->indexinfo,
+										  list_concat_copy(path->indexclauses, clauses),
+										  path->indexorderbys, path->indexorderbycols,
+										  path->path.pathkeys, path->indexscandir, false,
+										  NULL, 1.0, false));
+	}
+	foreach(cell, added)
+		add_path(rel, lfirst(cell));
+}
+
+#endif							/* GV_BASE_LACKS_ORDERED_PATHS */
+
+/*
+ * gv_am_paths_init
+ *		Set the hook, if PostgreSQL needs it; called once.
+ */
+void
+gv_am_paths_init(void)
+{
+#if GV_BASE_LACKS_ORDERED_PATHS
+	previous_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = add_ordered_paths;
+#endif
+}

@@ -1,0 +1,13 @@
+/*-------------------------------------------------------------------------
+ *
+ * paths.h
+ *		Ordered scans with conditions that PostgreSQL does not think of.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_PATHS_H
+#define GV_AM_PATHS_H
+
+extern void gv_am_paths_init(void);
+
+#endif							/* GV_AM_PATHS_H */
