@@ -91,15 +91,17 @@ my $reading = "$BY_INDEX SELECT count(*) FROM questions q, LATERAL "
 compare('after the base backup');
 is($reader->query_safe($reading), 12 * 10 * 3, 'a session on the standby reads');
 
-for my $round (1 .. 3)
+# more rows for the long form, which is to write some GB of log
+my $times = $LONG ? 10 : 1;
+for my $round (1 .. ($LONG ? 30 : 3))
 {
 	my $base = $round * 10000;
 
 	$primary->safe_psql('postgres', qq{
-		INSERT INTO items SELECT i, point(i, 24, $round) FROM generate_series($base, $base + 299) i;
+		INSERT INTO items SELECT i, point(i, 24, $round) FROM generate_series($base, $base + 299 * $times) i;
 		INSERT INTO items SELECT i + 1000, point(i % 5, 24, $round) FROM generate_series($base, $base + 99) i;
 		INSERT INTO items SELECT i + 2000, array_fill(0, ARRAY[24])::vector FROM generate_series($base, $base + 30) i;
-		UPDATE items SET v = point(id, 24, 100 + $round) WHERE id % 7 = $round;
+		UPDATE items SET v = point(id, 24, 100 + $round) WHERE id % 7 = $round % 7;
 		DELETE FROM items WHERE id % 3 = $round % 3;
 		BEGIN;
 		INSERT INTO items SELECT -i, point(i, 24, $round) FROM generate_series(1, 50) i;

@@ -17,8 +17,8 @@ use Test::More;
 use lib 't';
 use GigavecTest;
 
-# more of them, from another start, for a longer test
-my $n_trials = $ENV{GIGAVEC_DAMAGES} // 20;
+# another start by GIGAVEC_SEED
+my $n_trials = $LONG ? 500 : 20;
 my $block_size = 8192;
 my $node = new_server('damage', "fsync = off\nfull_page_writes = off\nstatement_timeout = '60s'\nrestart_after_crash = on\n");
 
