@@ -12,6 +12,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_opclass.h"
@@ -51,7 +52,11 @@ open_table(Oid heap_oid, const char *column, Relation *heap)
 {
 	AttrNumber	attnum;
 
-	*heap = table_open(heap_oid, AccessShareLock);
+	*heap = try_relation_open(heap_oid, AccessShareLock);
+	if (*heap == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", heap_oid)));
 	if ((*heap)->rd_rel->relkind != RELKIND_RELATION &&
 		(*heap)->rd_rel->relkind != RELKIND_MATVIEW)
 		ereport(ERROR,

@@ -65,6 +65,7 @@ SELECT gigavec.estimate('planned', 'v', options => '{m=1}');
 SELECT gigavec.estimate('planned', 'v', options => '{m=40,ef_construction=50}');
 SELECT gigavec.estimate('planned', 'v', options => '{lists=3}');
 SELECT gigavec.estimate('pg_indexes', 'indexname');
+SELECT gigavec.estimate(4294967295, 'v');
 
 -- for whoever may read the column
 CREATE ROLE planner_role;
