@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "access/genam.h"
+#include "catalog/pg_collation.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -87,7 +88,13 @@ gv_am_filter_columns(GvAmFilterColumns *columns, Relation index)
 			DatumGetPointer(FunctionCall1(proc, PointerGetDatum(NULL)));
 		column->type = TupleDescAttr(desc, i + 1)->atttypid;
 		column->collation = index->rd_indcollation[i + 1];
-		if (column->kind == GV_AM_FILTER_TEXT && gv_base_collation_is_c(column->collation))
+
+		/*
+		 * Under C, words order as the texts do.  Of another collation that is C
+		 * by its locale nothing is assumed: words must not depend on the server's
+		 * version or locale.
+		 */
+		if (column->kind == GV_AM_FILTER_TEXT && column->collation == C_COLLATION_OID)
 			column->kind = GV_AM_FILTER_TEXT_C;
 		if (column->kind == GV_AM_FILTER_ARRAY)
 		{

@@ -190,19 +190,4 @@ gv_base_guc_malloc(Size size)
 /* Which conditions beside an order were not planned before 17: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
 
-/*
- * gv_base_collation_is_c
- *		Do texts of a collation order as their bytes do?
- */
-#include "utils/pg_locale.h"
-static inline bool
-gv_base_collation_is_c(Oid collation)
-{
-#if PG_VERSION_NUM >= 180000
-	return pg_newlocale_from_collation(collation)->collate_is_c;
-#else
-	return lc_collate_is_c(collation);
-#endif
-}
-
 #endif							/* GV_BASE_COMPAT_H */
