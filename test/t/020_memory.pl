@@ -21,6 +21,7 @@ use lib 't';
 use GigavecTest;
 
 plan skip_all => 'this system does not tell how much memory a process has' if !-r '/proc/self/status';
+plan skip_all => 'the sanitizers take memory of their own' if $ENV{GIGAVEC_SANITIZE};
 
 my $node = new_server('memory', q{
 	fsync = off

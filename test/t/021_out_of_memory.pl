@@ -23,6 +23,7 @@ my $library = "$PostgreSQL::Test::Utils::tmp_check/failing_malloc.so";
 my $source = "$ENV{GIGAVEC_SOURCE}/test/t/failing_malloc.c";
 my $order_file = "$PostgreSQL::Test::Utils::tmp_check/order";
 
+plan skip_all => 'the sanitizers bring their own malloc' if $ENV{GIGAVEC_SANITIZE};
 plan skip_all => 'no library can be put before the C library here'
   if system_log($ENV{CC} // 'gcc', '-shared', '-fPIC', '-O', '-o', $library, $source, '-ldl') != 0;
 
