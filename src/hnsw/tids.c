@@ -20,10 +20,11 @@
 #include "hnsw/write.h"
 
 /*
- * Chunks of a list in which a tid may find room.  VACUUM leaves room in all of
- * them; without a limit an insert would read the whole list.
+ * Pages of a list on which a tid may find room.  VACUUM leaves room in all of
+ * them; without a limit an insert would read the whole list.  Mostly the chunks
+ * of a list follow each other on a page, so that these are some 37,000 tids.
  */
-#define MAX_TRIED_CHUNKS 32
+#define MAX_TRIED_PAGES 32
 
 /*
  * gv_hnsw_unlock_pages
@@ -49,33 +50,52 @@ lock_page(GvHnswIndex *index, BlockNumber blkno, GvHnswLockedPages *locked)
 	return buf;
 }
 
+/*
+ * Find the first chunk with room, from one of a page on, along the part of the
+ * list that lies on the page.
+ *
+ * *chunk_id: written: where the list goes on, if there is none
+ */
+static GvHnswTidChunk
+find_room(Page page, uint32 *chunk_id, uint32 owner)
+{
+	BlockNumber blkno = gv_hnsw_chunk_block(*chunk_id);
+
+	for (int i = 0; i < GV_HNSW_CHUNKS_PER_PAGE &&
+		 *chunk_id != GV_HNSW_INVALID_ID && gv_hnsw_chunk_block(*chunk_id) == blkno; i++)
+	{
+		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(*chunk_id));
+
+		if (chunk->owner != owner)
+			*chunk_id = GV_HNSW_INVALID_ID;
+		else if (chunk->n_tids < GV_HNSW_CHUNK_TIDS)
+			return chunk;
+		else
+			*chunk_id = chunk->next;
+	}
+	return NULL;
+}
+
 /* Add a tid to a chunk of a list, the first of the owner's that has room */
 static bool
 add_to_list(GvHnswIndex *index, GvXlog *xlog, uint32 chunk_id, uint32 owner,
 			ItemPointer tid, GvHnswLockedPages *locked)
 {
-	for (int i = 0; i < MAX_TRIED_CHUNKS && chunk_id != GV_HNSW_INVALID_ID; i++)
+	for (int i = 0; i < MAX_TRIED_PAGES && chunk_id != GV_HNSW_INVALID_ID; i++)
 	{
 		Buffer		buf = lock_page(index, gv_hnsw_chunk_block(chunk_id), locked);
-		uint32		next = GV_HNSW_INVALID_ID;
 
-		if (gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
+		if (!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
+			chunk_id = GV_HNSW_INVALID_ID;
+		else if (find_room(BufferGetPage(buf), &chunk_id, owner) != NULL)
 		{
-			GvHnswTidChunk chunk = gv_hnsw_page_chunk(BufferGetPage(buf),
+			GvHnswTidChunk chunk = gv_hnsw_page_chunk(gv_xlog_page(xlog, buf),
 													  gv_hnsw_chunk_slot(chunk_id));
 
-			if (chunk->owner == owner && chunk->n_tids < GV_HNSW_CHUNK_TIDS)
-			{
-				chunk = gv_hnsw_page_chunk(gv_xlog_page(xlog, buf),
-										   gv_hnsw_chunk_slot(chunk_id));
-				chunk->tids[chunk->n_tids++] = *tid;
-				return true;
-			}
-			if (chunk->owner == owner)
-				next = chunk->next;
+			chunk->tids[chunk->n_tids++] = *tid;
+			return true;
 		}
 		gv_hnsw_unlock_pages(locked);
-		chunk_id = next;
 	}
 	return false;
 }

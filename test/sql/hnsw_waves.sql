@@ -36,5 +36,16 @@ SELECT hnsw_test.found('<->'), hnsw_test.found('<+>');
 SELECT op, c.* FROM (VALUES ('<->', 'items_l2'), ('<+>', 'items_l1')) x (op, i),
 	hnsw_test.compare('hnsw_test.items', op, ('hnsw_test.' || i)::regclass) c;
 
+-- rows of one vector that come and go: the list of them does not grow for ever
+TRUNCATE hnsw_test.items;
+INSERT INTO hnsw_test.items SELECT i, '[1,2,3,4,5,6,7,8,9,10,11,12]' FROM generate_series(1, 3000) i;
+SELECT i, value FROM (VALUES ('items_l2'), ('items_l1')) x (i), gigavec.stats(('hnsw_test.' || i)::regclass) WHERE name = 'pages_rows';
+SELECT format('DELETE FROM hnsw_test.items WHERE id <= %s', i * 300), 'VACUUM hnsw_test.items',
+	format('INSERT INTO hnsw_test.items SELECT i, ''[1,2,3,4,5,6,7,8,9,10,11,12]'' FROM generate_series(%s, %s) i', 3000 + i * 300 - 299, 3000 + i * 300)
+	FROM generate_series(1, 30) i \gexec
+SELECT i, value FROM (VALUES ('items_l2'), ('items_l1')) x (i), gigavec.stats(('hnsw_test.' || i)::regclass) WHERE name = 'pages_rows';
+SELECT op, c.* FROM (VALUES ('<->', 'items_l2'), ('<+>', 'items_l1')) x (op, i),
+	hnsw_test.compare('hnsw_test.items', op, ('hnsw_test.' || i)::regclass) c;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
