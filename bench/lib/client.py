@@ -16,8 +16,9 @@ SOURCE = os.path.join(paths.ROOT, "bench", "client", "client.c")
 
 
 class Client:
-    def __init__(self, cluster):
+    def __init__(self, cluster, pin=True):
         self.cluster = cluster
+        self.pin = int(pin)
         self.folder = paths.cache_folder("client")
         self.binary = os.path.join(self.folder, "gvbench-client-pg" + cluster.major)
         if (not os.path.exists(self.binary)
@@ -60,13 +61,13 @@ class Client:
 
     def measure(self, engine, data, k, ef, clients, seconds):
         return self.run("search", engine, data, engine.query(data, k), data.query,
-                        engine.session(ef), k=k, clients=clients, seconds=seconds)
+                        engine.session(ef), k=k, clients=clients, seconds=seconds, pin=self.pin)
 
     def exact(self, engine, data, k, seconds):
         """Measure the sequential scan."""
         commands = ["SET enable_indexscan = off", "SET enable_bitmapscan = off"]
         return self.run("search", engine, data, engine.query(data, k), data.query,
-                        commands + engine.settings, k=k, seconds=seconds)
+                        commands + engine.settings, k=k, seconds=seconds, pin=self.pin)
 
     def insert(self, engine, data, rows, first_id, batch):
         sql = "INSERT INTO items (id, embedding) VALUES ($1, $2)"

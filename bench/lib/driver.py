@@ -15,7 +15,6 @@ try:
 except ImportError:
     sys.exit("numpy is needed: pip install numpy matplotlib h5py hnswlib")
 
-import awake
 import dataset
 import measure
 import paths
@@ -62,8 +61,8 @@ def parse(description, phases, rounds):
         metavar="ENGINE:NAME=VALUE", help="a setting of every session that searches")
     add("--extension", action="append", default=[], metavar="ENGINE:NAME",
         help="extension that plays an engine, e.g. gigavec:vector to test this program")
-    add("--let-sleep", action="store_true",
-        help="do not keep idle processors awake while queries are measured")
+    add("--let-move", action="store_true",
+        help="do not put each client and its backend on one processor")
     add("--pg-config", default=os.environ.get("PG_CONFIG", "pg_config"))
     add("--cluster", help="folder of the private cluster [/var/tmp/gigavec-bench-...]")
     add("--fresh", action="store_true", help="make the cluster anew")
@@ -159,8 +158,7 @@ def run_set(name, engines, hnswlib, client, args):
     if "exact" in args.phases:
         entry["exact"] = measure.exact_scan(engines, client, data, args)
     if "search" in args.phases:
-        with awake.processors(not args.let_sleep):
-            entry["search"] = measure.search(engines, client, hnswlib, data, args)
+        entry["search"] = measure.search(engines, client, hnswlib, data, args)
     if "insert" in args.phases:
         entry["insert"] = measure.insert(engines, client, data, args)
     return entry
@@ -174,7 +172,7 @@ def main(name, description, phases, rounds=3):
         return
     cluster = Cluster(args.pg_config, args.cluster)
     engines, hnswlib = make_engines(cluster, args)
-    client = Client(cluster)
+    client = Client(cluster, not args.let_move)
     cluster.start(args.fresh)
     for engine in engines:
         engine.prepare(engine.name in args.reuse)
