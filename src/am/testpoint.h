@@ -7,7 +7,8 @@
  * what happens at which.  Each record that is written to the log is a point
  * before and after it, without being declared: see xlog.h.
  *
- * A process may be stopped, "wait", only where it holds no buffer lock.
+ * A process may be stopped, "wait", only where it holds no buffer lock, unless
+ * that lock is what the test is about.
  *
  *-------------------------------------------------------------------------
  */

@@ -640,9 +640,11 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 		shards->n_linked += shards->shard[s].n_members;
 	}
 	gv_hnsw_build_merge(build);
+	GV_TEST_POINT("hnsw-build-merged");
 	if (RelationNeedsWAL(build->index))
 		log_newpage_range(build->index, MAIN_FORKNUM, 0,
 						  RelationGetNumberOfBlocks(build->index), true);
+	GV_TEST_POINT("hnsw-build-merge-logged");
 	if (build->parallel)
 		end_parallel(build);
 	result->heap_tuples = reltuples;
@@ -691,6 +693,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 		build->shared = local;
 		build_in_shards(build, local, result);
 	}
+	GV_TEST_POINT("hnsw-build-done");
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);

@@ -430,6 +430,7 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 	/* a decision that reads other pages comes before the lock */
 	if (!ins->contest.by_codes)
 		given_up = choose_by_vectors(ins, candidate);
+	GV_TEST_POINT("hnsw-insert-link");
 
 	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);

@@ -29,6 +29,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
@@ -768,6 +769,7 @@ read_chunk(GvHnswScan *so, uint32 *chunk_id, uint32 owner, ItemPointerData *tids
 	Page		page;
 
 	CHECK_FOR_INTERRUPTS();
+	GV_TEST_POINT("hnsw-scan-chunk");
 	if (blkno >= RelationGetNumberOfBlocks(ix->rel) ||
 		so->n_chunks++ > (int64) RelationGetNumberOfBlocks(ix->rel) * GV_HNSW_CHUNKS_PER_PAGE)
 		gv_hnsw_report_corruption(ix->rel, blkno, "A list of rows leads nowhere.");

@@ -305,6 +305,7 @@ gv_hnsw_set_unit(GvHnswIndex *index, Datum value)
 		pfree(x);
 	}
 
+	GV_TEST_POINT("hnsw-insert-unit");
 	buf = ReadBuffer(index->rel, GV_HNSW_META_BLKNO);
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	xlog = gv_xlog_begin(index->rel);

@@ -130,6 +130,7 @@ vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 			if (!tid_is_dead(vacuum, &chunk->tids[i]))
 				kept.tids[kept.n_tids++] = chunk->tids[i];
 		}
+		GV_TEST_POINT("hnsw-vacuum-chunk");
 		if (kept.n_tids < chunk->n_tids)
 		{
 			GvXlog	   *xlog = gv_xlog_begin(ix->rel);
@@ -831,6 +832,7 @@ repair_entries(Vacuum *vacuum)
 					vector = copy_vector(vacuum, &search, id, &point.key_bias);
 				point.z = vector;
 
+				GV_TEST_POINT("hnsw-vacuum-entry");
 				buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
 				meta_buf = read_page(vacuum, GV_HNSW_META_BLKNO, BUFFER_LOCK_EXCLUSIVE);
 				xlog = gv_xlog_begin(ix->rel);

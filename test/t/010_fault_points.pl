@@ -21,6 +21,8 @@ use lib 't';
 use GigavecPoints;
 use GigavecTest;
 
+# to die and fail at some points only, for a closer look
+my $wanted = $ENV{GIGAVEC_POINTS} // '.';
 my $n_rounds = $ENV{GIGAVEC_LONG} ? 20 : 1;
 
 # table, operator, dimensions, index
@@ -57,6 +59,9 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
 	INSERT INTO long SELECT i, point(i, 3000) FROM generate_series(1, 30) i;
 	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE big AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 3000) i;
+	CREATE INDEX big_l2 ON big USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8);
+	CREATE INDEX big_l1 ON big USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
 	CREATE TABLE items_mirror AS TABLE items;
 	CREATE TABLE wide_mirror AS TABLE wide;
 	CREATE TABLE long_mirror AS TABLE long;
@@ -120,7 +125,11 @@ my %works = (
 			'INSERT INTO passing SELECT v FROM items LIMIT 50');
 	},
 	reindex => sub {
-		return ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine', 'REINDEX INDEX long_l1');
+		return ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine', 'REINDEX INDEX long_l1',
+			q{SET maintenance_work_mem = '1MB'}, 'REINDEX INDEX big_l2', 'REINDEX INDEX big_l1');
+	},
+	scan => sub {
+		return ($BY_INDEX, map { "DO \$\$BEGIN PERFORM id FROM $_->[0] ORDER BY v $_->[1] point(7, $_->[2]); END\$\$" } @searches);
 	},
 );
 
@@ -144,7 +153,7 @@ sub repeat
 	return;
 }
 
-# Bring the tables to the size they had
+# Bring the tables to the size they had, with some rows of an equal vector
 sub refill
 {
 	my ($base) = 1000 * (1 + $_[0]);
@@ -155,7 +164,8 @@ sub refill
 		my ($table, $n, $dim) = @$size;
 
 		$node->safe_psql('postgres', qq{
-			CREATE TEMP TABLE more AS SELECT $base + 200 + i AS id, point($base + 200 + i, $dim) AS v
+			CREATE TEMP TABLE more AS SELECT $base + 200 + i AS id,
+				CASE WHEN i % 12 = 0 THEN array_fill(0, ARRAY[$dim])::vector ELSE point($base + 200 + i, $dim) END AS v
 			FROM generate_series(1, $n - (SELECT count(*) FROM $table)) i;
 			INSERT INTO $table TABLE more;
 			INSERT INTO ${table}_mirror TABLE more});
@@ -232,7 +242,7 @@ my $round = 0;
 
 # Which work comes to which points, and how often?
 my %reached;
-for my $work ('insert', 'vacuum', 'create', 'reindex')
+for my $work ('insert', 'vacuum', 'create', 'reindex', 'scan')
 {
 	my $offset = -s $node->logfile;
 	my ($err, $left) = do_work($work, $round++, '*:log');
@@ -275,7 +285,7 @@ sub happen
 srand(1);
 for my $i (1 .. $n_rounds)
 {
-	for my $point (grep { $i > 1 || !/^before/ } sort keys %reached)
+	for my $point (grep { /$wanted/ && ($i > 1 || !/^before/) } sort keys %reached)
 	{
 		my ($name, $err) = happen('crash', $point, $i);
 
@@ -290,7 +300,7 @@ for my $i (1 .. $n_rounds)
 # Fail at each point
 for my $i (1 .. $n_rounds)
 {
-	for my $point (sort keys %reached)
+	for my $point (grep { /$wanted/ } sort keys %reached)
 	{
 		my ($name, $err, $left) = happen('error', $point, $i);
 

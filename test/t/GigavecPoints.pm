@@ -54,15 +54,17 @@ sub declared_points
 # Run statements in a session of their own, which stops at a point; returns the
 # session.
 #
+# point: its name, or NAME:COUNT to stop when it is reached so many times
 # setting: what else happens to the session, for example NAME:crash
 sub stop_at
 {
-	my ($node, $point, $sql, $setting) = @_;
+	my ($node, $where, $sql, $setting) = @_;
+	my ($point, $count) = split(/:/, $where);
 	my $holder = $node->background_psql('postgres');
 	my $psql;
 
 	$holder->query_safe("SELECT pg_advisory_lock(hashtext('$point'))");
-	$psql = begin_sql($node, $sql, join(',', "$point:wait", $setting ? $setting : ()));
+	$psql = begin_sql($node, $sql, join(',', "$point:wait:" . ($count // 1), $setting ? $setting : ()));
 	$node->poll_query_until('postgres', qq{
 		SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
 			AND objid = (hashtext('$point')::bigint & 4294967295)::oid})
