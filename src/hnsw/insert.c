@@ -86,6 +86,17 @@ search_surroundings(Insertion *ins, const GvHnswCache *cache)
 		search->value = ins->value;
 	gv_hnsw_search_seed(search, cache);
 	gv_hnsw_search_run(search);
+
+	/*
+	 * Where VACUUM has marked all nodes around, others may have come meanwhile
+	 * to which only the entry table leads.
+	 */
+	if (!gv_hnsw_search_found_live(search))
+	{
+		gv_hnsw_open(ins->ix, ins->ix->rel);
+		gv_hnsw_search_seed_live(search, gv_hnsw_cache(ins->ix));
+		gv_hnsw_search_run(search);
+	}
 }
 
 /* Choose neighbors among the nodes found */

@@ -533,6 +533,11 @@ search_first(GvHnswScan *so, const GvHnswCache *cache)
 				break;
 			gv_hnsw_search_run(&so->search);
 		}
+		if (!gv_hnsw_search_found_live(&so->search))
+		{
+			gv_hnsw_search_seed_live(&so->search, gv_hnsw_cache(&so->ix));
+			gv_hnsw_search_run(&so->search);
+		}
 		take_found(so);
 		if (so->strategy.filter == NULL || !gv_hnsw_strategy_revise(&so->strategy))
 			break;

@@ -439,6 +439,62 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 }
 
 /*
+ * gv_hnsw_search_found_live
+ *		Has a search found nodes other than dead ones?
+ */
+bool
+gv_hnsw_search_found_live(const GvHnswSearch *search)
+{
+	for (int64 i = 0; i < search->n_found; i++)
+	{
+		if (search->found[i].state == GV_HNSW_NODE_LIVE)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * gv_hnsw_search_seed_live
+ *		Put the entries that are live into the pool, though they may be far.
+ *
+ * For a search that has found dead nodes only.
+ */
+void
+gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache)
+{
+	GvHnswIndex *index = search->index;
+	const GvHnswLayout *layout = &index->layout;
+
+	search->n_dead = 0;
+	for (int i = 0; i < cache->n_entry_blocks * GV_FASTSCAN_LANES; i++)
+	{
+		GvHnswEntryBlock block = (GvHnswEntryBlock)
+			(cache->entry_blocks + (Size) (i / GV_FASTSCAN_LANES) * layout->entry_block_size);
+		uint32		id = block->node[i % GV_FASTSCAN_LANES];
+		float		key = 0;
+		bool		is_live;
+		Buffer		buf;
+		GvHnswNode	node;
+
+		if (id == GV_HNSW_INVALID_ID)
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(layout, id));
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
+		is_live = node != NULL && node->state == GV_HNSW_NODE_LIVE;
+		if (is_live && gv_hnsw_layout_has_codes(layout))
+			key = gv_hnsw_node_key(layout, node, search->z) + node->u.key_bias;
+		else if (is_live)
+			key = gv_am_exact_key(index->opclass, search->value,
+								  gv_hnsw_node_value(search, node));
+		UnlockReleaseBuffer(buf);
+		if (is_live)
+			insert_into_pool(search, key, id);
+	}
+}
+
+/*
  * gv_hnsw_search_run
  *		Expand nodes until all of the pool are expanded.
  */

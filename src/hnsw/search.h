@@ -75,6 +75,8 @@ extern void gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index,
 								MemoryContext context, int ef);
 extern void gv_hnsw_search_set_point(GvHnswSearch *search, float *z);
 extern void gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache);
+extern bool gv_hnsw_search_found_live(const GvHnswSearch *search);
+extern void gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache);
 extern void gv_hnsw_search_run(GvHnswSearch *search);
 extern void gv_hnsw_search_restart(GvHnswSearch *search, int ef);
 extern bool gv_hnsw_search_resume(GvHnswSearch *search, int ef);

@@ -219,6 +219,22 @@ for my $kind (@kinds)
 	check_index($name, $operator);
 }
 
+# All nodes are about to be freed when new ones come
+for my $kind (@kinds)
+{
+	my ($opclass, $operator) = @$kind;
+	my $name = "rows come when all others go, $opclass";
+
+	make_table($opclass);
+	$node->safe_psql('postgres', 'DELETE FROM items');
+	my $vacuum = stop_at($node, 'hnsw-vacuum-waited', 'VACUUM items');
+	$node->safe_psql('postgres', 'INSERT INTO items SELECT 2000 + i, point(i, 24, 9) FROM generate_series(1, 100) i');
+	finds_all("$name, before VACUUM goes on", $operator);
+	is(go_on($vacuum), '', "$name: VACUUM goes on");
+	finds_all($name, $operator);
+	check_index($name, $operator);
+}
+
 # A session keeps the entry table, and all its nodes go.  Guard: the generation
 # of the entry table.
 for my $kind (@kinds)
@@ -431,6 +447,26 @@ for my $kind (@kinds)
 	is(go_on($insert), '', "$name: the insert goes on");
 	finds_all($name, '<->');
 	check_index($name, '<->');
+}
+
+# VACUUM is about to empty the only entry when inserts replace it.  Guard: the
+# entry is looked at again under the lock.
+for my $kind (@kinds)
+{
+	my ($opclass, $operator) = @$kind;
+	my $name = "VACUUM and an insert at one entry, $opclass";
+
+	$node->safe_psql('postgres', qq{
+		DROP TABLE IF EXISTS items;
+		CREATE TABLE items (id int, v vector(1100));
+		INSERT INTO items SELECT i, point(i, 1100) FROM generate_series(1, 4) i;
+		CREATE INDEX items_v ON items USING hnsw (v $opclass);
+		DELETE FROM items});
+	my $vacuum = stop_at($node, 'hnsw-vacuum-entry', 'VACUUM items');
+	$node->safe_psql('postgres', 'INSERT INTO items SELECT i, point(i, 1100) FROM generate_series(11, 13) i');
+	is(go_on($vacuum), '', "$name: VACUUM goes on");
+	finds_all($name, $operator);
+	is_sound($node, 'items_v', $name);
 }
 
 # The index is dropped while a cursor is at it.  Guard: PostgreSQL's locks; what
