@@ -78,6 +78,10 @@ find_entry_page(GvHnswIndex *index, BlockNumber first, uint32 block, BlockNumber
 	{
 		Buffer		buf;
 
+		GV_TEST_POINT("hnsw-entry-page");
+		/* another insert may have added a page meanwhile */
+		if (blkno >= n_blocks)
+			n_blocks = RelationGetNumberOfBlocks(index->rel);
 		if (blkno >= n_blocks)
 			gv_hnsw_report_corruption(index->rel, blkno, "The entry table leads nowhere.");
 		*last = blkno;

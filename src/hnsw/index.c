@@ -9,6 +9,7 @@
 
 #include "utils/memutils.h"
 
+#include "am/testpoint.h"
 #include "hnsw/entry.h"
 #include "hnsw/index.h"
 #include "hnsw/options.h"
@@ -164,6 +165,10 @@ read_chain(GvHnswIndex *index, BlockNumber blkno, GvHnswPageKind kind,
 		Page		page;
 		GvHnswChainPage chain;
 
+		GV_TEST_POINT("hnsw-chain");
+		/* an insert may have added a page meanwhile */
+		if (blkno >= n_blocks)
+			n_blocks = RelationGetNumberOfBlocks(index->rel);
 		if (blkno >= n_blocks || n_read++ >= n_blocks)
 			gv_hnsw_report_corruption(index->rel, blkno, "A chain of pages leads nowhere.");
 

@@ -469,6 +469,29 @@ for my $kind (@kinds)
 	is_sound($node, 'items_v', $name);
 }
 
+# The entry table grows by a page while it is read: by a scan, which must not
+# take the new page for one that does not exist, and by an insert.
+{
+	my $name = 'a new page of entries';
+	my $wave = q{(SELECT array_agg(sin(%s * j)) FROM generate_series(1, 1100) j)::vector};
+	my $rows = 'INSERT INTO items SELECT i, ' . sprintf($wave, 'i') . ' FROM generate_series(%d, %d) i';
+	my $query = "$BY_INDEX SELECT count(*) FROM (SELECT id FROM items ORDER BY v <-> " . sprintf($wave, 7) . ' LIMIT 5) s';
+
+	$node->safe_psql('postgres', 'DROP TABLE IF EXISTS items; CREATE TABLE items (id int, v vector(1100));'
+		  . sprintf($rows, 1, 500)
+		  . ';CREATE INDEX items_v ON items USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 16)');
+	my $entries = q{SELECT value FROM gigavec.stats('items_v') WHERE name = 'entries'};
+	is($node->safe_psql('postgres', $entries), 32, "$name: a page is full");
+	# the first page read is that of the center
+	my $scan = stop_at($node, 'hnsw-chain:2', $query);
+	my $insert = stop_at($node, 'hnsw-entry-page', sprintf($rows, 501, 600));
+	$node->safe_psql('postgres', sprintf($rows, 601, 700));
+	cmp_ok($node->safe_psql('postgres', $entries), '>', 32, "$name: there are more");
+	is(go_on($scan), '', "$name: the scan goes on");
+	is(go_on($insert), '', "$name: the insert goes on");
+	is_sound($node, 'items_v', $name);
+}
+
 # The index is dropped while a cursor is at it.  Guard: PostgreSQL's locks; what
 # a backend remembers of the index must not outlive it.
 for my $how ('DROP INDEX items_v', 'DROP INDEX CONCURRENTLY items_v', 'REINDEX INDEX CONCURRENTLY items_v')
