@@ -1,0 +1,164 @@
+#----------------------------------------------------------------------
+#
+# A full disk, at several levels: builds, INSERT and VACUUM end with an error or
+# succeed, and the indexes are equal to their tables during and after.
+#
+# A limit on the size of files is a disk that is full at that point.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+# where the files end, in parts of the size that the indexes would have
+my @levels = $LONG ? (0.45, 0.55, 0.65, 0.8, 0.95, 1.2) : (0.65);
+my $options = '(m = 48, ef_construction = 96)';
+
+# shared memory has the limit, too, so there are no parallel workers
+my $node = new_server('full_disk', q{
+	fsync = off
+	shared_buffers = 32MB
+	max_parallel_maintenance_workers = 0
+}, extra => ['--wal-segsize=1']);
+
+# Indexes that a REINDEX makes larger
+$node->safe_psql('postgres', qq{
+	CREATE TABLE items (id int, v vector(32));
+	INSERT INTO items SELECT i, point(i, 32) FROM generate_series(1, 1800) i;
+	CREATE TABLE template AS TABLE items;
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
+	ALTER INDEX items_l2 SET (m = 48, ef_construction = 96);
+	ALTER INDEX items_cosine SET (m = 48, ef_construction = 96);
+	CREATE TABLE grown (id int, v vector(32));
+	CREATE INDEX grown_l2 ON grown USING hnsw (v vector_l2_ops) WITH $options;
+	CREATE INDEX grown_l1 ON grown USING hnsw (v vector_l1_ops) WITH $options});
+$node->safe_psql('postgres', "CREATE INDEX template_l2 ON template USING hnsw (v vector_l2_ops) WITH $options");
+my $size = $node->safe_psql('postgres', q{SELECT pg_relation_size('template_l2')});
+$node->safe_psql('postgres', 'DROP INDEX template_l2; CHECKPOINT');
+my $largest = $node->safe_psql('postgres', 'SELECT max(pg_relation_size(oid)) FROM pg_class');
+cmp_ok($largest, '<', $levels[0] * $size, 'files are smaller than the limits');
+
+my $failures = 0;
+
+# Run a statement; it succeeds or finds the disk full.  Returns true on success.
+sub try_sql
+{
+	my ($name, $sql) = @_;
+	my ($out, $err) = ('', '');
+	my $status = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err);
+
+	if ($status == 0)
+	{
+		is($err, '', "$name: succeeds");
+		return 1;
+	}
+	# a page of which a part has a place is one that finds the disk full
+	like($err, qr/ERROR:  (53100: could not (extend|write)|\w+: could not (extend|write)[^\n]*File too large)/, "$name: fails");
+	unlike($err, qr/PANIC|server closed|connection to server was lost/, "$name: and nothing else");
+	$failures++;
+	return 0;
+}
+
+# The indexes of a table are sound and have its rows
+sub check_table
+{
+	my ($name, $table, %operators) = @_;
+
+	for my $index (sort keys %operators)
+	{
+		is_sound($node, $index, $name);
+		is_complete($node, $table, "v $operators{$index} (SELECT point(5, 32))", "$name, $index", 0.05);
+	}
+	return;
+}
+
+my %of_items = ('items_l2' => '<->', 'items_cosine' => '<=>');
+my %of_grown = ('grown_l2' => '<->', 'grown_l1' => '<+>');
+
+sub work
+{
+	my ($level) = @_;
+	my %builds = (
+		'CREATE INDEX' => ['CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
+		'CREATE INDEX in little memory' => ["SET maintenance_work_mem = '1MB'",
+			'CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
+		'CREATE INDEX CONCURRENTLY' => ['CREATE INDEX CONCURRENTLY template_new ON template USING hnsw (v vector_l1_ops) WITH ' . $options],
+	);
+
+	for my $build (sort keys %builds)
+	{
+		my $name = "level $level, $build";
+		my $done = try_sql($name, join(";\n", @{ $builds{$build} }) . ";\n");
+
+		is_sound($node, 'template_new', $name) if $done;
+		is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
+				WHERE relname = 'template_new' AND indisvalid}), $done, "$name: a valid index, or none");
+		$node->safe_psql('postgres', 'DROP INDEX IF EXISTS template_new');
+	}
+
+	# the smaller ones stay, for the next level
+	for my $how ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine')
+	{
+		my $name = "level $level, $how";
+		my $done = try_sql($name, $how);
+		my ($index) = $how =~ /(\w+)$/;
+
+		check_table($name, 'items', %of_items);
+		$node->safe_psql('postgres', 'DROP INDEX IF EXISTS items_cosine_ccnew');
+		$node->safe_psql('postgres', "ALTER INDEX $index SET (m = 16, ef_construction = 64); REINDEX INDEX $index;
+			ALTER INDEX $index SET (m = 48, ef_construction = 96)") if $done;
+	}
+
+	# rows come until there is no room
+	my $name = "level $level, INSERT";
+	my $n = $node->safe_psql('postgres', 'SELECT coalesce(max(id), 0) FROM grown');
+	for (my $i = 0; $i < 10; $i++)
+	{
+		last if !try_sql($name, sprintf('INSERT INTO grown SELECT i, point(i, 32) FROM generate_series(%d, %d) i', $n + 1, $n + 300));
+		$n += 300;
+	}
+	check_table($name, 'grown', %of_grown);
+
+	$name = "level $level, VACUUM";
+	$node->safe_psql('postgres', 'DELETE FROM grown WHERE id % 3 = 0');
+	try_sql($name, 'VACUUM grown');
+	check_table($name, 'grown', %of_grown);
+	ok(try_sql("$name, INSERT", "INSERT INTO grown SELECT i, point(i, 32) FROM generate_series($n + 1000, $n + 1020) i"),
+		"$name: there is room after it");
+	return;
+}
+
+SKIP:
+{
+	for my $level (@levels)
+	{
+		# in units of 1024 bytes; no whole number of pages
+		my $limit = int($level * $size / 8192) * 8 + 5;
+
+		$node->stop;
+		skip 'the shell cannot limit the size of files', 1
+		  if system('bash', '-c', "ulimit -S -f $limit") != 0;
+		system_or_bail('bash', '-c', "ulimit -S -f $limit; exec pg_ctl -w -D \"\$0\" -l \"\$1\" start", $node->data_dir, $node->logfile);
+		$node->_update_pid(1);
+		my $before = $failures;
+		work($level);
+		cmp_ok($failures - $before, '>=', $level < 1 ? 5 : 1, "level $level: the disk was full");
+
+		$node->stop;
+		$node->start;
+		check_table("level $level, room again", 'items', %of_items);
+		check_table("level $level, room again", 'grown', %of_grown);
+		$node->safe_psql('postgres', 'TRUNCATE grown; CHECKPOINT');
+	}
+	ok(!$node->log_contains('PANIC'), 'no PANIC');
+}
+
+$node->stop;
+done_testing();
