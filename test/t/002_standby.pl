@@ -18,12 +18,17 @@ use Test::More;
 use lib 't';
 use GigavecTest;
 
-my @indexes = qw(items_l2 items_l1 items_cosine items_ip items_bit items_sparse);
+my @indexes = qw(items_l2 items_l1 items_cosine items_ip items_bit items_sparse items_narrow);
 my @distances = ('v <-> q.q', 'v <+> q.q', 'v <=> q.q', 'v <#> q.q',
 	'binary_quantize(v - q0)::bit(24) <~> binary_quantize(q.q - q0)',
-	'v::sparsevec(24) <-> q.q::sparsevec');
+	'v::sparsevec(24) <-> q.q::sparsevec',
+	'(v * q0)::vector(24) <-> q.q');
+
+# values longer than a page, and a build in several parts; their pages only
+my @others = qw(long_l1 parts_l2);
 
 my $primary = new_server('primary', q{
+	fsync = off
 	wal_consistency_checking = 'all'
 	max_wal_size = 1GB
 	shared_buffers = 16MB
@@ -35,12 +40,17 @@ $primary->safe_psql('postgres', q{
 		$$SELECT array_fill(1.5, ARRAY[24])::public.vector$$;
 	CREATE TABLE items (id int, v vector(24));
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 600) i;
-	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, (id % 5));
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	CREATE INDEX items_ip ON items USING hnsw (v vector_ip_ops);
 	CREATE INDEX items_bit ON items USING hnsw ((binary_quantize(v - center())::bit(24)) bit_hamming_ops);
 	CREATE INDEX items_sparse ON items USING hnsw ((v::sparsevec(24)) sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
+	CREATE INDEX items_narrow ON items USING hnsw (((v * center())::vector(24)) vector_l2_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE long (id int, v vector(3000));
+	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
+	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE parts AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 2500) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
 	CREATE UNLOGGED TABLE passing (id int, v vector(24));
 	CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops);
@@ -79,11 +89,19 @@ sub compare
 			"$name: the same answers of $indexes[$i]");
 		is_sound($standby, $indexes[$i], "$name, standby");
 	}
+	is(pages($standby, $_), pages($primary, $_), "$name: the same pages of $_") for @others;
 	return;
 }
 
+# built on the primary after the base backup, so that the log has it
+$primary->safe_psql('postgres', q{
+	SET client_min_messages = warning;
+	SET maintenance_work_mem = '1MB';
+	CREATE INDEX parts_l2 ON parts USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8)});
+
 # a session that stays on the standby, with what it remembers of the indexes
 my $reader = $standby->background_psql('postgres', on_error_stop => 0);
+$reader->set_query_timer_restart();
 my $reading = "$BY_INDEX SELECT count(*) FROM questions q, LATERAL "
   . '(SELECT id FROM items ORDER BY v <-> q.q LIMIT 10) s, LATERAL '
   . '(SELECT id FROM items ORDER BY v <+> q.q LIMIT 3) t';
@@ -102,6 +120,9 @@ for my $round (1 .. ($LONG ? 30 : 3))
 		INSERT INTO items SELECT i + 1000, point(i % 5, 24, $round) FROM generate_series($base, $base + 99) i;
 		INSERT INTO items SELECT i + 2000, array_fill(0, ARRAY[24])::vector FROM generate_series($base, $base + 30) i;
 		UPDATE items SET v = point(id, 24, 100 + $round) WHERE id % 7 = $round % 7;
+		INSERT INTO long SELECT i, point(i, 3000) FROM generate_series($base, $base + 4) i;
+		DELETE FROM long WHERE id % 2 = $round % 2;
+		VACUUM long;
 		DELETE FROM items WHERE id % 3 = $round % 3;
 		BEGIN;
 		INSERT INTO items SELECT -i, point(i, 24, $round) FROM generate_series(1, 50) i;
@@ -124,6 +145,7 @@ for my $round (1 .. ($LONG ? 30 : 3))
 		$standby->start;
 		compare('after a crash of the standby');
 		$reader = $standby->background_psql('postgres', on_error_stop => 0);
+		$reader->set_query_timer_restart();
 	}
 }
 $reader->quit;
