@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/testpoint.h"
 #include "hnsw/check.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
@@ -132,6 +133,7 @@ gv_hnsw_check_copy_page(GvHnswCheck *check, BlockNumber blkno, Page copy)
 	Buffer		buf;
 
 	CHECK_FOR_INTERRUPTS();
+	GV_TEST_POINT("hnsw-check-page");
 	buf = ReadBufferExtended(check->ix.rel, MAIN_FORKNUM, blkno, RBM_NORMAL,
 							 check->strategy);
 	LockBuffer(buf, BUFFER_LOCK_SHARE);

@@ -129,7 +129,7 @@ my %works = (
 			q{SET maintenance_work_mem = '1MB'}, 'REINDEX INDEX big_l2', 'REINDEX INDEX big_l1');
 	},
 	scan => sub {
-		return ($BY_INDEX, map { "DO \$\$BEGIN PERFORM id FROM $_->[0] ORDER BY v $_->[1] point(7, $_->[2]); END\$\$" } @searches);
+		return ("DO \$\$BEGIN PERFORM gigavec.check('items_l2'); END\$\$", $BY_INDEX, map { "DO \$\$BEGIN PERFORM id FROM $_->[0] ORDER BY v $_->[1] point(7, $_->[2]); END\$\$" } @searches);
 	},
 );
 
