@@ -100,7 +100,8 @@ sub stop_everywhere
 		my $seen = '';
 		while ($seen ne 't' && $run->pumpable)
 		{
-			$run->pump_nb;
+			# or between two looks
+			eval { $run->pump_nb };
 			$seen = $node->safe_psql('postgres',
 				"SELECT count(*) > 0 FROM pg_stat_activity a WHERE application_name = 'victim' AND ($is_working)");
 		}
