@@ -18,8 +18,10 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "am/limit.h"
 #include "am/paths.h"
 #include "am/plan.h"
+#include "am/recall.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "distance/distance.h"
@@ -78,8 +80,10 @@ _PG_init(void)
 							 &simd, SIMD_AUTO, simd_values, PGC_USERSET, 0,
 							 check_simd, assign_simd, NULL);
 	gv_am_plan_init();
+	gv_am_limit_init();
 	gv_am_testpoint_init();
 	gv_am_paths_init();
+	gv_am_recall_init();
 	gv_hnsw_init();
 	MarkGUCPrefixReserved("gigavec");
 }

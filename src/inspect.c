@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * inspect.c
- *		gigavec.check and gigavec.stats, for the indexes of all our access
- *		methods.
+ *		gigavec.check, gigavec.stats and gigavec.last_scan, for the indexes of
+ *		all our access methods.
  *
- * Both read an index beside its users, under locks that conflict with no
+ * The first two read an index beside its users, under locks that conflict with no
  * reading or writing of rows.  Whoever may read the table may call them: they
  * show nothing of its rows but their number and places.  Under row-level
  * security even that is too much.
@@ -31,34 +31,33 @@
 #include "am/inspect.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "inspect.h"
 
 GV_FUNCTION(gv_check_index);
 GV_FUNCTION(gv_show_index_stats);
+GV_FUNCTION(gv_show_last_scan);
 
 /* What an access method can tell of its indexes */
-typedef struct Inspector
+struct GvInspector
 {
 	ambuild_function build;		/* by which its indexes are known */
 	void		(*check) (Relation index, Relation heap, GvAmReportProblem report,
 						  void *arg);
 	void		(*stats) (Relation index, GvAmReportStat report, void *arg);
-} Inspector;
+};
 
-static const Inspector inspectors[] = {
+static const GvInspector inspectors[] = {
 	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats},
 };
 
-/* An index opened for inspection, and its table */
-typedef struct Inspected
-{
-	const Inspector *inspector;
-	Relation	index;
-	Relation	heap;
-} Inspected;
-
-/* Open an index and its table; raises an error if that is not for the caller */
-static void
-open_index(Inspected *inspected, Oid index_oid)
+/*
+ * gv_inspect_open
+ *		Open an index and its table; raises an error if that is not for the caller.
+ *
+ * lock: on the index
+ */
+void
+gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 {
 	char		kind = get_rel_relkind(index_oid);
 	char	   *name = get_rel_name(index_oid);
@@ -85,7 +84,8 @@ open_index(Inspected *inspected, Oid index_oid)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("could not find the table of index \"%s\"", name)));
 	inspected->heap = table_open(heap_oid, AccessShareLock);
-	inspected->index = index_open(index_oid, AccessShareLock);
+	inspected->lock = lock;
+	inspected->index = index_open(index_oid, lock);
 	if (inspected->index->rd_index->indrelid != heap_oid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
@@ -119,10 +119,15 @@ open_index(Inspected *inspected, Oid index_oid)
 						RelationGetRelationName(inspected->index))));
 }
 
-static void
-close_index(Inspected *inspected)
+/*
+ * gv_inspect_close
+ *		Close both; the lock of the index stays if it is of a writer.
+ */
+void
+gv_inspect_close(GvInspected *inspected)
 {
-	index_close(inspected->index, AccessShareLock);
+	index_close(inspected->index,
+				inspected->lock == AccessShareLock ? AccessShareLock : NoLock);
 	table_close(inspected->heap, AccessShareLock);
 }
 
@@ -157,13 +162,13 @@ Datum
 gv_check_index(PG_FUNCTION_ARGS)
 {
 	bool		with_heap = PG_GETARG_BOOL(1);
-	Inspected	inspected;
+	GvInspected inspected;
 	Oid			save_userid;
 	int			save_sec_context;
 	int			save_nestlevel;
 
 	InitMaterializedSRF(fcinfo, 0);
-	open_index(&inspected, PG_GETARG_OID(0));
+	gv_inspect_open(&inspected, PG_GETARG_OID(0), AccessShareLock);
 	if (with_heap && !inspected.index->rd_index->indisvalid)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -183,7 +188,7 @@ gv_check_index(PG_FUNCTION_ARGS)
 
 	AtEOXact_GUC(false, save_nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);
-	close_index(&inspected);
+	gv_inspect_close(&inspected);
 	return (Datum) 0;
 }
 
@@ -210,11 +215,40 @@ report_stat(void *arg, const char *name, double value, int precision,
 Datum
 gv_show_index_stats(PG_FUNCTION_ARGS)
 {
-	Inspected	inspected;
+	GvInspected inspected;
 
 	InitMaterializedSRF(fcinfo, 0);
-	open_index(&inspected, PG_GETARG_OID(0));
+	gv_inspect_open(&inspected, PG_GETARG_OID(0), AccessShareLock);
 	inspected.inspector->stats(inspected.index, report_stat, fcinfo->resultinfo);
-	close_index(&inspected);
+	gv_inspect_close(&inspected);
 	return (Datum) 0;
+}
+
+/*
+ * gv_show_last_scan
+ *		gigavec.last_scan()
+ */
+Datum
+gv_show_last_scan(PG_FUNCTION_ARGS)
+{
+	GvAmScanCounts counts;
+	TupleDesc	desc;
+	Datum		values[7];
+	bool		nulls[7] = {false};
+
+	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE ||
+		desc->natts != lengthof(values))
+		elog(ERROR, "return type must be a row of %d columns", (int) lengthof(values));
+	gv_hnsw_last_scan(&counts);
+	if (!OidIsValid(counts.index))
+		PG_RETURN_NULL();
+	values[0] = ObjectIdGetDatum(counts.index);
+	values[1] = Float8GetDatum(counts.target);
+	nulls[1] = counts.target == 0;
+	values[2] = Int64GetDatum(counts.ef);
+	values[3] = Int64GetDatum(counts.expansions);
+	values[4] = Int64GetDatum(counts.swept);
+	values[5] = Int64GetDatum(counts.reranked);
+	values[6] = Int64GetDatum(counts.returned);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls)));
 }

@@ -24,6 +24,31 @@ CREATE FUNCTION gigavec.stats(index regclass, OUT name text, OUT value numeric, 
 	AS 'MODULE_PATHNAME', 'gv_show_index_stats' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION gigavec.stats(regclass) IS 'what an index holds, and what it costs: rows, nodes, pages, bytes a row, options';
 
+CREATE FUNCTION gigavec.last_scan(OUT index regclass, OUT target double precision, OUT ef bigint,
+		OUT expansions bigint, OUT swept bigint, OUT reranked bigint, OUT returned bigint)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'gv_show_last_scan' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION gigavec.last_scan() IS 'what the index scan that ended last in this session did: ef, nodes expanded and swept, rows fetched for their exact distances';
+
+-- Needs SELECT on the index's table, and with store the index; the code checks that.  Not STRICT: target may be NULL
+CREATE FUNCTION gigavec.recall(index regclass, k integer DEFAULT 10, queries integer DEFAULT 100,
+		target double precision DEFAULT NULL, store boolean DEFAULT false,
+		OUT queries_run integer, OUT recall double precision, OUT standard_error double precision,
+		OUT target_recall double precision, OUT ef double precision, OUT expansions double precision,
+		OUT reranked double precision, OUT milliseconds double precision, OUT qps double precision)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'gv_recall_of_rows' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.recall(regclass, integer, integer, double precision, boolean) IS 'part of the k nearest rows that an index finds, and the time it takes, with rows of the table as queries; with store as the calibration from now on';
+
+CREATE FUNCTION gigavec.recall(index regclass, k integer, queries anyarray,
+		target double precision DEFAULT NULL, store boolean DEFAULT false,
+		OUT queries_run integer, OUT recall double precision, OUT standard_error double precision,
+		OUT target_recall double precision, OUT ef double precision, OUT expansions double precision,
+		OUT reranked double precision, OUT milliseconds double precision, OUT qps double precision)
+	RETURNS record
+	AS 'MODULE_PATHNAME', 'gv_recall_of_queries' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.recall(regclass, integer, anyarray, double precision, boolean) IS 'the same with an array of query vectors';
+
 -- Needs SELECT on the column; its code checks that.  Not STRICT: options and opclass may be NULL
 CREATE FUNCTION gigavec.estimate(relation regclass, column_name name, method name DEFAULT 'hnsw',
 		options text[] DEFAULT NULL, opclass name DEFAULT NULL,

@@ -27,6 +27,31 @@ typedef void (*GvAmReportProblem) (void *arg, const GvAmProblem *problem);
 typedef void (*GvAmReportStat) (void *arg, const char *name, double value,
 								int precision, const char *description);
 
+/* What a scan of an index has done */
+typedef struct GvAmScanCounts
+{
+	Oid			index;			/* invalid: there was none */
+	double		target;			/* recall; 0: ef was fixed */
+	int64		ef;				/* the largest */
+	int64		expansions;
+	int64		swept;			/* nodes read by a sweep */
+	int64		reranked;		/* rows fetched for their exact distances */
+	int64		returned;		/* nodes whose rows were returned */
+} GvAmScanCounts;
+
+/* What gigavec.recall has measured; numbers of a query are means */
+typedef struct GvAmRecall
+{
+	int			n_queries;
+	double		recall;			/* mean */
+	double		error;			/* standard error of the mean */
+	double		target;			/* recall; 0: ef was fixed */
+	double		ef;
+	double		expansions;
+	double		reranked;
+	double		milliseconds;
+} GvAmRecall;
+
 /* What gigavec.estimate foretells of a build */
 typedef struct GvAmEstimate
 {

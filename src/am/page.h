@@ -47,4 +47,26 @@ gv_am_page_content(Page page)
 #define GV_AM_PAGE_ROOM \
 	(BLCKSZ - MAXALIGN(SizeOfPageHeaderData) - MAXALIGN(sizeof(GvAmPageSpecialData)))
 
+/* Numbers of rows asked for that are calibrated: 1, 10 and 100 */
+#define GV_AM_RECALL_N_KS 3
+
+/* Recalls that are calibrated, see recall.c */
+#define GV_AM_RECALL_N_LEVELS 10
+
+/* Classes of queries by their difficulty, at most */
+#define GV_AM_RECALL_MAX_BUCKETS 8
+
+/*
+ * The ef that reaches a recall, part of metapages.  Easier queries are in the
+ * buckets before; what is beyond n_buckets is zero.
+ */
+typedef struct GvAmRecallTable
+{
+	uint16		n_buckets;		/* 0: there is no calibration */
+	uint16		n_trials;		/* query vectors it was measured with */
+	float4		bound[GV_AM_RECALL_MAX_BUCKETS - 1];	/* difficulty where the next
+														 * bucket begins */
+	uint16		ef[GV_AM_RECALL_N_KS][GV_AM_RECALL_N_LEVELS][GV_AM_RECALL_MAX_BUCKETS];
+} GvAmRecallTable;
+
 #endif							/* GV_AM_PAGE_H */

@@ -46,6 +46,21 @@ gv_am_plan_register(amgettuple_function get_tuple)
 }
 
 /*
+ * gv_am_plan_is_scan
+ *		Is an amgettuple that of an access method that is registered?
+ */
+bool
+gv_am_plan_is_scan(amgettuple_function get_tuple)
+{
+	for (int i = 0; i < n_access_methods; i++)
+	{
+		if (access_methods[i] == get_tuple)
+			return true;
+	}
+	return false;
+}
+
+/*
  * gv_am_plan_is_ours
  *		Is the index of an access method that is registered?
  */
@@ -54,15 +69,12 @@ gv_am_plan_is_ours(Oid index_oid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_oid));
 	IndexAmRoutine *am;
-	bool		result = false;
 
 	if (!HeapTupleIsValid(tuple))
 		return false;
 	am = GetIndexAmRoutineByAmId(((Form_pg_class) GETSTRUCT(tuple))->relam, true);
 	ReleaseSysCache(tuple);
-	for (int i = 0; am != NULL && i < n_access_methods; i++)
-		result |= am->amgettuple == access_methods[i];
-	return result;
+	return am != NULL && gv_am_plan_is_scan(am->amgettuple);
 }
 
 /* Replace the expression of a column that is a distance the scan orders by */

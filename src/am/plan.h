@@ -15,5 +15,6 @@
 extern void gv_am_plan_init(void);
 extern void gv_am_plan_register(amgettuple_function get_tuple);
 extern bool gv_am_plan_is_ours(Oid index_oid);
+extern bool gv_am_plan_is_scan(amgettuple_function get_tuple);
 
 #endif							/* GV_AM_PLAN_H */

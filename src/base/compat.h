@@ -187,6 +187,39 @@ gv_base_guc_malloc(Size size)
 #endif
 }
 
+/*
+ * gv_base_index_beginscan
+ *		Begin a scan of an index that nobody watches.  Since 18 a watcher can be
+ *		named.
+ */
+#include "access/genam.h"
+static inline IndexScanDesc
+gv_base_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int n_keys,
+						int n_order_bys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, n_keys, n_order_bys);
+#else
+	return index_beginscan(heap, index, snapshot, n_keys, n_order_bys);
+#endif
+}
+
+/*
+ * gv_base_owns_relation
+ *		Does a role own a relation?  16 has one function for all kinds of objects.
+ */
+#include "catalog/pg_class.h"
+#include "utils/acl.h"
+static inline bool
+gv_base_owns_relation(Oid relation, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relation, role);
+#else
+	return pg_class_ownercheck(relation, role);
+#endif
+}
+
 /* Which conditions beside an order were not planned before 17: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
 

@@ -33,6 +33,7 @@
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/build_shard.h"
+#include "hnsw/calibrate.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/write.h"
@@ -697,6 +698,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
+	gv_hnsw_calibrate_build(index, result->index_tuples, result->heap_tuples);
 	return result;
 }
 

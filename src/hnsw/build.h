@@ -26,6 +26,7 @@
 #define GV_HNSW_PHASE_WRITE 4
 #define GV_HNSW_PHASE_INSERT 5
 #define GV_HNSW_PHASE_DIVIDE 6
+#define GV_HNSW_PHASE_CALIBRATE 7
 
 /* Fewer rows than this are linked faster by one process */
 #define GV_HNSW_MIN_PARALLEL_ROWS 5000

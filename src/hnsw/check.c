@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/recall.h"
 #include "am/testpoint.h"
 #include "hnsw/check.h"
 #include "hnsw/entry.h"
@@ -180,6 +181,14 @@ check_meta(GvHnswCheck *check)
 	if (!isfinite(meta->max_norm) || meta->max_norm < 0)
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,
 							 "largest norm in the metapage is not valid: %g", meta->max_norm);
+	if (!gv_am_recall_is_valid(&meta->calibration) ||
+		meta->calibration_source > GV_HNSW_CALIBRATION_QUERIES ||
+		(meta->calibration_source == GV_HNSW_CALIBRATION_NONE) !=
+		(meta->calibration.n_buckets == 0) ||
+		meta->reserved_calibration[0] != 0 || meta->reserved_calibration[1] != 0 ||
+		meta->reserved_calibration[2] != 0)
+		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,
+							 "calibration in the metapage is not valid");
 	if (gv_hnsw_layout_has_codes(layout) &&
 		layout->padded_dim < gv_rotation_padded_dim(meta->dim))
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,

@@ -407,9 +407,7 @@ gv_hnsw_check_page(GvHnswCheck *check, Page page, BlockNumber blkno)
 	{
 		case GV_HNSW_PAGE_META:
 			check_end(check, page, blkno, (char *) gv_hnsw_page_meta(page) - (char *) page +
-					  (check->ix.meta.version == 1 ?
-					   offsetof(GvHnswMetaPageData, filter_kind) :
-					   sizeof(GvHnswMetaPageData)));
+					  gv_hnsw_meta_size(check->ix.meta.version));
 			break;
 		case GV_HNSW_PAGE_NODES:
 			if (gv_hnsw_layout_has_codes(&check->ix.layout))

@@ -18,6 +18,7 @@
 #include "utils/spccache.h"
 
 #include "base/compat.h"
+#include "hnsw/aim.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/strategy.h"
@@ -72,7 +73,7 @@ static void
 cost_with_filter(Relation index, double n_nodes, double part, double needed,
 				 double expansion, double page_cost, Cost *first, Cost *all)
 {
-	double		ef = gv_hnsw_option_ef_search(index);
+	double		ef = gv_hnsw_aim_planned_ef(index, needed);
 	double		sweep = n_nodes * filter_bytes(index) / GV_AM_PAGE_ROOM * page_cost *
 		COST_OF_FILTER_PAGE + n_nodes * GV_HNSW_COST_OF_WORD * expansion;
 	double		collect = sweep + n_nodes * part * GV_HNSW_COST_OF_READ * expansion;
@@ -138,7 +139,7 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		*pages = costs.numIndexPages;
 		return;
 	}
-	expansions = gv_hnsw_option_ef_search(index);
+	expansions = gv_hnsw_aim_planned_ef(index, needed);
 	if (needed > expansions / 2)
 		expansions = needed * EXPANSIONS_OF_ROW;
 	expansions += EXPANSIONS_ON_THE_WAY;

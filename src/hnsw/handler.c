@@ -38,6 +38,8 @@ phase_name(int64 phase)
 			return "writing pages";
 		case GV_HNSW_PHASE_INSERT:
 			return "inserting the rows that did not fit into memory";
+		case GV_HNSW_PHASE_CALIBRATE:
+			return "calibrating recall";
 		default:
 			return NULL;
 	}

@@ -43,6 +43,17 @@ extern void gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 extern bool gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern void gv_hnsw_end_scan(IndexScanDesc scan);
 
+/* for EXPLAIN and gigavec.last_scan */
+extern void gv_hnsw_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts);
+extern void gv_hnsw_last_scan(GvAmScanCounts *counts);
+
+/* for gigavec.recall */
+extern void gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out);
+extern void gv_hnsw_measure(Relation index, Relation heap, const Datum *values,
+							int n_queries, int k, GvAmRecall *result);
+extern void gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values,
+									  int n_queries);
+
 /* for gigavec.check, gigavec.stats and gigavec.estimate */
 extern void gv_hnsw_check(Relation index, Relation heap, GvAmReportProblem report,
 						  void *arg);

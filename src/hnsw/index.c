@@ -84,6 +84,8 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 	}
 	if (meta->n_entries > Max(GV_HNSW_MAX_ENTRIES, GV_HNSW_MAX_EXACT_ENTRIES))
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The entry table is too long.");
+	if (meta->calibration.n_buckets > GV_AM_RECALL_MAX_BUCKETS)
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The calibration is not valid.");
 	gv_hnsw_layout_from_meta(&layout, meta);
 	if (layout.n_filters > 0 && layout.filter_blocks == 0)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
@@ -131,8 +133,12 @@ gv_hnsw_open(GvHnswIndex *index, Relation rel)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "It is not a metapage.");
 	memcpy(&index->meta, gv_hnsw_page_meta(page), sizeof(GvHnswMetaPageData));
 	UnlockReleaseBuffer(buf);
-	if (index->meta.version == 1)
-		memset(index->meta.filter_kind, 0, sizeof(index->meta.filter_kind));
+	if (index->meta.version < GV_HNSW_VERSION)
+	{
+		Size		size = gv_hnsw_meta_size(index->meta.version);
+
+		memset((char *) &index->meta + size, 0, sizeof(index->meta) - size);
+	}
 
 	gv_hnsw_check_meta(rel, &index->meta);
 	check_filters(index);

@@ -12,6 +12,7 @@
 #include "access/reloptions.h"
 #include "utils/guc.h"
 
+#include "am/recall.h"
 #include "base/compat.h"
 #include "hnsw/options.h"
 
@@ -22,6 +23,7 @@ struct GvHnswOptions
 	int			ef_construction;
 	int			ef_search;		/* 0: as the setting says */
 	int			seed;
+	double		target_recall;	/* 0: as the setting says */
 };
 
 int			gv_hnsw_ef_search;
@@ -79,6 +81,10 @@ gv_hnsw_define_settings(void)
 	add_int_reloption(relation_options, "ef_search",
 					  "Default of the setting \"hnsw.ef_search\" for this index",
 					  0, 0, GV_HNSW_MAX_EF_SEARCH, ShareUpdateExclusiveLock);
+	add_real_reloption(relation_options, "target_recall",
+					   "Default of the setting \"gigavec.target_recall\" for this index",
+					   -1, GV_AM_RECALL_MIN_TARGET, GV_AM_RECALL_MAX_TARGET,
+					   ShareUpdateExclusiveLock);
 	add_int_reloption(relation_options, "seed",
 					  "Seed of the random numbers used by a build",
 					  1, 0, INT_MAX, AccessExclusiveLock);
@@ -86,8 +92,9 @@ gv_hnsw_define_settings(void)
 	DefineCustomIntVariable("hnsw.ef_search",
 							"Sets the number of candidates kept during a search.",
 							"More candidates give a higher recall and take longer. "
+							"With 0 a search keeps as many as \"gigavec.target_recall\" needs. "
 							"A value set for the session, role or database overrides the index's own.",
-							&gv_hnsw_ef_search, GV_HNSW_DEFAULT_EF_SEARCH, 1,
+							&gv_hnsw_ef_search, 0, 0,
 							GV_HNSW_MAX_EF_SEARCH, PGC_USERSET, 0, check_ef_search,
 							assign_ef_search, NULL);
 	DefineCustomEnumVariable("hnsw.iterative_scan",
@@ -119,6 +126,7 @@ gv_hnsw_reloptions(Datum reloptions, bool validate)
 		{"ef_construction", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_construction)},
 		{"ef_search", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_search)},
 		{"seed", RELOPT_TYPE_INT, offsetof(GvHnswOptions, seed)},
+		{"target_recall", RELOPT_TYPE_REAL, offsetof(GvHnswOptions, target_recall)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, relation_options,
@@ -145,17 +153,27 @@ gv_hnsw_options_seed(const GvHnswOptions *options)
 
 /*
  * gv_hnsw_option_ef_search
- *		Return the number of candidates for a scan of an index.
+ *		Return the number of candidates for a scan of an index, or 0 and the
+ *		recall that they must reach.
  *
  * What was set for the session, role or database, else the index's own, else
- * what the server's configuration says.
+ * what the server's configuration says; in each of them a number of candidates
+ * comes before a recall.
  */
 int
-gv_hnsw_option_ef_search(Relation index)
+gv_hnsw_option_ef_search(Relation index, double *target)
 {
 	GvHnswOptions *options = (GvHnswOptions *) index->rd_options;
 
-	if (options && options->ef_search > 0 && !ef_search_is_set)
+	*target = gv_am_target_recall;
+	if (options && options->target_recall > 0 && !gv_am_target_recall_is_set)
+		*target = options->target_recall;
+
+	if (ef_search_is_set)
+		return gv_hnsw_ef_search;
+	if (gv_am_target_recall_is_set)
+		return 0;
+	if (options && (options->ef_search > 0 || options->target_recall > 0))
 		return options->ef_search;
 	return gv_hnsw_ef_search;
 }

@@ -18,7 +18,6 @@
 #define GV_HNSW_DEFAULT_EF_CONSTRUCTION 100
 #define GV_HNSW_MIN_EF_CONSTRUCTION 4
 #define GV_HNSW_MAX_EF_CONSTRUCTION 1000
-#define GV_HNSW_DEFAULT_EF_SEARCH 40
 #define GV_HNSW_MAX_EF_SEARCH 10000
 
 typedef enum GvHnswIterativeScan
@@ -40,7 +39,7 @@ extern void gv_hnsw_define_settings(void);
 extern bytea *gv_hnsw_reloptions(Datum reloptions, bool validate);
 extern int	gv_hnsw_options_m(const GvHnswOptions *options);
 extern int	gv_hnsw_options_ef_construction(const GvHnswOptions *options);
-extern int	gv_hnsw_option_ef_search(Relation index);
+extern int	gv_hnsw_option_ef_search(Relation index, double *target);
 extern uint64 gv_hnsw_options_seed(const GvHnswOptions *options);
 
 #endif							/* GV_HNSW_OPTIONS_H */

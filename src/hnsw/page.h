@@ -8,7 +8,8 @@
  * times nodes per page plus slot number, so that its place is computed.
  *
  * History of versions: 1, the first.  2 added filter columns; an index without
- * them differs from version 1 in the size of the metapage only.
+ * them differs from version 1 in the size of the metapage only.  3 added the
+ * calibration, at the end of the metapage.
  *
  *-------------------------------------------------------------------------
  */
@@ -24,7 +25,7 @@
 #include "distance/distance.h"
 
 #define GV_HNSW_MAGIC 0x31574E48	/* "HNW1" */
-#define GV_HNSW_VERSION 2
+#define GV_HNSW_VERSION 3
 #define GV_HNSW_OLDEST_VERSION 1
 
 #define GV_HNSW_META_BLKNO 0
@@ -65,8 +66,17 @@ typedef enum GvHnswNodeState
 	GV_HNSW_NODE_DEAD			/* no heap tid: a bridge until its neighbors are repaired */
 } GvHnswNodeState;
 
+/* What a calibration was measured with */
+typedef enum GvHnswCalibrationSource
+{
+	GV_HNSW_CALIBRATION_NONE = 0,
+	GV_HNSW_CALIBRATION_ROWS,	/* rows of the index */
+	GV_HNSW_CALIBRATION_QUERIES /* a user's own query vectors */
+} GvHnswCalibrationSource;
+
 /*
- * The metapage's content.  All but the last group is frozen at build.
+ * The metapage's content.  All but the entry table's and the calibration's
+ * group is frozen at build.
  */
 typedef struct GvHnswMetaPageData
 {
@@ -110,6 +120,13 @@ typedef struct GvHnswMetaPageData
 
 	/* filter columns, frozen at build; since version 2 */
 	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
+
+	/* calibration; since version 3 */
+	uint16		calibration_source; /* GvHnswCalibrationSource */
+	uint16		reserved_calibration[3];	/* zero */
+	uint64		calibrated_rows;	/* rows of the index then */
+	uint64		calibrated_table_rows;	/* rows of the table then */
+	GvAmRecallTable calibration;
 } GvHnswMetaPageData;
 
 typedef GvHnswMetaPageData *GvHnswMetaPage;

@@ -29,11 +29,15 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/inspect.h"
+#include "am/limit.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
+#include "hnsw/aim.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
+#include "hnsw/ready.h"
 #include "hnsw/search.h"
 #include "hnsw/strategy.h"
 
@@ -43,28 +47,14 @@
 /* How often a pool that nodes found twice have emptied is filled again */
 #define MAX_REFILLS 4
 
-/* Relative rounding error of keys computed in float32 */
-#define KEY_ROUNDING 1e-5
-
-/* Integer vectors: this many standard deviations of the error along a direction */
-#define ERROR_DEVIATIONS 6.0
-
-/* A row, or the rows of a node, on the way out */
-typedef struct ReadyItem
-{
-	float		lower;			/* bounds of the key */
-	float		upper;
-	float		key;			/* estimate */
-	bool		is_exact;
-	ItemPointerData tid;
-	uint32		id;				/* of the node */
-	uint32		tid_chunk;		/* further rows of the same vector */
-} ReadyItem;
+typedef GvHnswReadyItem ReadyItem;
 
 typedef struct GvHnswScan
 {
 	GvHnswIndex ix;
 	bool		started;
+	int64		limit;			/* rows that will be asked for; 0: not known */
+	uint32		left_out;		/* a node that is not to be found; 0: none */
 	MemoryContext context;		/* of one execution; reset by rescan */
 
 	GvHnswSearch search;
@@ -73,6 +63,7 @@ typedef struct GvHnswScan
 	double		key_offset;		/* exact key -> key of the graph: */
 	double		key_factor;		/* key = offset + factor * exact key */
 	int			ef;
+	GvHnswAim	aim;
 	int64		n_taken;		/* found nodes that are ready or returned */
 	int64		n_returned;
 	int64		may_return;		/* before the search goes on */
@@ -101,6 +92,8 @@ typedef struct GvHnswScan
 	int			n_tids;
 	bool		recheck;		/* the conditions, by the executor */
 
+	GvAmScanCounts counts;		/* of this execution */
+
 	/* sweep */
 	bool		sweeping;
 	float		swept_key;		/* all up to here are returned */
@@ -116,6 +109,9 @@ typedef struct GvHnswScan
 	EState	   *estate;
 	MemoryContext value_context;
 } GvHnswScan;
+
+/* What the scan that ended last has done */
+static GvAmScanCounts last_counts;
 
 /*
  * gv_hnsw_begin_scan
@@ -136,6 +132,55 @@ gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
 }
 
 /*
+ * gv_hnsw_scan_expect
+ *		Tell a scan, not begun, how many rows will be asked for, and which node
+ *		it is to leave out; 0: none.
+ */
+void
+gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out)
+{
+	GvHnswScan *so = (GvHnswScan *) scan->opaque;
+
+	so->limit = limit;
+	so->left_out = left_out;
+}
+
+/*
+ * gv_hnsw_scan_counts
+ *		Tell what an execution of a scan has done so far.
+ */
+void
+gv_hnsw_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts)
+{
+	GvHnswScan *so = (GvHnswScan *) scan->opaque;
+
+	*counts = so->counts;
+	counts->index = so->started ? RelationGetRelid(scan->indexRelation) : InvalidOid;
+	counts->target = so->aim.target;
+	counts->ef = so->ef;
+	counts->expansions += so->search.n_found;
+	counts->returned = so->n_returned;
+}
+
+/*
+ * gv_hnsw_last_scan
+ *		Tell what the scan that ended last in this session has done.
+ */
+void
+gv_hnsw_last_scan(GvAmScanCounts *counts)
+{
+	*counts = last_counts;
+}
+
+/* Keep what an execution has done for those who ask when it has ended */
+static void
+keep_counts(IndexScanDesc scan)
+{
+	if (((GvHnswScan *) scan->opaque)->started)
+		gv_hnsw_scan_counts(scan, &last_counts);
+}
+
+/*
  * gv_hnsw_rescan
  *		amrescan
  */
@@ -145,7 +190,10 @@ gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
 {
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
+	keep_counts(scan);
+	memset(&so->counts, 0, sizeof(so->counts));
 	so->started = false;
+	so->limit = gv_am_limit_of(order_bys);
 	MemoryContextReset(so->context);
 	MemoryContextReset(so->value_context);
 	if (keys && scan->numberOfKeys > 0)
@@ -163,6 +211,7 @@ gv_hnsw_end_scan(IndexScanDesc scan)
 {
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
+	keep_counts(scan);
 	if (so->fetch)
 		table_index_fetch_end(so->fetch);
 	if (so->slot)
@@ -180,71 +229,13 @@ gv_hnsw_end_scan(IndexScanDesc scan)
 static void
 push_ready(GvHnswScan *so, const ReadyItem *item)
 {
-	int64		i;
-
-	if (so->n_ready == so->max_ready)
-	{
-		so->max_ready = Max(64, so->max_ready * 2);
-		if (so->ready == NULL)
-			so->ready = MemoryContextAllocHuge(so->context, so->max_ready * sizeof(ReadyItem));
-		else
-			so->ready = repalloc_huge(so->ready, so->max_ready * sizeof(ReadyItem));
-	}
-	for (i = so->n_ready++; i > 0 && so->ready[(i - 1) / 2].lower > item->lower;
-		 i = (i - 1) / 2)
-		so->ready[i] = so->ready[(i - 1) / 2];
-	so->ready[i] = *item;
+	gv_hnsw_ready_push(&so->ready, &so->n_ready, &so->max_ready, so->context, item);
 }
 
 static void
 pop_ready(GvHnswScan *so, ReadyItem *item)
 {
-	ReadyItem	last = so->ready[--so->n_ready];
-	int64		i = 0;
-
-	*item = so->ready[0];
-	for (;;)
-	{
-		int64		child = 2 * i + 1;
-
-		if (child >= so->n_ready)
-			break;
-		if (child + 1 < so->n_ready && so->ready[child + 1].lower < so->ready[child].lower)
-			child++;
-		if (so->ready[child].lower >= last.lower)
-			break;
-		so->ready[i] = so->ready[child];
-		i = child;
-	}
-	if (so->n_ready > 0)
-		so->ready[i] = last;
-}
-
-/* The interval that holds the exact key of a node */
-static void
-set_interval(GvHnswScan *so, ReadyItem *item, const GvHnswFound *found)
-{
-	const GvHnswLayout *layout = &so->ix.layout;
-	double		squared = Max((double) found->key - found->key_bias, 0);
-	double		distance = sqrt(squared);
-	double		error = found->error;
-	double		lower;
-	double		upper;
-
-	if (layout->own_kind == GV_HNSW_OWN_EXACT)
-	{
-		item->lower = item->upper = found->key;
-		item->is_exact = true;
-		return;
-	}
-	item->is_exact = false;
-	if (layout->own_kind != GV_HNSW_OWN_HALF && distance > 0)
-		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
-					error * error / (2 * distance));
-	lower = Max(distance - error, 0);
-	upper = distance + error;
-	item->lower = (float) (lower * lower * (1 - KEY_ROUNDING) + found->key_bias);
-	item->upper = (float) (upper * upper * (1 + KEY_ROUNDING) + found->key_bias);
+	gv_hnsw_ready_pop(so->ready, so->n_ready--, item);
 }
 
 /* Make the nodes found since the last call ready */
@@ -267,7 +258,7 @@ take_found(GvHnswScan *so)
 		item.tid = found->tid;
 		item.id = found->id;
 		item.tid_chunk = found->tid_chunk;
-		set_interval(so, &item, found);
+		gv_hnsw_ready_set_interval(&so->ix.layout, &item, found);
 		push_ready(so, &item);
 	}
 }
@@ -501,10 +492,11 @@ sweep(GvHnswScan *so)
 		item.tid = swept[i].tid;
 		item.id = swept[i].id;
 		item.tid_chunk = swept[i].tid_chunk;
-		set_interval(so, &item, &swept[i]);
+		gv_hnsw_ready_set_interval(&so->ix.layout, &item, &swept[i]);
 		push_ready(so, &item);
 	}
 	pfree(swept);
+	so->counts.swept += n;
 	so->sweep_done = !truncated;
 	return true;
 }
@@ -524,6 +516,7 @@ search_first(GvHnswScan *so, const GvHnswCache *cache)
 	for (;;)
 	{
 		gv_hnsw_search_seed(&so->search, cache);
+		so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
 		gv_hnsw_search_run(&so->search);
 		for (int i = 0; i < MAX_REFILLS; i++)
 		{
@@ -551,6 +544,7 @@ search_first(GvHnswScan *so, const GvHnswCache *cache)
 			break;
 		}
 		so->n_ready = so->n_taken = 0;
+		so->counts.expansions += so->search.n_found;
 		so->ef = Min(so->ef * GV_HNSW_ELSEWHERE_FACTOR, PG_INT32_MAX / 64);
 		gv_hnsw_search_restart(&so->search, so->ef);
 		gv_hnsw_strategy_direct(&so->strategy, &so->search);
@@ -626,9 +620,11 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->can_fetch = scan->heapRelation != NULL;
 	so->heap_hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
 
-	so->ef = gv_hnsw_option_ef_search(scan->indexRelation);
+	so->ef = gv_hnsw_aim_begin(&so->aim, ix, so->limit, so->strategy.filter ||
+							   gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF);
 	if (so->strategy.filter)
 		choose_strategy(so);
+	so->search.left_out = so->left_out;
 	so->search.keep_spilled = true;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
 											sizeof(GvHnswSpilled) / 2), 1024);
@@ -684,6 +680,8 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 		so->may_return = PG_INT64_MAX;
 	else if (RelationGetNumberOfBlocks(ix->rel) <= so->ef)
 		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
+	else if (so->aim.target > 0)
+		so->may_return = so->aim.k;
 	else
 		so->may_return = Max(10, better_half(so));
 
@@ -711,7 +709,7 @@ go_on(GvHnswScan *so)
 	{
 		n_nodes_at_most = (int64) RelationGetNumberOfBlocks(so->ix.rel) *
 			so->ix.layout.nodes_per_page;
-		so->ef = Min(so->ef * 2, PG_INT32_MAX / 64);
+		so->ef = gv_hnsw_aim_raise(&so->aim, &so->ix.meta, so->ef);
 		if (so->may_return == 0 ||
 			(so->strategy.filter &&
 			 gv_hnsw_strategy_should_collect(&so->strategy, so->search.n_found + so->ef)) ||
@@ -720,6 +718,8 @@ go_on(GvHnswScan *so)
 		{
 			/* for the sweep, "seen" must be the nodes expanded */
 			gv_idset_clear(&so->search.seen);
+			if (so->left_out != 0)
+				gv_idset_add(&so->search.seen, so->left_out);
 			for (int64 i = 0; i < so->search.n_found; i++)
 				gv_idset_add(&so->search.seen, so->search.found[i].id);
 			so->exhausted = true;
@@ -730,6 +730,8 @@ go_on(GvHnswScan *so)
 			take_found(so);
 			if (so->strategy.filter)
 				so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
+			else if (so->aim.target > 0)
+				so->may_return = so->aim.k;
 			else
 				so->may_return = better_half(so);
 			return true;
@@ -822,6 +824,7 @@ make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 	}
 	item->lower = item->upper = item->key;
 	item->is_exact = true;
+	so->counts.reranked++;
 	return found;
 }
 

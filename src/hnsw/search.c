@@ -36,8 +36,27 @@
  */
 #define MAX_DEAD_PER_PLACE 8
 
+/* A query's difficulty shows after so many expansions, in the key of this rank */
+#define N_PROBE 16
+#define PROBE_RANK 5
+
+/*
+ * A node found again has a place in the pool until its turn comes, which a
+ * smaller pool would have lacked.  So many of them count as one: by measurement,
+ * for pools hardly larger than the number of rows.
+ */
+#define AGAIN_PER_PLACE 16
+
 /* Bytes of a node that are asked for before it is expanded */
 #define PREFETCH_BYTES 1024
+
+/* A node that was seen is not expanded again */
+static void
+leave_out(GvHnswSearch *search)
+{
+	if (search->left_out != 0)
+		gv_idset_add(&search->seen, search->left_out);
+}
 
 /*
  * gv_hnsw_search_init
@@ -71,6 +90,7 @@ gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index, MemoryContext cont
 		search->query.table = MemoryContextAlloc(context, layout->code_dims /
 												 GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
 	gv_idset_init(&search->seen, context, 4096);
+	leave_out(search);
 }
 
 /*
@@ -495,11 +515,13 @@ gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache)
 }
 
 /*
- * gv_hnsw_search_run
- *		Expand nodes until all of the pool are expanded.
+ * gv_hnsw_search_run_until
+ *		Expand nodes until so many were found, or all of the pool are expanded.
+ *
+ * Returns false if all of the pool are expanded.
  */
-void
-gv_hnsw_search_run(GvHnswSearch *search)
+bool
+gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found)
 {
 	GvHnswIndex *index = search->index;
 	const GvHnswLayout *layout = &index->layout;
@@ -507,12 +529,12 @@ gv_hnsw_search_run(GvHnswSearch *search)
 	bool		has_codes = gv_hnsw_layout_has_codes(layout);
 	int			head = MAXALIGN(SizeOfPageHeaderData);
 
-	for (;;)
+	while (search->n_found < n_found)
 	{
 		uint32		id;
 
 		if (!gv_pool_advance(pool))
-			break;
+			return false;
 
 		CHECK_FOR_INTERRUPTS();
 
@@ -520,6 +542,7 @@ gv_hnsw_search_run(GvHnswSearch *search)
 		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
 		if (!has_codes)
 		{
+			search->ef_needed = Max(search->ef_needed, pool->cursor + 1);
 			expand_exact(search, id);
 			continue;
 		}
@@ -527,8 +550,11 @@ gv_hnsw_search_run(GvHnswSearch *search)
 		if (!gv_idset_add(&search->seen, id))
 		{
 			gv_pool_remove(pool);
+			search->n_again++;
 			continue;
 		}
+		search->ef_needed = Max(search->ef_needed,
+								pool->cursor + 1 + search->n_again / AGAIN_PER_PLACE);
 
 		/* the node that comes next, unless this one leads to a better */
 		for (int i = pool->cursor + 1; i < pool->n; i++)
@@ -545,6 +571,70 @@ gv_hnsw_search_run(GvHnswSearch *search)
 		}
 		expand_with_codes(search, id);
 	}
+	return true;
+}
+
+/*
+ * gv_hnsw_search_run
+ *		Expand nodes until all of the pool are expanded.
+ */
+void
+gv_hnsw_search_run(GvHnswSearch *search)
+{
+	(void) gv_hnsw_search_run_until(search, PG_INT64_MAX);
+}
+
+/*
+ * gv_hnsw_search_probe
+ *		Expand a few nodes and return the difficulty of the query: the larger,
+ *		the more ef it takes.
+ *
+ * That is the key of the fifth best of them: where rows are sparse, or far from
+ * the query, the graph leads less well.  Of a dozen numbers that such a
+ * beginning tells, it says most about the rest of the search.
+ */
+float
+gv_hnsw_search_probe(GvHnswSearch *search)
+{
+	float		best[PROBE_RANK];
+	int			n = 0;
+
+	(void) gv_hnsw_search_run_until(search, N_PROBE);
+	for (int64 i = 0; i < Min(search->n_found, N_PROBE); i++)
+	{
+		float		key = search->found[i].key;
+		int			place;
+
+		if (n == PROBE_RANK && !(key < best[n - 1]))
+			continue;
+		place = n < PROBE_RANK ? n++ : PROBE_RANK - 1;
+		for (; place > 0 && best[place - 1] > key; place--)
+			best[place] = best[place - 1];
+		best[place] = key;
+	}
+	return n > 0 ? best[n - 1] : 0;
+}
+
+/*
+ * gv_hnsw_search_narrow
+ *		Go on with a smaller ef.
+ *
+ * A search expands the best of the pool first, whatever its size, so the result
+ * is that of a search that had this ef from the start.
+ */
+void
+gv_hnsw_search_narrow(GvHnswSearch *search, int ef)
+{
+	GvPool	   *pool = &search->pool;
+
+	pool->capacity = ef;
+	while (pool->n > ef)
+	{
+		uint64		element = pool->element[--pool->n];
+
+		if (!(element & GV_POOL_EXPANDED))
+			spill(search, gv_pool_element_key(element), (uint32) element);
+	}
 }
 
 /*
@@ -560,9 +650,12 @@ gv_hnsw_search_restart(GvHnswSearch *search, int ef)
 	search->pool.n = 0;
 	search->pool.cursor = 0;
 	search->n_found = 0;
+	search->ef_needed = 0;
+	search->n_again = 0;
 	search->n_spilled = 0;
 	search->forgot = false;
 	gv_idset_clear(&search->seen);
+	leave_out(search);
 }
 
 static int
@@ -597,6 +690,7 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 	if (!has_codes)
 	{
 		gv_idset_clear(&search->seen);
+		leave_out(search);
 		for (i = 0; i < search->n_found; i++)
 			gv_idset_add(&search->seen, search->found[i].id);
 	}

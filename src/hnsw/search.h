@@ -51,6 +51,8 @@ typedef struct GvHnswSearch
 	const struct GvHnswPassing *passing;	/* nodes whose way is a detour are not in it */
 	float		detour;			/* the part by which a detour is longer */
 
+	uint32		left_out;		/* a node that is not found; 0: none */
+
 	GvPool		pool;			/* the ef best seen */
 	GvIdset		seen;			/* ids that are or were in the pool */
 
@@ -58,6 +60,8 @@ typedef struct GvHnswSearch
 	GvHnswFound *found;
 	int64		n_found;
 	int64		max_found;
+	int			ef_needed;		/* the least ef that would have expanded them all */
+	int			n_again;		/* that came up again, and left the pool */
 	int64		n_dead;			/* of them, that left the pool for being dead */
 
 	/* what did not fit into the pool */
@@ -77,7 +81,10 @@ extern void gv_hnsw_search_set_point(GvHnswSearch *search, float *z);
 extern void gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache);
 extern bool gv_hnsw_search_found_live(const GvHnswSearch *search);
 extern void gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache);
+extern bool gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found);
 extern void gv_hnsw_search_run(GvHnswSearch *search);
+extern float gv_hnsw_search_probe(GvHnswSearch *search);
+extern void gv_hnsw_search_narrow(GvHnswSearch *search, int ef);
 extern void gv_hnsw_search_restart(GvHnswSearch *search, int ef);
 extern bool gv_hnsw_search_resume(GvHnswSearch *search, int ef);
 extern Datum gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node);

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
 
+#include "hnsw/aim.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/index.h"
@@ -190,6 +191,21 @@ report_node(const GvHnswLayout *layout, const GvHnswCounts *counts, GvAmReportSt
 	report(arg, "nodes_per_page", layout->nodes_per_page, 0, "nodes of a page, at most");
 }
 
+/* What searches know of the recall that they reach */
+static void
+report_calibration(const GvHnswMetaPageData *meta, GvAmReportStat report, void *arg)
+{
+	report(arg, "calibration", meta->calibration_source, 0,
+		   "of recall, by 1: rows of the index, 2: queries given to gigavec.recall; 0: none");
+	report(arg, "calibrated_rows", meta->calibrated_rows, 0, "rows of the index then");
+	report(arg, "calibrated_queries", meta->calibration.n_trials, 0,
+		   "query vectors it was measured with");
+	report(arg, "calibrated_ef_90", gv_hnsw_aim_mean_ef(meta, .90), 0,
+		   "candidates for a recall of .90 of ten rows, on average");
+	report(arg, "calibrated_ef_95", gv_hnsw_aim_mean_ef(meta, .95), 0, "the same for .95");
+	report(arg, "calibrated_ef_99", gv_hnsw_aim_mean_ef(meta, .99), 0, "the same for .99");
+}
+
 /*
  * gv_hnsw_stats
  *		Report what an index holds and what it costs.
@@ -237,6 +253,7 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "nodes_not_linked", counts.nodes_not_linked, 0,
 		   "live nodes that are no live node's neighbor");
 
+	report_calibration(&ix.meta, report, arg);
 	report(arg, "bytes", bytes, 0, "size of the index");
 	report(arg, "bytes_per_row", counts.rows == 0 ? 0 : bytes / counts.rows, 1,
 		   "size of the index divided by its rows");

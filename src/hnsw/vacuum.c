@@ -33,6 +33,7 @@
 #include "base/compat.h"
 #include "base/idset.h"
 #include "base/random.h"
+#include "hnsw/calibrate.h"
 #include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
@@ -952,6 +953,7 @@ gv_hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
 	if (info->analyze_only)
 		return stats;
+	gv_hnsw_calibrate_stale(info, stats);
 	/* nothing was deleted: the table's count serves as ours */
 	if (stats == NULL)
 	{

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * limit.h
+ *		The LIMIT of a query, for the scan below it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_LIMIT_H
+#define GV_AM_LIMIT_H
+
+#include "postgres.h"
+
+#include "access/skey.h"
+
+extern void gv_am_limit_init(void);
+extern int64 gv_am_limit_of(const ScanKeyData *order_bys);
+
+#endif							/* GV_AM_LIMIT_H */

@@ -1,0 +1,50 @@
+/*-------------------------------------------------------------------------
+ *
+ * recall.h
+ *		Recall as the setting: from trials to the ef that reaches a recall.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_RECALL_H
+#define GV_AM_RECALL_H
+
+#include "postgres.h"
+
+#include "am/page.h"
+
+/* The largest of the numbers of rows that are calibrated */
+#define GV_AM_RECALL_MAX_K 100
+
+/* Instead of an ef: the neighbor was not found */
+#define GV_AM_RECALL_NOT_FOUND PG_UINT16_MAX
+
+/* Limits of the setting */
+#define GV_AM_RECALL_MIN_TARGET 0.5
+#define GV_AM_RECALL_MAX_TARGET 0.999
+#define GV_AM_RECALL_DEFAULT_TARGET 0.95
+
+/* What the search for one query vector has told */
+typedef struct GvAmTrial
+{
+	int			n_true;			/* true neighbors, 0..GV_AM_RECALL_MAX_K */
+	float		difficulty;		/* the larger, the more ef it takes */
+	/* by rank: the least ef that finds the neighbor */
+	uint16		needed[GV_AM_RECALL_MAX_K];
+} GvAmTrial;
+
+/* The setting, and whether it was set for the session, role or database */
+extern double gv_am_target_recall;
+extern bool gv_am_target_recall_is_set;
+
+extern const double gv_am_recall_level[GV_AM_RECALL_N_LEVELS];
+extern const int gv_am_recall_k[GV_AM_RECALL_N_KS];
+
+extern void gv_am_recall_init(void);
+extern void gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets,
+							 GvAmRecallTable *table);
+extern double gv_am_recall_ef(const GvAmRecallTable *table, double target, int k,
+							  int bucket);
+extern int	gv_am_recall_bucket(const GvAmRecallTable *table, float difficulty);
+extern bool gv_am_recall_is_valid(const GvAmRecallTable *table);
+
+#endif							/* GV_AM_RECALL_H */

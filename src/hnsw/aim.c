@@ -1,0 +1,210 @@
+/*-------------------------------------------------------------------------
+ *
+ * aim.c
+ *		From the recall that is asked for to ef.
+ *
+ * The calibration says which ef reaches a recall for a query of a difficulty.
+ * A search expands the best of its pool first, whatever ef is; so it begins
+ * with the ef of the most difficult queries, and when it has expanded enough
+ * nodes to know the difficulty goes on with the ef for that.
+ *
+ * The first search is for as many rows as LIMIT says, or for ten if it is not
+ * known; a scan that is asked for more goes on with the ef for more.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "storage/bufmgr.h"
+
+#include "am/recall.h"
+#include "hnsw/aim.h"
+
+/* Rows that the first search is for, and the search after it */
+#define FIRST_K 10
+#define SECOND_K 32
+
+/* A search is for so many rows at most; for more it goes on step by step */
+#define LAST_K 1000
+
+/* The least ef of scans that do not go by the calibration alone */
+#define LEAST_PLAIN_EF 40
+
+/* Without a calibration: ef for a recall of .8, and how it grows */
+#define RULE_EF 40
+#define RULE_EXPONENT 0.7
+
+#define MAX_EF (PG_INT32_MAX / 64)
+
+/*
+ * The ef that reaches a recall for the k nearest rows.
+ *
+ * bucket: of the query
+ *
+ * Without a calibration a rule must do, on the safe side for most data.
+ */
+static int
+ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket)
+{
+	double		ef;
+
+	if (meta->calibration.n_buckets > 0)
+		ef = gv_am_recall_ef(&meta->calibration, target, k, bucket);
+	else
+		ef = RULE_EF * pow(0.2 / (1 - target), RULE_EXPONENT) * Max(k, FIRST_K) / FIRST_K;
+	return (int) Min(Max(ceil(ef), k), MAX_EF);
+}
+
+/* The same for queries of all buckets: the least ef, the largest, the mean */
+static void
+ef_for_all(const GvHnswMetaPageData *meta, double target, int k, int *least, int *largest,
+		   int *mean)
+{
+	int			n_buckets = Max(meta->calibration.n_buckets, 1);
+	int64		sum = 0;
+
+	*least = MAX_EF;
+	*largest = 0;
+	for (int b = 0; b < n_buckets; b++)
+	{
+		int			ef = ef_for(meta, target, k, b);
+
+		*least = Min(*least, ef);
+		*largest = Max(*largest, ef);
+		sum += ef;
+	}
+	*mean = (int) (sum / n_buckets);
+}
+
+/*
+ * gv_hnsw_aim_begin
+ *		Set what a scan aims at; returns its first ef.
+ *
+ * limit: rows that will be asked for; 0: not known
+ * be_plain: the scan cannot change ef by a calibration
+ */
+int
+gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be_plain)
+{
+	int			ef = gv_hnsw_option_ef_search(index->rel, &aim->target);
+	int			least;
+	int			largest;
+	int			mean;
+
+	aim->k = (int) (limit > 0 ? Min(limit, LAST_K) : FIRST_K);
+	aim->bucket = 0;
+	if (ef > 0)
+	{
+		aim->target = 0;
+		return ef;
+	}
+	ef_for_all(&index->meta, aim->target, aim->k, &least, &largest, &mean);
+	if (!be_plain)
+		return largest;
+	aim->target = 0;
+	return Max(mean, LEAST_PLAIN_EF);
+}
+
+/*
+ * gv_hnsw_aim_narrow
+ *		Find out how difficult the query is; returns the ef to go on with.
+ *
+ * search: seeded, nothing is expanded
+ * ef: of the search
+ */
+int
+gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch *search,
+				   int ef)
+{
+	int			least;
+	int			largest;
+	int			mean;
+
+	if (aim->target == 0 || meta->calibration.n_buckets < 2)
+		return ef;
+	ef_for_all(meta, aim->target, aim->k, &least, &largest, &mean);
+	if (least == largest)
+		return ef;
+	aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
+	ef = ef_for(meta, aim->target, aim->k, aim->bucket);
+	gv_hnsw_search_narrow(search, ef);
+	return ef;
+}
+
+/*
+ * gv_hnsw_aim_raise
+ *		Return the ef for more rows.
+ *
+ * ef: the present one
+ */
+int
+gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
+{
+	int			next;
+
+	if (aim->target == 0)
+		return Min(ef * 2, MAX_EF);
+
+	next = ef_for(meta, aim->target, GV_AM_RECALL_MAX_K, aim->bucket);
+	if (aim->k < FIRST_K)
+		aim->k = FIRST_K;
+	else if (aim->k < SECOND_K && next > 2 * ef)
+		aim->k = SECOND_K;
+	else if (aim->k < GV_AM_RECALL_MAX_K)
+		aim->k = GV_AM_RECALL_MAX_K;
+	else
+		aim->k = Min(aim->k * 2, MAX_EF);
+	next = ef_for(meta, aim->target, aim->k, aim->bucket);
+	return Min(Max(next, ef + ef / 4), MAX_EF);
+}
+
+/*
+ * gv_hnsw_aim_mean_ef
+ *		Return the ef for a recall of the first rows, on average over queries.
+ */
+int
+gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
+{
+	int			least;
+	int			largest;
+	int			mean;
+
+	ef_for_all(meta, target, FIRST_K, &least, &largest, &mean);
+	return mean;
+}
+
+/*
+ * gv_hnsw_aim_planned_ef
+ *		Return the ef that scans of an index have on average, for the planner.
+ *
+ * n_rows: that the scan is for
+ */
+int
+gv_hnsw_aim_planned_ef(Relation index, double n_rows)
+{
+	double		target;
+	int			ef = gv_hnsw_option_ef_search(index, &target);
+	GvHnswMetaPageData meta = {0};
+	int			least;
+	int			largest;
+	Buffer		buf;
+	Page		page;
+
+	if (ef > 0)
+		return ef;
+	buf = gv_am_read_buffer(gv_am_hints(index), index, GV_HNSW_META_BLKNO);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	if (gv_hnsw_page_is(page, GV_HNSW_PAGE_META))
+		memcpy(&meta, gv_hnsw_page_meta(page), sizeof(meta));
+	UnlockReleaseBuffer(buf);
+
+	/* whoever scans a damaged index is told */
+	if (meta.version != GV_HNSW_VERSION ||
+		meta.calibration.n_buckets > GV_AM_RECALL_MAX_BUCKETS)
+		meta.calibration.n_buckets = 0;
+	ef_for_all(&meta, target, (int) Max(Min(n_rows, LAST_K), 1), &least, &largest, &ef);
+	return ef;
+}

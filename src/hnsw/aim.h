@@ -1,0 +1,31 @@
+/*-------------------------------------------------------------------------
+ *
+ * aim.h
+ *		From the recall that is asked for to ef.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_AIM_H
+#define GV_HNSW_AIM_H
+
+#include "postgres.h"
+
+#include "hnsw/search.h"
+
+/* What a scan aims at */
+typedef struct GvHnswAim
+{
+	double		target;			/* recall; 0: ef is fixed, the rest is unused */
+	int			k;				/* rows that the present ef is for */
+	int			bucket;			/* difficulty of the query */
+} GvHnswAim;
+
+extern int	gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit,
+							  bool be_plain);
+extern int	gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta,
+							   GvHnswSearch *search, int ef);
+extern int	gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef);
+extern int	gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target);
+extern int	gv_hnsw_aim_planned_ef(Relation index, double n_rows);
+
+#endif							/* GV_HNSW_AIM_H */

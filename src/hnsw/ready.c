@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * ready.c
+ *		Rows on their way out of a scan, in the order of the least distance
+ *		that they may have.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "utils/memutils.h"
+
+#include "hnsw/ready.h"
+
+/* Relative rounding error of keys computed in float32 */
+#define KEY_ROUNDING 1e-5
+
+/* Integer vectors: this many standard deviations of the error along a direction */
+#define ERROR_DEVIATIONS 6.0
+
+/*
+ * gv_hnsw_ready_push
+ *		Put an item into a binary heap.
+ *
+ * heap, n, max: the heap, its items, those it has room for; may change
+ * context: of the heap
+ */
+void
+gv_hnsw_ready_push(GvHnswReadyItem **heap, int64 *n, int64 *max, MemoryContext context,
+				   const GvHnswReadyItem *item)
+{
+	GvHnswReadyItem *items;
+	int64		i;
+
+	if (*n == *max)
+	{
+		*max = Max(64, *max * 2);
+		if (*heap == NULL)
+			*heap = MemoryContextAllocHuge(context, *max * sizeof(GvHnswReadyItem));
+		else
+			*heap = repalloc_huge(*heap, *max * sizeof(GvHnswReadyItem));
+	}
+	items = *heap;
+	for (i = (*n)++; i > 0 && items[(i - 1) / 2].lower > item->lower; i = (i - 1) / 2)
+		items[i] = items[(i - 1) / 2];
+	items[i] = *item;
+}
+
+/*
+ * gv_hnsw_ready_pop
+ *		Take the item with the least lower bound out of a heap of n.
+ */
+void
+gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
+{
+	GvHnswReadyItem last = heap[--n];
+	int64		i = 0;
+
+	*item = heap[0];
+	for (;;)
+	{
+		int64		child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && heap[child + 1].lower < heap[child].lower)
+			child++;
+		if (heap[child].lower >= last.lower)
+			break;
+		heap[i] = heap[child];
+		i = child;
+	}
+	if (n > 0)
+		heap[i] = last;
+}
+
+/*
+ * gv_hnsw_ready_set_interval
+ *		Set the interval that holds the exact key of a node.
+ */
+void
+gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
+						   const GvHnswFound *found)
+{
+	double		squared = Max((double) found->key - found->key_bias, 0);
+	double		distance = sqrt(squared);
+	double		error = found->error;
+	double		lower;
+	double		upper;
+
+	if (layout->own_kind == GV_HNSW_OWN_EXACT)
+	{
+		item->lower = item->upper = found->key;
+		item->is_exact = true;
+		return;
+	}
+	item->is_exact = false;
+	if (layout->own_kind != GV_HNSW_OWN_HALF && distance > 0)
+		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
+					error * error / (2 * distance));
+	lower = Max(distance - error, 0);
+	upper = distance + error;
+	item->lower = (float) (lower * lower * (1 - KEY_ROUNDING) + found->key_bias);
+	item->upper = (float) (upper * upper * (1 + KEY_ROUNDING) + found->key_bias);
+}

@@ -1,0 +1,29 @@
+/*-------------------------------------------------------------------------
+ *
+ * inspect.h
+ *		Opening an index for functions that tell of it.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_INSPECT_H
+#define GV_INSPECT_H
+
+#include "postgres.h"
+
+#include "utils/rel.h"
+
+typedef struct GvInspector GvInspector;
+
+/* An index opened for inspection, and its table */
+typedef struct GvInspected
+{
+	const GvInspector *inspector;
+	Relation	index;
+	Relation	heap;
+	LOCKMODE	lock;			/* on the index */
+} GvInspected;
+
+extern void gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock);
+extern void gv_inspect_close(GvInspected *inspected);
+
+#endif							/* GV_INSPECT_H */
