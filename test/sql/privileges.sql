@@ -34,10 +34,13 @@ GRANT SELECT ON "Odd; ""schema"."the 'table'" TO gigavec_reader;
 SET ROLE gigavec_nobody;
 SELECT count(*) FROM gigavec.check('"Odd; ""schema"."the ""index""; DROP"');
 SELECT count(*) FROM gigavec.stats('"Odd; ""schema"."the ""index""; DROP"');
+SELECT recall FROM gigavec.recall('"Odd; ""schema"."the ""index""; DROP"');
 SELECT id FROM "Odd; ""schema"."the 'table'" ORDER BY "v, w" <-> '[1,2,3]' LIMIT 1;
 SET ROLE gigavec_reader;
 SELECT count(*) FROM gigavec.check('"Odd; ""schema"."the ""index""; DROP"');
 SELECT count(*) > 10 FROM gigavec.stats('"Odd; ""schema"."the ""index""; DROP"');
+SELECT recall > .9 FROM gigavec.recall('"Odd; ""schema"."the ""index""; DROP"');
+SELECT recall > .9 FROM gigavec.recall('"Odd; ""schema"."the ""index""; DROP"', store => true);
 -- only some columns
 RESET ROLE;
 REVOKE SELECT ON "Odd; ""schema"."the 'table'" FROM gigavec_reader;
@@ -57,6 +60,7 @@ SET ROLE gigavec_reader;
 SELECT count(*), min(owner), max(owner) FROM (SELECT * FROM "Odd; ""schema"."the 'table'" ORDER BY "v, w" <-> '[1,2,3]' LIMIT 150) x;
 SELECT count(*) FROM gigavec.check('"Odd; ""schema"."the ""index""; DROP"');
 SELECT count(*) FROM gigavec.stats('"Odd; ""schema"."the ""index""; DROP"');
+SELECT recall FROM gigavec.recall('"Odd; ""schema"."the ""index""; DROP"', 10, ARRAY['[1,2,3]'::vector]);
 -- an operator of his own that tells what it sees is not asked before the policy
 CREATE FUNCTION pg_temp.tell(vector, vector) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS $$ BEGIN RAISE NOTICE 'saw %', $1; RETURN true; END $$;
 CREATE OPERATOR pg_temp.=@= (LEFTARG = vector, RIGHTARG = vector, FUNCTION = pg_temp.tell);

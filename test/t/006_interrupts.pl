@@ -139,7 +139,7 @@ for my $workers (0, 2)
 	stop_everywhere("CREATE INDEX without codes, $workers workers", $settings,
 		'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'tuples_done > 50'));
 }
-for my $phase ('loading vectors', 'dividing vectors', 'linking nodes', 'writing pages')
+for my $phase ('loading vectors', 'dividing vectors', 'linking nodes', 'writing pages', 'calibrating recall')
 {
 	my $workers = $phase =~ /ing nodes|ing pages/ ? 2 : 0;
 

@@ -1,0 +1,149 @@
+#----------------------------------------------------------------------
+#
+# Recall as the setting: queries find the part of the nearest rows that was
+# asked for; the calibration outlives crashes, is on a standby, and follows the
+# rows.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecPoints;
+use GigavecTest;
+
+my $node = new_server('recall', "fsync = off\nmax_wal_size = 4GB\nautovacuum = off\n", allows_streaming => 1);
+
+# What scans of an index know of the recall that they reach
+sub calibration
+{
+	my ($server, $index) = @_;
+
+	return $server->safe_psql('postgres',
+		"SELECT string_agg(value::text, ' ' ORDER BY name) FROM gigavec.stats('$index') WHERE name LIKE 'calibrat%'");
+}
+
+# Real data: what is asked for is found, by queries that are no rows, and costs
+# little more than the ef which, of all, finds it
+for my $set ([ 'sift-bsds-200k', 128, 20000 ], [ 'mnist-784', 784, 6000 ])
+{
+	my ($name, $dim, $n_rows) = @$set;
+
+  SKIP:
+	{
+		my $folder = data_folder($name);
+		my %costs;
+
+		skip "no data set $name", 14 if !defined $folder;
+		$node->safe_psql('postgres', qq{
+			DROP TABLE IF EXISTS real, questions;
+			CREATE TABLE real (id int, v vector($dim));
+			CREATE TABLE questions (id int, q vector($dim))});
+		copy_vectors($node, "$folder/base.npy", 'real', 0, $n_rows);
+		copy_vectors($node, "$folder/query.npy", 'questions', 0, 400);
+		$node->safe_psql('postgres', 'CREATE INDEX real_l2 ON real USING hnsw (v vector_l2_ops)');
+		make_truth($node, 'real', 'questions', 'v <-> q.q', 10);
+		for my $ef (map { int(10 * 1.2**$_) } 0 .. 20)
+		{
+			$costs{$ef} = recall($node, 'real', 'questions', 'v <-> q.q', 10, $ef);
+		}
+		for my $target (0.9, 0.95, 0.99)
+		{
+			my $found = recall($node, 'real', 'questions', 'v <-> q.q', 10, "0; SET gigavec.target_recall = $target");
+			my ($least) = grep { $costs{$_} >= $target } sort { $a <=> $b } keys %costs;
+			my $queries = 'ARRAY(SELECT q FROM questions ORDER BY id)';
+			my ($recall, $ef) = split(/\|/, $node->safe_psql('postgres',
+					"SELECT recall, ef FROM gigavec.recall('real_l2', 10, $queries, $target)"));
+			my ($of_rows, $error) = split(/\|/, $node->safe_psql('postgres',
+					"SELECT recall, standard_error FROM gigavec.recall('real_l2', 10, 400, $target)"));
+
+			cmp_ok($found, '>=', $target - 0.01, "$name, recall $target: found");
+			cmp_ok(abs($recall - $found), '<', 0.0005, "$name, recall $target: gigavec.recall says so");
+			cmp_ok($ef, '<', 2 * $least, "$name, recall $target: ef is not much more than $least");
+			cmp_ok($of_rows, '>=', $target - 0.01 - $error, "$name, recall $target: of rows");
+		}
+
+		# queries unlike the rows: their own calibration finds what is asked for
+		$node->safe_psql('postgres', qq{
+			CREATE TABLE strange AS SELECT id, (SELECT array_agg(255 - e)::vector FROM unnest(q::real[]) e) AS q FROM questions;
+			SELECT gigavec.recall('real_l2', 10, ARRAY(SELECT q FROM strange WHERE id < 300), store => true)});
+		make_truth($node, 'real', 'strange', 'v <-> q.q', 10);
+		cmp_ok(recall($node, 'real', 'strange', 'v <-> q.q', 10, '0'), '>=', 0.93, "$name: strange queries");
+		is_sound($node, 'real_l2', $name);
+		$node->safe_psql('postgres', 'DROP TABLE strange');
+	}
+}
+
+# crashes and a standby
+$node->safe_psql('postgres', q{
+	CREATE TABLE items (id int PRIMARY KEY, v vector(24));
+	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 2000) i;
+	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
+	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops);
+	CREATE UNLOGGED TABLE passing (v vector(24));
+	INSERT INTO passing SELECT v FROM items;
+	CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops);
+});
+$node->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('recall_standby');
+$standby->init_from_backup($node, 'backup', has_streaming => 1);
+$standby->start;
+for my $index ('items_l2', 'items_l1')
+{
+	my $at_build = calibration($node, $index);
+
+	like($at_build, qr/ 2000 1$/, "$index: the build calibrates");
+	is(calibration($standby, $index), $at_build, "$index: the standby knows");
+}
+like(calibration($node, 'passing_l2'), qr/ 2000 1$/, 'the index is unlogged');
+
+$node->safe_psql('postgres', 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(2001, 2300) i; VACUUM items');
+like(calibration($node, 'items_l2'), qr/ 2000 1$/, 'VACUUM after few inserts leaves the calibration');
+$node->safe_psql('postgres', 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(2301, 2600) i; VACUUM items');
+# VACUUM knows the number of rows about
+like(calibration($node, $_), qr/ 2[56]\d\d 1$/, "$_: VACUUM after many calibrates") for ('items_l2', 'items_l1');
+$node->stop('immediate');
+$node->start;
+like(calibration($node, $_), qr/ 2[56]\d\d 1$/, "$_: the calibration outlives a crash") for ('items_l2', 'items_l1');
+like(calibration($node, 'passing_l2'), qr/ 0 0 0$/, 'that of an unlogged index does not');
+is($node->safe_psql('postgres', "INSERT INTO passing SELECT v FROM items LIMIT 300; VACUUM passing; SELECT value FROM gigavec.stats('passing_l2') WHERE name = 'calibration'"),
+	1, 'VACUUM makes another');
+$node->wait_for_catchup($standby);
+is(calibration($standby, $_), calibration($node, $_), "$_: the standby has that of VACUUM") for ('items_l2', 'items_l1');
+
+# a standby measures, and keeps nothing
+my ($rc, $out, $err) = $standby->psql('postgres', "SELECT recall > .9 FROM gigavec.recall('items_l2')");
+is($out, 't', 'gigavec.recall on a standby');
+($rc, $out, $err) = $standby->psql('postgres', "SELECT gigavec.recall('items_l2', store => true)");
+like($err, qr/cannot execute gigavec\.recall\(\) (in a read-only transaction|during recovery)/, 'it does not store there');
+$standby->stop;
+
+# progress of a build; a VACUUM that is cut off while it calibrates
+my $progress = q{SELECT phase || ' ' || (tuples_total > 0) || ' ' || (tuples_done <= tuples_total) FROM pg_stat_progress_create_index};
+my $stopped = stop_at($node, 'hnsw-calibrating', 'REINDEX INDEX items_l2');
+is($node->safe_psql('postgres', $progress), 'building index: calibrating recall true true', 'the phase and what of it is done');
+is(go_on($stopped), '', 'REINDEX goes on');
+
+$node->safe_psql('postgres', 'DELETE FROM items WHERE id % 2 = 0');
+$stopped = stop_at($node, 'hnsw-calibrating', 'VACUUM items');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'VACUUM items%'});
+go_on($stopped);
+is_sound($node, $_, 'VACUUM cut off') for ('items_l2', 'items_l1');
+$node->safe_psql('postgres', 'DELETE FROM items WHERE id % 100 = 1; VACUUM items');
+like(calibration($node, $_), qr/ 1274 1$/, "$_: the next VACUUM calibrates") for ('items_l2', 'items_l1');
+
+# while others insert and search
+my $writer = begin_sql($node, 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(10001, 11000) i');
+$node->safe_psql('postgres', q{
+	VACUUM items;
+	SELECT gigavec.recall('items_l2', 10, 100, .99, true);
+	SELECT gigavec.recall('items_l1', 10, 100, .99, true)});
+is(end_sql($writer), '', 'rows inserted meanwhile');
+is_sound($node, $_, 'rows inserted meanwhile') for ('items_l2', 'items_l1');
+
+$node->stop;
+done_testing();
