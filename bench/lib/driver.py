@@ -27,18 +27,19 @@ SETS = ["sift-bsds-200k", "imdb-lsa-384", "imdb-lsa-768", "mnist-784",
         "minilm-sentences-384"]
 
 
-def parse(description, phases, rounds):
+def parse(description, phases, rounds, sets=SETS,
+          engines="gigavec,pgvector,hnswlib"):
     def names(text):
         return [n for n in text.split(",") if n]
 
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add("--sets", type=names, default=",".join(SETS),
+    add("--sets", type=names, default=",".join(sets),
         help="names, folders with base and query (.npy, .fvecs), or HDF5 files")
     add("--metric", choices=("l2", "cosine", "ip"),
         help="metric of sets that do not say; overrides those that do")
-    add("--engines", type=names, default="gigavec,pgvector,hnswlib")
+    add("--engines", type=names, default=engines)
     add("--no-peer", action="store_true", help="the same as --engines gigavec")
     add("--phases", type=names, default=",".join(phases), help="of %s" % ",".join(phases))
     add("--queries", type=int, default=1000, help="queries of each set")
