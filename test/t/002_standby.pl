@@ -24,8 +24,9 @@ my @distances = ('v <-> q.q', 'v <+> q.q', 'v <=> q.q', 'v <#> q.q',
 	'v::sparsevec(24) <-> q.q::sparsevec',
 	'(v * q0)::vector(24) <-> q.q');
 
-# values longer than a page, and a build in several parts; their pages only
-my @others = qw(long_l1 parts_l2);
+# values longer than a page, a build in several parts, one without rows; their
+# pages only
+my @others = qw(long_l1 parts_l2 begun_l2);
 
 my $primary = new_server('primary', q{
 	fsync = off
@@ -50,6 +51,8 @@ $primary->safe_psql('postgres', q{
 	CREATE TABLE long (id int, v vector(3000));
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
 	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
+	CREATE TABLE begun (v vector(24));
+	CREATE INDEX begun_l2 ON begun USING hnsw (v vector_l2_ops);
 	CREATE TABLE parts AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 2500) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
 	CREATE UNLOGGED TABLE passing (id int, v vector(24));
@@ -120,6 +123,7 @@ for my $round (1 .. ($LONG ? 30 : 3))
 		INSERT INTO items SELECT i + 1000, point(i % 5, 24, $round) FROM generate_series($base, $base + 99) i;
 		INSERT INTO items SELECT i + 2000, array_fill(0, ARRAY[24])::vector FROM generate_series($base, $base + 30) i;
 		UPDATE items SET v = point(id, 24, 100 + $round) WHERE id % 7 = $round % 7;
+		INSERT INTO begun SELECT point(i, 24) FROM generate_series($base, $base + 20) i;
 		INSERT INTO long SELECT i, point(i, 3000) FROM generate_series($base, $base + 4) i;
 		DELETE FROM long WHERE id % 2 = $round % 2;
 		VACUUM long;
