@@ -16,7 +16,9 @@
  *			repeats them, each thread from its own place, for seconds= seconds.
  *			With bounds=FILE, a raw file of int32[n][2], SQL has the two bounds
  *			that belong to the vector as int4 in $2 and $3.  With pin=1 each
- *			thread and its backend share a processor.
+ *			thread and its backend share a processor.  With evict=FILE, as
+ *			often as there are files, the system's cache forgets these files
+ *			before every query; that is not measured.
  * insert	SQL has an int4 id as $1 and the vector as $2.  The vectors are
  *			sent once, by one connection, batch= rows to a transaction.
  *
@@ -27,6 +29,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -35,11 +38,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <libpq-fe.h>
 
 #define MAX_SETTINGS 32
 #define MAX_CLIENTS 64
+#define MAX_EVICTED 256
 
 typedef struct Options
 {
@@ -49,6 +54,8 @@ typedef struct Options
 	const char *bounds_path;	/* where to read int32[n][2], or NULL */
 	const char *settings[MAX_SETTINGS]; /* commands sent after connecting */
 	int			nsettings;
+	int			evicted[MAX_EVICTED];	/* files that the system shall forget */
+	int			nevicted;
 	int			dim;
 	int			k;				/* ids kept of each answer */
 	int			clients;
@@ -156,6 +163,35 @@ read_bounds(const char *path)
 	fclose(f);
 	for (int i = 0; i < 2 * nvectors; i++)
 		bounds[i] = htonl(bounds[i]);
+}
+
+/*
+ * Open a file that the system's cache is to forget; all of it must be on the
+ * disk, or forgetting does nothing.
+ */
+static void
+open_evicted(const char *path)
+{
+	int			fd = open(path, O_RDONLY);
+
+	if (opt.nevicted == MAX_EVICTED)
+		die(path, "too many files");
+	if (fd < 0)
+		die(path, strerror(errno));
+	fsync(fd);
+	opt.evicted[opt.nevicted++] = fd;
+}
+
+static void
+evict(void)
+{
+	for (int i = 0; i < opt.nevicted; i++)
+	{
+		int			error = posix_fadvise(opt.evicted[i], 0, 0, POSIX_FADV_DONTNEED);
+
+		if (error != 0)
+			die("posix_fadvise", strerror(error));
+	}
 }
 
 static void
@@ -278,6 +314,11 @@ run_search(void *arg)
 	{
 		double		begin = w->ended;
 
+		if (opt.nevicted > 0)
+		{
+			evict();
+			begin = now();
+		}
 		send_query(w->conn, i, false);
 		i = (i + 1) % nvectors;
 		w->ended = now();
@@ -308,6 +349,7 @@ print_search(void)
 {
 	int64_t		n = 0;
 	double		qps = 0;
+	double		sum = 0;
 	double	   *all;
 
 	for (int i = 0; i < opt.clients; i++)
@@ -325,7 +367,11 @@ print_search(void)
 		qps += (double) w->nlatency / (w->ended - w->started);
 	}
 	qsort(all, (size_t) n, sizeof(double), compare_double);
+	for (int64_t i = 0; i < n; i++)
+		sum += all[i];
 	printf("{\"queries\": %lld, \"qps\": %.2f", (long long) n, qps);
+	if (n > 0)
+		printf(", \"mean_us\": %.2f", sum / (double) n * 1e6);
 	if (n > 0)
 		printf(", \"p50_us\": %.2f, \"p95_us\": %.2f, \"p99_us\": %.2f",
 			   all[n / 2] * 1e6, all[n * 95 / 100] * 1e6, all[n * 99 / 100] * 1e6);
@@ -413,6 +459,8 @@ read_option(const char *arg)
 		opt.batch = atoi(value);
 	else if (IS("first_id"))
 		opt.first_id = atoi(value);
+	else if (IS("evict"))
+		open_evicted(value);
 	else if (IS("pin"))
 		opt.pin = atoi(value) != 0;
 	else if (IS("seconds"))
@@ -435,7 +483,7 @@ main(int argc, char **argv)
 {
 	if (argc < 6)
 		die("usage", "search|insert CONNINFO SQL VECTORS dim=N [k= clients= seconds= "
-			"warmup= ids= bounds= pin= batch= first_id= command=]");
+			"warmup= ids= bounds= pin= evict= batch= first_id= command=]");
 	opt.k = 10;
 	opt.clients = 1;
 	opt.batch = 100;

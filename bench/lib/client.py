@@ -35,13 +35,15 @@ class Client:
                      (SOURCE, result.stderr))
         os.rename(self.binary + ".tmp", self.binary)
 
-    def run(self, mode, engine, data, sql, vectors, commands=(), **options):
+    def run(self, mode, engine, data, sql, vectors, commands=(), evict=(),
+            **options):
         path = os.path.join(self.folder, "vectors.%d" % os.getpid())
         np.ascontiguousarray(vectors, np.float32).tofile(path)
         try:
             args = [self.binary, mode, self.cluster.connect(engine.name, data.name), sql,
                     path, "dim=%d" % data.dim]
             args += ["%s=%s" % item for item in options.items()]
+            args += ["evict=" + path for path in evict]
             args += ["command=" + command for command in commands]
             result = subprocess.run(args, text=True, capture_output=True)
         finally:
@@ -62,6 +64,12 @@ class Client:
     def measure(self, engine, data, k, ef, clients, seconds):
         return self.run("search", engine, data, engine.query(data, k), data.query,
                         engine.session(ef), k=k, clients=clients, seconds=seconds, pin=self.pin)
+
+    def cold(self, engine, data, k, ef, seconds):
+        """Measure queries before each of which the system forgets the files."""
+        return self.run("search", engine, data, engine.query(data, k), data.query,
+                        engine.session(ef), engine.files(data), k=k,
+                        seconds=seconds, warmup=0.2, pin=self.pin)
 
     def exact(self, engine, data, k, seconds):
         """Measure the sequential scan."""

@@ -126,6 +126,13 @@ class Cluster:
         if self.pg_ctl("status", check=False) == 0:
             self.pg_ctl("stop", "-m", "fast", "-t", "600")
 
+    def restart(self, **settings):
+        """Start the server again with other settings; without any, its own."""
+        self.sql("postgres", "ALTER SYSTEM RESET ALL", "CHECKPOINT",
+                 *["ALTER SYSTEM SET %s = '%s'" % item for item in settings.items()])
+        self.pg_ctl("restart", "-w", "-m", "fast", "-t", "120", "-l",
+                    os.path.join(self.folder, "log"))
+
     def reload(self, name, value):
         """Change a setting of the running server."""
         self.sql("postgres", "ALTER SYSTEM SET %s = '%s'" % (name, value),

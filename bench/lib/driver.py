@@ -160,6 +160,8 @@ def run_set(name, engines, hnswlib, client, args):
         entry["exact"] = measure.exact_scan(engines, client, data, args)
     if "search" in args.phases:
         entry["search"] = measure.search(engines, client, hnswlib, data, args)
+    if "memory" in args.phases:
+        entry["memory"] = measure.memory(engines, client, data, args, entry["build"])
     if "insert" in args.phases:
         entry["insert"] = measure.insert(engines, client, data, args)
     return entry

@@ -7,6 +7,7 @@
 # no SQL at all.
 #
 
+import glob
 import json
 import os
 import time
@@ -114,6 +115,18 @@ class Extension:
                  "table_bytes": int(heap), "workers": workers, "memory": memory}
         self.set_state(key, state)
         return state
+
+    def files(self, data):
+        """Return the paths of all files of the table and its index."""
+        first = self.sql(
+            data, "SELECT pg_relation_filepath(oid) FROM pg_class "
+            "WHERE oid IN ('items'::regclass, 'items_embedding'::regclass, "
+            "(SELECT reltoastrelid FROM pg_class WHERE oid = 'items'::regclass))")
+        found = []
+        for path in first:
+            path = os.path.join(self.cluster.data, path)
+            found += [path] + sorted(glob.glob(path + ".*"))
+        return found
 
     def spoil(self, data):
         """Note that the table no longer holds just the data set."""

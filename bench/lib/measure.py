@@ -160,6 +160,36 @@ def exact_scan(engines, client, data, args):
             for name, t in times.items()}
 
 
+def memory(engines, client, data, args, built):
+    """
+    Return {engine: [points]}: time of a query whose blocks are on disk.
+
+    shared_buffers is a quarter of the largest index, and the system's cache
+    forgets the files before each query.
+    """
+    exact = dataset.truth(data, args.k)
+    result = {}
+    for engine in engines:
+        points = sweep_recall(client, engine, data, exact, args.k)
+        chosen = []
+        for target in TARGETS[1:]:
+            enough = [p for p in points if p["recall"] >= target]
+            chosen.append(dict(enough[0] if enough else points[-1], target=target))
+        result[engine.name] = chosen
+    quarter = max(built[engine.name]["index_bytes"] for engine in engines) // 4
+    cluster = engines[0].cluster
+    cluster.restart(shared_buffers="%dkB" % max(128, quarter // 1024))
+    for number in range(args.rounds):
+        for i in range(len(TARGETS) - 1):
+            for engine in engines:
+                point = result[engine.name][i]
+                point.setdefault("runs", []).append(
+                    client.cold(engine, data, args.k, point["ef"], args.seconds))
+        say("  on disk: round %d of %d done" % (number + 1, args.rounds))
+    cluster.restart()
+    return result
+
+
 def copy(engines, data, args):
     """Return {engine: {format: rows per second}} of COPY without an index."""
     files = {"binary": write_copy_file(engines[0].cluster, data)}

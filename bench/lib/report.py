@@ -5,6 +5,8 @@
 
 import os
 
+import numpy as np
+
 from measure import INDEX_SCAN, TARGETS, interpolate, median_of
 
 COLORS = {"gigavec": "tab:red", "pgvector": "tab:blue", "hnswlib": "tab:gray"}
@@ -35,7 +37,7 @@ def names(result):
     """The engines of a result: ours, then the peers."""
     return [n for n in ("gigavec", "pgvector", "hnswlib")
             if any(n in s.get(phase, {}) for s in result["sets"]
-                   for phase in ("search", "build", "exact", "copy"))]
+                   for phase in ("search", "build", "exact", "memory", "copy"))]
 
 
 def has_peers(result):
@@ -124,6 +126,24 @@ def exact_table(result):
                  (["pgvector / gigavec"] if both else []), rows)
 
 
+def memory_table(result):
+    rows, both = [], has_peers(result)
+    engines = list(result["sets"][0]["memory"])
+    for entry in result["sets"]:
+        for points in zip(*entry["memory"].values()):
+            means = [float(np.median([r["mean_us"] for r in p["runs"]])) / 1000
+                     for p in points]
+            rows.append(
+                [entry["name"], "%.2f" % points[0]["target"]] +
+                ["%.2f (%.3f @ ef %d)" % (m, p["recall"], p["ef"])
+                 for m, p in zip(means, points)] +
+                ([ratio(means[engines.index("pgvector")],
+                        means[engines.index("gigavec")])] if both else []))
+    return table(["set", "recall@%d" % result["k"]] +
+                 [n + " ms (recall)" for n in engines] +
+                 (["pgvector / gigavec"] if both else []), rows)
+
+
 def copy_table(result):
     rows, both = [], has_peers(result)
     engines = list(result["sets"][0]["copy"])
@@ -162,6 +182,10 @@ def markdown(result):
     if any("exact" in s for s in r["sets"]):
         parts.append("**Exact search (sequential scan), median of the rounds (best)**")
         parts.append(exact_table(r))
+    if any("memory" in s for s in r["sets"]):
+        parts.append("**Larger than memory: mean time of a query, shared_buffers a quarter "
+                     "of the index, nothing in the system's cache**")
+        parts.append(memory_table(r))
     if any("copy" in s for s in r["sets"]):
         parts.append("**COPY into a table without index**")
         parts.append(copy_table(r))

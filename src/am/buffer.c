@@ -18,8 +18,10 @@
 #include "storage/buf_internals.h"
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
+#include "utils/spccache.h"
 
 #include "am/buffer.h"
+#include "am/testpoint.h"
 #include "base/compat.h"
 
 /* Indexes a backend remembers, and the most blocks of each (4 bytes a block) */
@@ -32,11 +34,18 @@ struct GvAmHints
 	uint64		last_use;
 	BlockNumber n_blocks;		/* length of buffers */
 	BlockNumber n_known;		/* blocks that the index has at least */
+	int			n_slow;			/* reads to go until lookups count as fast */
 	Buffer	   *buffers;		/* InvalidBuffer: not seen */
 };
 
 static GvAmHints all_hints[MAX_HINTED_INDEXES];
 static uint64 use_counter = 0;
+
+/* Reads through hints that follow one without, until reading ahead ends */
+#define READS_AFTER_SLOW 64
+
+/* Blocks to read ahead at least: the default of PostgreSQL 17 is one */
+#define MIN_IO_DEPTH 8
 
 /*
  * gv_am_hints
@@ -69,6 +78,7 @@ gv_am_hints(Relation rel)
 	oldest->buffers = NULL;
 	oldest->n_blocks = 0;
 	oldest->n_known = 0;
+	oldest->n_slow = 0;
 	oldest->locator = locator;
 	oldest->last_use = ++use_counter;
 	return oldest;
@@ -143,9 +153,12 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 			/* ReadRecentBuffer tells the buffer manager, not the table's counters */
 			pgstat_count_buffer_read(rel);
 			pgstat_count_buffer_hit(rel);
+			if (unlikely(hints->n_slow > 0))
+				hints->n_slow--;
 			return buf;
 		}
 	}
+	hints->n_slow = READS_AFTER_SLOW;
 
 	/* an index never shrinks, so its length is rarely asked for */
 	if (blkno >= hints->n_known)
@@ -157,6 +170,48 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 	if (blkno < hints->n_blocks || grow_hints(hints, blkno))
 		hints->buffers[blkno] = buf;
 	return buf;
+}
+
+/*
+ * gv_am_io_depth
+ *		How many blocks to ask the operating system for ahead; 0: none.
+ *
+ * None while all blocks were where they had been, that is, in memory, so a
+ * search of an index that fits into shared_buffers pays nothing for this.
+ */
+int
+gv_am_io_depth(const GvAmHints *hints, Relation rel)
+{
+	int			depth;
+
+	if (likely(hints->n_slow == 0))
+		return 0;
+	depth = get_tablespace_io_concurrency(rel->rd_rel->reltablespace);
+	return depth > 0 ? Max(depth, MIN_IO_DEPTH) : 0;
+}
+
+/*
+ * gv_am_ask_for_block
+ *		Ask the operating system to read a block, unless it is in a buffer.
+ *
+ * A block number that comes from a damaged page is left to who reads it.
+ */
+void
+gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkno)
+{
+	PrefetchBufferResult result;
+
+	if (!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel)))
+		return;
+	if (blkno >= hints->n_known)
+		hints->n_known = RelationGetNumberOfBlocks(rel);
+	if (blkno >= hints->n_known)
+		return;
+	GV_TEST_POINT("am-ask-for-block");
+	result = PrefetchBuffer(rel, MAIN_FORKNUM, blkno);
+	if (BufferIsValid(result.recent_buffer) &&
+		(blkno < hints->n_blocks || grow_hints(hints, blkno)))
+		hints->buffers[blkno] = result.recent_buffer;
 }
 
 /*
@@ -196,7 +251,7 @@ gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes)
  * says where to look ahead.
  */
 void
-gv_am_prefetch_row(GvAmHints *hints, ItemPointer tid, int step)
+gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step)
 {
 	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
 	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);

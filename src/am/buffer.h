@@ -19,8 +19,10 @@ typedef struct GvAmHints GvAmHints;
 extern GvAmHints *gv_am_hints(Relation rel);
 extern void gv_am_check_block(Relation rel, BlockNumber blkno);
 extern Buffer gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno);
+extern int	gv_am_io_depth(const GvAmHints *hints, Relation rel);
+extern void gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
-extern void gv_am_prefetch_row(GvAmHints *hints, ItemPointer tid, int step);
+extern void gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step);
 extern void gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid);
 extern Buffer gv_am_new_buffer(Relation rel, ForkNumber fork);
 

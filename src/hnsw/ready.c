@@ -105,3 +105,40 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
 	item->lower = (float) (lower * lower * (1 - KEY_ROUNDING) + found->key_bias);
 	item->upper = (float) (upper * upper * (1 + KEY_ROUNDING) + found->key_bias);
 }
+
+/*
+ * gv_hnsw_ready_ask
+ *		Ask the system for the blocks of the rows that come next, if blocks of the
+ *		table were not in memory lately.
+ *
+ * hints: of the table
+ */
+void
+gv_hnsw_ready_ask(GvHnswReadyItem *heap, int64 n, GvAmHints *hints, Relation table)
+{
+	int			io_depth = gv_am_io_depth(hints, table);
+
+	/* the head of a binary heap is about what leaves it first */
+	for (int64 i = 0; i < Min(n, io_depth); i++)
+	{
+		if (heap[i].is_asked || !ItemPointerIsValid(&heap[i].tid))
+			continue;
+		heap[i].is_asked = true;
+		gv_am_ask_for_block(hints, table, ItemPointerGetBlockNumber(&heap[i].tid));
+	}
+}
+
+/*
+ * gv_hnsw_ready_prefetch
+ *		Ask the processor for the rows that come next.
+ *
+ * hints: of the table
+ */
+void
+gv_hnsw_ready_prefetch(const GvHnswReadyItem *heap, int64 n, GvAmHints *hints)
+{
+	if (n > 0)
+		gv_am_prefetch_row(hints, &heap[0].tid, 1);
+	for (int64 i = 1; i < Min(n, 3); i++)
+		gv_am_prefetch_row(hints, &heap[i].tid, 0);
+}

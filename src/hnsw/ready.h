@@ -20,6 +20,7 @@ typedef struct GvHnswReadyItem
 	float		upper;
 	float		key;			/* estimate */
 	bool		is_exact;
+	bool		is_asked;		/* was the system asked for the row's block? */
 	ItemPointerData tid;
 	uint32		id;				/* of the node */
 	uint32		tid_chunk;		/* further rows of the same vector */
@@ -30,5 +31,7 @@ extern void gv_hnsw_ready_push(GvHnswReadyItem **heap, int64 *n, int64 *max,
 extern void gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item);
 extern void gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
 									   const GvHnswFound *found);
+extern void gv_hnsw_ready_ask(GvHnswReadyItem *heap, int64 n, GvAmHints *hints, Relation table);
+extern void gv_hnsw_ready_prefetch(const GvHnswReadyItem *heap, int64 n, GvAmHints *hints);
 
 #endif							/* GV_HNSW_READY_H */

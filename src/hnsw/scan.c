@@ -255,6 +255,7 @@ take_found(GvHnswScan *so)
 		if (found->state != GV_HNSW_NODE_LIVE)
 			continue;
 		item.key = found->key;
+		item.is_asked = false;
 		item.tid = found->tid;
 		item.id = found->id;
 		item.tid_chunk = found->tid_chunk;
@@ -489,6 +490,7 @@ sweep(GvHnswScan *so)
 		ReadyItem	item;
 
 		item.key = swept[i].key;
+		item.is_asked = false;
 		item.tid = swept[i].tid;
 		item.id = swept[i].id;
 		item.tid_chunk = swept[i].tid_chunk;
@@ -901,6 +903,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 				return next_at_end(so, item);
 		}
 
+		if (so->heap_hints)
+			gv_hnsw_ready_ask(so->ready, so->n_ready, so->heap_hints, scan->heapRelation);
 		pop_ready(so, item);
 		if (!item->is_exact && so->can_fetch &&
 			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
@@ -927,16 +931,6 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		so->last = *item;
 		return true;
 	}
-}
-
-/* Ask the processor for the rows that will probably come next */
-static void
-prefetch_rows(GvHnswScan *so)
-{
-	if (so->n_ready > 0)
-		gv_am_prefetch_row(so->heap_hints, &so->ready[0].tid, 1);
-	for (int64 i = 1; i < Min(so->n_ready, 3); i++)
-		gv_am_prefetch_row(so->heap_hints, &so->ready[i].tid, 0);
 }
 
 /* Hand a row to the executor */
@@ -990,7 +984,7 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		if (ItemPointerIsValid(&item.tid))
 		{
 			if (so->heap_hints)
-				prefetch_rows(so);
+				gv_hnsw_ready_prefetch(so->ready, so->n_ready, so->heap_hints);
 			return return_tid(scan, so, &item.tid);
 		}
 	}

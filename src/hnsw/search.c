@@ -91,6 +91,7 @@ gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index, MemoryContext cont
 												 GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
 	gv_idset_init(&search->seen, context, 4096);
 	leave_out(search);
+	search->asked.place = NULL;
 }
 
 /*
@@ -358,6 +359,36 @@ discover_exact(GvHnswSearch *search, uint32 id)
 	}
 }
 
+/* Ask the system for a node's block, once in a search */
+static void
+ask_for_node(GvHnswSearch *search, uint32 id)
+{
+	GvHnswIndex *index = search->index;
+
+	if (search->asked.place == NULL)
+		gv_idset_init(&search->asked, search->context, 1024);
+	if (gv_idset_add(&search->asked, id))
+		gv_am_ask_for_block(index->hints, index->rel, gv_hnsw_id_block(&index->layout, id));
+}
+
+/*
+ * Ask the system for the nodes that come next.  Few are in vain: a search ends
+ * only when all of the pool are expanded.
+ */
+static void
+ask_for_next_nodes(GvHnswSearch *search, int io_depth)
+{
+	const GvPool *pool = &search->pool;
+
+	for (int i = pool->cursor; i < pool->n && io_depth > 0; i++)
+	{
+		if (pool->element[i] & GV_POOL_EXPANDED)
+			continue;
+		ask_for_node(search, (uint32) pool->element[i]);
+		io_depth--;
+	}
+}
+
 /* Expand a node without codes */
 static void
 expand_exact(GvHnswSearch *search, uint32 id)
@@ -393,6 +424,14 @@ expand_exact(GvHnswSearch *search, uint32 id)
 	}
 	UnlockReleaseBuffer(buf);
 
+	if (gv_am_io_depth(index->hints, index->rel) > 0)
+	{
+		for (int i = 0; i < n; i++)
+		{
+			if (!gv_idset_contains(&search->seen, ids[i]))
+				ask_for_node(search, ids[i]);
+		}
+	}
 	for (int i = 0; i < n; i++)
 	{
 		if (gv_idset_add(&search->seen, ids[i]))
@@ -532,12 +571,16 @@ gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found)
 	while (search->n_found < n_found)
 	{
 		uint32		id;
+		int			io_depth;
 
 		if (!gv_pool_advance(pool))
 			return false;
 
 		CHECK_FOR_INTERRUPTS();
 
+		io_depth = gv_am_io_depth(index->hints, index->rel);
+		if (unlikely(io_depth > 0))
+			ask_for_next_nodes(search, io_depth);
 		id = (uint32) pool->element[pool->cursor];
 		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
 		if (!has_codes)
@@ -656,6 +699,8 @@ gv_hnsw_search_restart(GvHnswSearch *search, int ef)
 	search->forgot = false;
 	gv_idset_clear(&search->seen);
 	leave_out(search);
+	if (search->asked.place != NULL)
+		gv_idset_clear(&search->asked);
 }
 
 static int

@@ -55,6 +55,7 @@ typedef struct GvHnswSearch
 
 	GvPool		pool;			/* the ef best seen */
 	GvIdset		seen;			/* ids that are or were in the pool */
+	GvIdset		asked;			/* ids whose blocks the system was asked for */
 
 	/* expanded nodes, in the order of expansion */
 	GvHnswFound *found;
