@@ -101,6 +101,15 @@ typedef struct GvKernels
 	int32_t		(*inner_product_i8) (const int8_t *a, const int8_t *b, int n);
 	int32_t		(*l2_squared_i8) (const int8_t *a, const int8_t *b, int n);
 
+	/*
+	 * The same products of a with n_b others at once
+	 *
+	 * b: int8[n_b][n], by pointers
+	 * products: int32[n_b], written
+	 */
+	void		(*inner_products_i8) (const int8_t *a, const int8_t *const *b, int n_b, int n,
+									  int32_t *products);
+
 	/* bits, n bytes: number of differing bits */
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);
 	/* counts[0] = |a and b|, counts[1] = |a|, counts[2] = |b| */

@@ -594,6 +594,8 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 	sums[2] = sum_lanes(signed_sum);
 }
 
+#include "distance/kernel_int8.h"
+
 #define TABLE_NAME gv_distance_table_avx2
 #define TABLE_LEVEL GV_SIMD_AVX2
 #define TABLE_LABEL "avx2"

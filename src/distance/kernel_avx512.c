@@ -188,6 +188,21 @@ load_bytes(const void *p, int i, int n)
 	return _mm512_maskz_loadu_epi8(low_bits64(n - i), from);
 }
 
+/* The sums of four registers' lanes */
+GV_DISTANCE_INLINE __m128i
+four_sums(__m512i x0, __m512i x1, __m512i x2, __m512i x3)
+{
+	__m512i		x01 = _mm512_add_epi32(_mm512_unpacklo_epi32(x0, x1),
+									   _mm512_unpackhi_epi32(x0, x1));
+	__m512i		x23 = _mm512_add_epi32(_mm512_unpacklo_epi32(x2, x3),
+									   _mm512_unpackhi_epi32(x2, x3));
+	__m512i		x = _mm512_add_epi32(_mm512_unpacklo_epi64(x01, x23),
+									 _mm512_unpackhi_epi64(x01, x23));
+	__m256i		y = _mm256_add_epi32(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+
+	return _mm_add_epi32(_mm256_castsi256_si128(y), _mm256_extracti128_si256(y, 1));
+}
+
 /*
  * VNNI multiplies unsigned by signed bytes.  With a + 128 in place of a the
  * sum is too large by 128 * sum(b), and sum(b) comes by the same instruction.
@@ -227,6 +242,43 @@ inner_product_i8(const int8_t *a, const int8_t *b, int n)
 	product0 = _mm512_add_epi32(product0, product1);
 	excess0 = _mm512_slli_epi32(_mm512_add_epi32(excess0, excess1), 7);
 	return _mm512_reduce_add_epi32(_mm512_sub_epi32(product0, excess0));
+}
+
+/*
+ * Four at a time: a is loaded once for them, their loads overlap, and the
+ * excess, that of b + 128 in place of b, is the same for all.
+ */
+static void
+inner_products_i8(const int8_t *a, const int8_t *const *b, int n_b, int n, int32_t *products)
+{
+	const __m512i offset = _mm512_set1_epi8((char) 0x80);
+	int			j = 0;
+
+	for (; j + 4 <= n_b; j += 4)
+	{
+		__m512i		p0 = _mm512_setzero_si512();
+		__m512i		p1 = _mm512_setzero_si512();
+		__m512i		p2 = _mm512_setzero_si512();
+		__m512i		p3 = _mm512_setzero_si512();
+		__m512i		excess = _mm512_setzero_si512();
+		__m128i		sums;
+
+		for (int i = 0; i < n; i += 64)
+		{
+			__m512i		x = load_bytes(a, i, n);
+
+			excess = _mm512_dpbusd_epi32(excess, offset, x);
+			p0 = _mm512_dpbusd_epi32(p0, _mm512_xor_si512(load_bytes(b[j], i, n), offset), x);
+			p1 = _mm512_dpbusd_epi32(p1, _mm512_xor_si512(load_bytes(b[j + 1], i, n), offset), x);
+			p2 = _mm512_dpbusd_epi32(p2, _mm512_xor_si512(load_bytes(b[j + 2], i, n), offset), x);
+			p3 = _mm512_dpbusd_epi32(p3, _mm512_xor_si512(load_bytes(b[j + 3], i, n), offset), x);
+		}
+		sums = four_sums(_mm512_sub_epi32(p0, excess), _mm512_sub_epi32(p1, excess),
+						 _mm512_sub_epi32(p2, excess), _mm512_sub_epi32(p3, excess));
+		_mm_storeu_si128((__m128i *) (products + j), sums);
+	}
+	for (; j < n_b; j++)
+		products[j] = inner_product_i8(a, b[j], n);
 }
 
 /*

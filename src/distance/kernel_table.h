@@ -29,6 +29,7 @@ const GvKernels TABLE_NAME = {
 	.l2_squared_f32_i12 = l2_squared_f32_i12,
 	.inner_product_i8 = inner_product_i8,
 	.l2_squared_i8 = l2_squared_i8,
+	.inner_products_i8 = inner_products_i8,
 	.hamming = hamming,
 	.jaccard = jaccard,
 	.f32_to_f16 = f32_to_f16,

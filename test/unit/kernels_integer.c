@@ -81,6 +81,56 @@ test_i8(const GvKernels *kernels, bool squared)
 	gv_unit_end();
 }
 
+/* Products of one with several, some of them the same */
+static void
+test_i8_many(const GvKernels *kernels)
+{
+	enum
+	{
+		MOST = 9
+	};
+	const int8_t *b[MOST];
+	int32_t		products[MOST + 1];
+	int			n;
+	int			n_b;
+	int			i;
+	int			j;
+
+	gv_unit_seed(5);
+	gv_unit_begin("%s inner_products_i8: exact, n = 0 to 200 and more, 0 to %d at once, "
+				  "before a guard page", kernels->name, MOST);
+	for (n = 0; n <= 1100; n = n < 200 ? n + 1 : n + 113)
+	{
+		int8_t	   *a = gv_unit_at_end(0, n);
+		int8_t	   *others = gv_unit_at_end(1, 4 * n);
+
+		for (i = 0; i < n; i++)
+			a[i] = (int8_t) gv_unit_random();
+		for (i = 0; i < 4 * n; i++)
+			others[i] = (int8_t) (n % 3 == 0 ? -128 : gv_unit_random());
+		for (n_b = 0; n_b <= MOST; n_b++)
+		{
+			for (j = 0; j < n_b; j++)
+				b[j] = others + (3 - j % 4) * n;
+			products[n_b] = -1;
+			kernels->inner_products_i8(a, b, n_b, n, products);
+			for (j = 0; j < n_b; j++)
+			{
+				int64_t		expected = 0;
+
+				for (i = 0; i < n; i++)
+					expected += a[i] * b[j][i];
+				if (products[j] != expected)
+					gv_unit_fail("n = %d, %d of %d: %d, not %lld", n, j, n_b, products[j],
+								 (long long) expected);
+			}
+			if (products[n_b] != -1)
+				gv_unit_fail("n = %d: more than %d products written", n, n_b);
+		}
+	}
+	gv_unit_end();
+}
+
 static int
 bit_at(const uint8_t *p, int i)
 {
@@ -165,5 +215,6 @@ gv_unit_test_integer(const GvKernels *kernels)
 {
 	test_i8(kernels, false);
 	test_i8(kernels, true);
+	test_i8_many(kernels);
 	test_bits(kernels);
 }
