@@ -55,6 +55,43 @@ gv_pool_bound(const GvPool *pool)
 		gv_pool_element_key(pool->element[pool->n - 1]);
 }
 
+/* The place of the first element that is not less than one */
+static inline int
+gv_pool_find(const GvPool *pool, uint64_t element)
+{
+	int			low = 0;
+
+	/* without branches, which would be mispredicted half of the time */
+	for (int n = pool->n; n > 0;)
+	{
+		int			half = (n + 1) / 2;
+
+		low += pool->element[low + half - 1] < element ? half : 0;
+		n -= half;
+	}
+	return low;
+}
+
+/*
+ * gv_pool_contains
+ *		Is a candidate in the pool, expanded or not?
+ */
+static inline bool
+gv_pool_contains(const GvPool *pool, float key, uint32_t id)
+{
+	uint64_t	element = gv_pool_element(key, id);
+
+	/* those of the same key are in any order, since one expanded stays in place */
+	for (int i = gv_pool_find(pool, element >> 33 << 33); i < pool->n; i++)
+	{
+		if (((pool->element[i] ^ element) & ~GV_POOL_EXPANDED) == 0)
+			return true;
+		if ((pool->element[i] >> 33) != (element >> 33))
+			break;
+	}
+	return false;
+}
+
 /*
  * gv_pool_insert
  *		Offer a candidate; the one that has no place is the result.
@@ -67,16 +104,8 @@ gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
 {
 	uint64_t	element = gv_pool_element(key, id);
 	bool		has_rejected = false;
-	int			low = 0;
+	int			low = gv_pool_find(pool, element);
 
-	/* without branches, which would be mispredicted half of the time */
-	for (int n = pool->n; n > 0;)
-	{
-		int			half = (n + 1) / 2;
-
-		low += pool->element[low + half - 1] < element ? half : 0;
-		n -= half;
-	}
 	if (pool->n == pool->capacity)
 	{
 		if (low >= pool->n)

@@ -45,8 +45,13 @@
 #define KEY_SCAN UINT64CONST(0xFE91000000000003)
 #define KEY_QUERY_TEXT UINT64CONST(0xFE91000000000004)
 
-/* Rows that a process takes of a job at once */
-#define JOB_STRIDE 4
+/*
+ * Items that a process takes of a job at once: such a part of them, within limits.
+ * Items that follow each other have much in common.
+ */
+#define JOB_PARTS 64
+#define MIN_JOB_STRIDE 4
+#define MAX_JOB_STRIDE 32
 
 /* Rows of the first batches, each twice the one before */
 #define FIRST_BATCH 1
@@ -61,11 +66,13 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 	GvHnswJobKind kind = shared->job_kind;
 	uint32		first = shared->job_first;
 	uint32		n_items = shared->job_items;
+	uint32		stride = kind == GV_HNSW_JOB_ORDER_CELL ? 1 :
+		Max(Min(n_items / JOB_PARTS, MAX_JOB_STRIDE), MIN_JOB_STRIDE);
 
 	for (;;)
 	{
-		uint32		start = pg_atomic_fetch_add_u32(&shared->job_next, JOB_STRIDE);
-		uint32		end = Min(start + JOB_STRIDE, n_items);
+		uint32		start = pg_atomic_fetch_add_u32(&shared->job_next, stride);
+		uint32		end = Min(start + stride, n_items);
 
 		if (start >= n_items)
 			break;
@@ -73,6 +80,12 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 		{
 			switch (kind)
 			{
+				case GV_HNSW_JOB_CHOOSE_CELL:
+					gv_hnsw_build_choose_cell(build, i);
+					break;
+				case GV_HNSW_JOB_ORDER_CELL:
+					gv_hnsw_build_order_cell(build, i);
+					break;
 				case GV_HNSW_JOB_LINK:
 					gv_hnsw_graph_link_row(&build->worker,
 										   build->graph.order[first + i], first);
@@ -420,6 +433,16 @@ wait_for_loading(GvHnswBuild *build)
 	ConditionVariableCancelSleep();
 }
 
+/* qsort comparator */
+static int
+compare_rows(const void *a, const void *b)
+{
+	uint32		x = *(const uint32 *) a;
+	uint32		y = *(const uint32 *) b;
+
+	return x < y ? -1 : (x > y ? 1 : 0);
+}
+
 /* Link all rows in memory, batch by batch */
 static void
 link_rows(GvHnswBuild *build)
@@ -439,6 +462,8 @@ link_rows(GvHnswBuild *build)
 		uint32		n_targets = 0;
 
 		batch = Min(Min(batch * 2, Max(done / 50, 1)), Min(shared->max_batch, n_order - done));
+		/* rows that follow each other are near each other and look at the same points */
+		qsort(graph->order + done, batch, sizeof(uint32), compare_rows);
 		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LINK, done, batch);
 
 		/* collect the links by target */

@@ -34,6 +34,8 @@
 typedef enum GvHnswJobKind
 {
 	GV_HNSW_JOB_NONE,
+	GV_HNSW_JOB_CHOOSE_CELL,	/* of rows i */
+	GV_HNSW_JOB_ORDER_CELL,		/* rows of cells i */
 	GV_HNSW_JOB_LINK,			/* rows order[first + i] */
 	GV_HNSW_JOB_LINK_BACK,		/* rows targets[i] */
 	GV_HNSW_JOB_ENCODE,			/* rows order[first + i], for the file of a shard */
@@ -144,6 +146,11 @@ extern Size gv_hnsw_build_memory(GvHnswBuild *build, uint64 n_rows);
 extern int	gv_hnsw_build_plan_shards(GvHnswBuild *build, uint64 n_rows);
 extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
 extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);
+
+/* build_order.c */
+extern void gv_hnsw_build_order_rows(GvHnswBuild *build, uint32 n);
+extern void gv_hnsw_build_choose_cell(GvHnswBuild *build, uint32 i);
+extern void gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 i);
 
 /* build_write.c */
 extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);

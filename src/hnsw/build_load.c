@@ -540,23 +540,16 @@ copy_row(GvHnswGraph *to, char *to_filters, uint32 to_row, const GvHnswGraph *fr
 	}
 }
 
-/*
- * Number the rows by tid: numbers decide between equal keys, and the graph must
- * not depend on who loaded which row when.  Unused places come last.
- */
+/* Number the rows in the order that the graph's order has, which is lost by that */
 static void
-number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
+number_rows(GvHnswBuild *build, uint32 n_rows)
 {
 	GvHnswGraph *graph = &build->graph;
-	uint32	   *from = graph->order;	/* not in use yet */
+	uint32	   *from = graph->order;
 	GvHnswGraph kept = *graph;	/* one row */
 	Size		filters_size = build->ix.filters.packed_size;
 	char	   *filters = build->filters;
 	char	   *kept_filters = palloc(filters_size + 1);
-
-	for (uint32 row = 0; row < n_rows; row++)
-		from[row] = row;
-	qsort_arg(from, n_rows, sizeof(uint32), compare_rows_by_tid, graph);
 
 	kept.tid = palloc(sizeof(ItemPointerData));
 	kept.hash = palloc(sizeof(*kept.hash));
@@ -592,6 +585,21 @@ number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
 }
 
 /*
+ * Number the rows by tid: the graph must not depend on who loaded which row
+ * when.  Unused places come last.
+ */
+static void
+number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
+{
+	GvHnswGraph *graph = &build->graph;
+
+	for (uint32 row = 0; row < n_rows; row++)
+		graph->order[row] = row;
+	qsort_arg(graph->order, n_rows, sizeof(uint32), compare_rows_by_tid, graph);
+	number_rows(build, n_rows);
+}
+
+/*
  * gv_hnsw_build_finish_rows
  *		Turn the rows loaded into nodes and decide on their order.
  *
@@ -608,6 +616,10 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	GvRandom	random = {shared->meta.seed};
 
 	number_rows_by_tid(build, n_rows);
+	while (n_rows > 0 && !ItemPointerIsValid(&graph->tid[n_rows - 1]))
+		n_rows--;
+	gv_hnsw_build_order_rows(build, n_rows);
+	number_rows(build, n_rows);
 	build->null_row = GV_HNSW_NO_ROW;
 	for (uint32 row = 0; row < n_rows; row++)
 	{

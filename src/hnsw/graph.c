@@ -21,6 +21,10 @@
 /* Rows from the start of the order that a search looks at first */
 #define N_STARTS 64
 
+/* Rows that a search remembers, a power of two: by its candidates, and at least */
+#define SEEN_PER_EF 64
+#define MIN_SEEN_BITS 10
+
 /* Bytes of a point that are fetched ahead */
 #define MAX_PREFETCH 512
 
@@ -35,6 +39,25 @@ row_key(const GvHnswGraph *graph, uint32 a, uint32 b)
 		return gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, a),
 							   gv_hnsw_graph_value(graph, b));
 	return gv_hnsw_points_key(&graph->points, a, b);
+}
+
+/*
+ * gv_hnsw_graph_keys
+ *		The keys of a row and n others.
+ *
+ * keys: float[n], written
+ */
+void
+gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others, int n,
+				   float *keys)
+{
+	if (graph->dims > 0)
+		gv_hnsw_points_keys(&graph->points, row, others, n, keys);
+	else
+	{
+		for (int i = 0; i < n; i++)
+			keys[i] = row_key(graph, row, others[i]);
+	}
 }
 
 static float
@@ -60,7 +83,27 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->max_candidates = ef + graph->degree;
 	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) *
 											worker->max_candidates);
-	gv_idset_init(&worker->seen, context, 4096);
+	worker->keys = MemoryContextAlloc(context, sizeof(float) * Max(graph->degree, N_STARTS));
+	worker->seen_bits = MIN_SEEN_BITS;
+	while ((1 << worker->seen_bits) < SEEN_PER_EF * ef)
+		worker->seen_bits++;
+	worker->seen = MemoryContextAlloc(context, sizeof(uint32) << worker->seen_bits);
+}
+
+/*
+ * Have we seen a row in this search?  Now we have.
+ *
+ * A row forgets another of the same hash, which may be seen anew then: that
+ * costs a distance, and the pool knows what it contains.
+ */
+static inline bool
+see_row(GvHnswGraphWorker *worker, uint32 row)
+{
+	uint32	   *place = &worker->seen[(row * 0x9E3779B1u) >> (32 - worker->seen_bits)];
+	bool		is_new = *place != row;
+
+	*place = row;
+	return is_new;
 }
 
 static inline void
@@ -91,18 +134,19 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	const GvHnswGraph *graph = worker->graph;
 	GvPool	   *pool = &worker->pool;
 	uint64_t	rejected;
+	int			n_starts = Min(n_linked, N_STARTS);
 
-	gv_idset_clear(&worker->seen);
+	memset(worker->seen, 0xFF, sizeof(uint32) << worker->seen_bits);
 
 	/* the nearest of the starts */
 	pool->n = 0;
 	pool->cursor = 0;
 	pool->capacity = N_SEEDS;
-	for (uint32 i = 0; i < Min(n_linked, N_STARTS); i++)
-		gv_pool_insert(pool, row_key(graph, row, graph->order[i]), graph->order[i],
-					   &rejected);
+	gv_hnsw_graph_keys(graph, row, graph->order, n_starts, worker->keys);
+	for (int i = 0; i < n_starts; i++)
+		gv_pool_insert(pool, worker->keys[i], graph->order[i], &rejected);
 	for (int i = 0; i < pool->n; i++)
-		gv_idset_add(&worker->seen, (uint32) pool->element[i]);
+		see_row(worker, (uint32) pool->element[i]);
 	pool->capacity = graph->ef_construction;
 
 	while (gv_pool_advance(pool))
@@ -121,18 +165,21 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		{
 			uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
 
-			if (gv_idset_add(&worker->seen, neighbor))
-			{
-				if (graph->dims > 0)
-					prefetch_point(graph, neighbor);
-				fresh[n_fresh++] = neighbor;
-			}
+			/* without a branch, which would be mispredicted half of the time */
+			fresh[n_fresh] = neighbor;
+			n_fresh += see_row(worker, neighbor);
 		}
+		if (graph->dims > 0)
+		{
+			for (int i = 0; i < n_fresh; i++)
+				prefetch_point(graph, fresh[i]);
+		}
+		gv_hnsw_graph_keys(graph, row, fresh, n_fresh, worker->keys);
 		for (int i = 0; i < n_fresh; i++)
 		{
-			float		key = row_key(graph, row, fresh[i]);
+			float		key = worker->keys[i];
 
-			if (key < gv_pool_bound(pool))
+			if (key < gv_pool_bound(pool) && !gv_pool_contains(pool, key, fresh[i]))
 				gv_pool_insert(pool, key, fresh[i], &rejected);
 		}
 	}
@@ -181,6 +228,10 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 	int			n = graph->n_links[target];
 	int			place = n;
 	uint32		fill = 0;
+	int			longer[PG_UINT8_MAX];
+	uint32		longer_rows[PG_UINT8_MAX];
+	float		longer_keys[PG_UINT8_MAX];
+	int			n_longer = 0;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -200,9 +251,16 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 	{
 		for (int i = 0; i < n; i++)
 		{
-			if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] > key &&
-				row_key(graph, links[i], source) <= keys[i])
-				links[i] |= GV_HNSW_LINK_FILL;
+			if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] > key)
+				longer[n_longer++] = i;
+		}
+		for (int i = 0; i < n_longer; i++)
+			longer_rows[i] = links[longer[i]];
+		gv_hnsw_graph_keys(graph, source, longer_rows, n_longer, longer_keys);
+		for (int i = 0; i < n_longer; i++)
+		{
+			if (longer_keys[i] <= keys[longer[i]])
+				links[longer[i]] |= GV_HNSW_LINK_FILL;
 		}
 	}
 

@@ -13,7 +13,6 @@
 #include "storage/itemptr.h"
 
 #include "am/opclass.h"
-#include "base/idset.h"
 #include "base/pool.h"
 #include "hnsw/points.h"
 #include "hnsw/prune.h"
@@ -64,7 +63,9 @@ typedef struct GvHnswGraphWorker
 {
 	GvHnswGraph *graph;
 	GvPool		pool;
-	GvIdset		seen;
+	uint32	   *seen;			/* rows looked at in this search, at their hash */
+	int			seen_bits;
+	float	   *keys;			/* float[degree] */
 	GvHnswCandidate *candidates;
 	int			max_candidates;
 	MemoryContext context;
@@ -87,6 +88,8 @@ gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)
 
 extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 									  MemoryContext context);
+extern void gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others,
+							   int n, float *keys);
 extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);
 extern void gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target,
 									const GvHnswEdge *edges);

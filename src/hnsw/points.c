@@ -21,6 +21,9 @@
 /* Points smaller than this are taken for zero; their error says so */
 #define SMALLEST_ELEMENT 1e-30f
 
+/* Keys of a point that are computed together */
+#define KEYS_AT_ONCE 32
+
 /*
  * gv_hnsw_points_init
  *		Choose planes that lose nothing of what nodes of a layout keep.
@@ -45,6 +48,31 @@ gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout)
 		case GV_HNSW_OWN_INT8:
 		case GV_HNSW_OWN_EXACT:
 			break;
+	}
+}
+
+/*
+ * gv_hnsw_points_keys
+ *		The squared distances of a point and n others, by their high planes.
+ *
+ * keys: float[n], written
+ */
+void
+gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n, float *keys)
+{
+	const int8 *high[KEYS_AT_ONCE];
+	int32		products[KEYS_AT_ONCE];
+
+	for (int done = 0; done < n; done += KEYS_AT_ONCE)
+	{
+		int			now = Min(n - done, KEYS_AT_ONCE);
+
+		for (int i = 0; i < now; i++)
+			high[i] = gv_hnsw_point_high(points, b[done + i]);
+		gv_kernels->inner_products_i8(gv_hnsw_point_high(points, a), high, now, points->dims,
+									  products);
+		for (int i = 0; i < now; i++)
+			keys[done + i] = gv_hnsw_points_widen_key(points, a, b[done + i], products[i]);
 	}
 }
 

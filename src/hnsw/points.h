@@ -50,30 +50,51 @@ gv_hnsw_point_rest(const GvHnswPoints *points, uint32 i)
 	return points->rest + (Size) i * points->rest_bytes;
 }
 
-/* The inner product of two points, by their high planes */
+/* The product of two points' high bytes */
+static inline int32
+gv_hnsw_points_bytes_product(const GvHnswPoints *points, uint32 a, uint32 b)
+{
+	return gv_kernels->inner_product_i8(gv_hnsw_point_high(points, a),
+										gv_hnsw_point_high(points, b), points->dims);
+}
+
+/* The inner product of two points, by that of their high bytes */
 static inline double
-gv_hnsw_points_product(const GvHnswPoints *points, uint32 a, uint32 b)
+gv_hnsw_points_widen_product(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
 {
 	const GvHnswPointHead *x = &points->head[a];
 	const GvHnswPointHead *y = &points->head[b];
 	double		unit = (double) (1 << points->rest_bits);
-	int32		product = gv_kernels->inner_product_i8(gv_hnsw_point_high(points, a),
-													   gv_hnsw_point_high(points, b),
-													   points->dims);
 
 	return x->scale * unit * (y->scale * unit) * (product + (double) x->bias + y->bias);
+}
+
+/* The squared distance of two points, by the product of their high bytes */
+static inline float
+gv_hnsw_points_widen_key(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
+{
+	double		key = (double) points->head[a].norm2 + points->head[b].norm2 -
+		2 * gv_hnsw_points_widen_product(points, a, b, product);
+
+	return key > 0 ? (float) key : 0;
+}
+
+/* The inner product of two points, by their high planes */
+static inline double
+gv_hnsw_points_product(const GvHnswPoints *points, uint32 a, uint32 b)
+{
+	return gv_hnsw_points_widen_product(points, a, b, gv_hnsw_points_bytes_product(points, a, b));
 }
 
 /* The squared distance of two points, by their high planes */
 static inline float
 gv_hnsw_points_key(const GvHnswPoints *points, uint32 a, uint32 b)
 {
-	double		key = (double) points->head[a].norm2 + points->head[b].norm2 -
-		2 * gv_hnsw_points_product(points, a, b);
-
-	return key > 0 ? (float) key : 0;
+	return gv_hnsw_points_widen_key(points, a, b, gv_hnsw_points_bytes_product(points, a, b));
 }
 
+extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,
+								float *keys);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);
 extern void gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z);

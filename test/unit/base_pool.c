@@ -153,6 +153,11 @@ compare(const GvPool *pool, const List *list)
 			gv_unit_fail("candidate %d does not belong in the pool", i);
 		else
 			take_out(&rest, at);
+		if (!gv_pool_contains(pool, gv_pool_element_key(pool->element[i]),
+							  (uint32_t) pool->element[i]))
+			gv_unit_fail("candidate %d is not found", i);
+		if (gv_pool_contains(pool, gv_pool_element_key(pool->element[i]), UINT32_MAX))
+			gv_unit_fail("another id is found with the key of candidate %d", i);
 		if (i > 0 && gv_pool_element_key(pool->element[i - 1]) >
 			gv_pool_element_key(pool->element[i]))
 			gv_unit_fail("candidates %d and %d are in the wrong order", i - 1, i);
