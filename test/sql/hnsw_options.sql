@@ -99,7 +99,7 @@ SET hnsw.iterative_scan = off;
 SET enable_seqscan = off;
 SELECT count(*) = 300 AS as_index_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
 SET hnsw.ef_search = 40;
-SELECT count(*) BETWEEN 40 AND 299 AS as_session_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
+SELECT count(*) BETWEEN 30 AND 299 AS as_session_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
 RESET hnsw.ef_search;
 SELECT count(*) = 300 AS as_index_says FROM (SELECT FROM hnsw_test.many ORDER BY v <-> '[1,2,3,4,5,6,7,8]' LIMIT 300) q;
 RESET enable_seqscan;
