@@ -120,6 +120,16 @@ typedef struct GvKernels
 	void		(*f16_to_f32) (const GvHalf *a, float *out, int n);
 
 	/*
+	 * Integers in two planes to float32: out[i] = scale * (16 * high[i] +
+	 * low[i]), low in blocks as in l2_squared_f32_i12, n a multiple of 16; and
+	 * scale * (256 * high[i] + low[i]), a byte each
+	 */
+	void		(*i12_to_f32) (const int8_t *high, const uint8_t *low, float scale,
+							   float *out, int n);
+	void		(*i16_to_f32) (const int8_t *high, const uint8_t *low, float scale,
+							   float *out, int n);
+
+	/*
 	 * FastScan: sums of table entries for a block of 32 codes.
 	 *
 	 * codes: uint8[n_groups][16]; byte j of a group holds the nibble of lane j

@@ -595,6 +595,7 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 }
 
 #include "distance/kernel_int8.h"
+#include "distance/kernel_widen.h"
 
 #define TABLE_NAME gv_distance_table_avx2
 #define TABLE_LEVEL GV_SIMD_AVX2

@@ -540,6 +540,8 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 	sums[2] = _mm512_reduce_add_ps(signed_sum);
 }
 
+#include "distance/kernel_widen.h"
+
 #define TABLE_NAME gv_distance_table_avx512
 #define TABLE_LEVEL GV_SIMD_AVX512
 #define TABLE_LABEL "avx512"

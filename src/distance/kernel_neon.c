@@ -374,6 +374,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_code.h"
 #include "distance/kernel_int12.h"
 #include "distance/kernel_int8.h"
+#include "distance/kernel_widen.h"
 
 #define TABLE_NAME gv_distance_table_neon
 #define TABLE_LEVEL GV_SIMD_NEON

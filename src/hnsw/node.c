@@ -33,14 +33,6 @@ scale_down(float x, float max)
 }
 
 /* One of n 12-bit integers as l2_squared_f32_i12 takes them */
-static inline int
-get_int12(const uint8 *own, int n, int i)
-{
-	uint8		low = own[n + i / 32 * 16 + i % 16];
-
-	return (int8) own[i] * 16 + ((i & 16) ? low >> 4 : low & 15);
-}
-
 static inline void
 put_int12(uint8 *own, int n, int i, int value)
 {
@@ -196,8 +188,9 @@ gv_hnsw_node_get_own(const GvHnswLayout *layout, GvHnswNode node, float *z)
 		gv_kernels->f16_to_f32(own, z, layout->own_dims);
 	else if (layout->own_kind == GV_HNSW_OWN_INT12)
 	{
-		for (int i = 0; i < layout->own_dims; i++)
-			z[i] = get_int12(own, layout->own_dims, i);
+		gv_kernels->i12_to_f32(own, (uint8 *) own + layout->own_dims, node->own_scale, z,
+							   layout->own_dims);
+		return;
 	}
 	else
 	{

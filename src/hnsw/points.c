@@ -144,23 +144,9 @@ gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z)
 	int			dims = points->dims;
 
 	if (points->rest_bits == 8)
-	{
-		for (int d = 0; d < dims; d++)
-			z[d] = scale * (float) (high[d] * 256 + rest[d]);
-	}
+		gv_kernels->i16_to_f32(high, rest, scale, z, dims);
 	else if (points->rest_bits == 4)
-	{
-		/* dims is a multiple of 16 */
-		for (int base = 0; base < dims; base += 16)
-		{
-			const uint8 *nibbles = rest + base / 32 * 16;
-			int			shift = (base & 16) ? 4 : 0;
-
-			for (int j = 0; j < 16; j++)
-				z[base + j] = scale * (float) (high[base + j] * 16 +
-											   ((nibbles[j] >> shift) & 15));
-		}
-	}
+		gv_kernels->i12_to_f32(high, rest, scale, z, dims);
 	else
 	{
 		for (int d = 0; d < dims; d++)

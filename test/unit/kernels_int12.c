@@ -112,6 +112,37 @@ compute_reference(const float *a, const int *values, float scale, int n, long do
 }
 
 /*
+ * Both planes widened: each element is a product of float32, bit for bit.
+ */
+static void
+check_widening(const GvKernels *kernels, const uint8_t *b, const int *values, float scale, int n)
+{
+	float	   *out = gv_unit_at_end(2, n * sizeof(float));
+	const int8_t *high = (const int8_t *) b;
+	int			i;
+
+	kernels->i12_to_f32(high, b + n, scale, out, n);
+	for (i = 0; i < n; i++)
+	{
+		float		expected = scale * (float) values[i];
+
+		if (memcmp(&expected, &out[i], sizeof(float)) != 0)
+			gv_unit_fail("n = %d: element %d widened to %.9g, not %.9g", n, i, out[i], expected);
+	}
+
+	/* any bytes will do as the low ones */
+	kernels->i16_to_f32(high, b, scale, out, n);
+	for (i = 0; i < n; i++)
+	{
+		float		expected = scale * (float) (256 * high[i] + b[i]);
+
+		if (memcmp(&expected, &out[i], sizeof(float)) != 0)
+			gv_unit_fail("n = %d: bytes %d, %d widened to %.9g, not %.9g", n, high[i], b[i],
+						 out[i], expected);
+	}
+}
+
+/*
  * One length, every kind of data, before a guard page and after one.
  */
 static void
@@ -148,6 +179,8 @@ check_length(const GvKernels *kernels, int n)
 		pack(values, filled, n, 15);
 		if (kernels->l2_squared_f32_i12(a, filled, scale, n) != result)
 			gv_unit_fail("n = %d, %s: nibbles of no element count", n, data_names[data]);
+		check_widening(kernels, b, values, scale, n);
+		check_widening(kernels, filled, values, scale, n);
 
 		for (offset = 0; offset < 4; offset++)
 		{
@@ -192,6 +225,7 @@ check_values(const GvKernels *kernels)
 		result = kernels->l2_squared_f32_i12(a, b, 1.0f, 4096);
 		if (result != expected)
 			gv_unit_fail("shift %d: %.9g, not %.9g", shift, result, expected);
+		check_widening(kernels, b, values, 0.3f, 4096);
 	}
 }
 
