@@ -182,10 +182,13 @@ cmp_ok($n_found, '>=', $n_trials * 0.7, "check found $n_found of $n_trials damag
 my ($out, $err);
 my $index = 'items_l2';
 my $path = $node->data_dir . "/$path{$index}";
-my $content = slurp_file($path);
-for my $case ([ 28, pack('v', 3), 'version', qr/ERROR:  0A000: index "items_l2" has version 3, this library reads versions 1 to 2\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
+my ($version) = slurp_file("$ENV{GIGAVEC_SOURCE}/src/hnsw/page.h") =~ /^#define GV_HNSW_VERSION (\d+)$/m;
+my $next = $version + 1;
+for my $case ([ 28, pack('v', $next), 'version', qr/ERROR:  0A000: index "items_l2" has version $next, this library reads versions 1 to $version\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	[ 24, 'XYZW', 'magic', qr/ERROR:  XX002: index "items_l2" contains a damaged page at block 0\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
-	[ 36, pack('V', 99), 'dimensions', qr/ERROR:  XX002: / ])
+	[ 36, pack('V', 99), 'dimensions', qr/ERROR:  XX002: / ],
+	[ 56, pack('v', 9), 'kind of vectors', qr/ERROR:  XX002: .*block 0\n.*DETAIL:  The node layout is not valid/ ],
+	[ 76, pack('v', 0), 'number of nodes', qr/ERROR:  XX002: .*block 0\n.*DETAIL:  The node layout is not valid/ ])
 {
 	my ($offset, $bytes, $what, $message) = @$case;
 
