@@ -47,6 +47,10 @@
 /* How often a pool that nodes found twice have emptied is filled again */
 #define MAX_REFILLS 4
 
+/* A sweep asks the processor for so much of nodes on pages so far ahead */
+#define SWEEP_AHEAD 3
+#define SWEEP_PREFETCH_BYTES 512
+
 typedef GvHnswReadyItem ReadyItem;
 
 typedef struct GvHnswScan
@@ -398,6 +402,24 @@ next_to_sweep(const GvHnswScan *so, BlockNumber blkno, BlockNumber n_blocks)
 	return id < passing->n_ids ? gv_hnsw_id_block(&so->ix.layout, (uint32) id) : n_blocks;
 }
 
+/* Ask the processor for the nodes of a block that pass */
+static void
+prefetch_passing(const GvHnswScan *so, BlockNumber blkno)
+{
+	const GvHnswLayout *layout = &so->ix.layout;
+
+	/* what tells the kind of page */
+	gv_am_prefetch(so->ix.hints, blkno, 0, 1);
+	gv_am_prefetch(so->ix.hints, blkno, BLCKSZ - 1, 1);
+	for (int slot = 0; slot < layout->nodes_per_page; slot++)
+	{
+		if (gv_hnsw_passing_has(&so->strategy.passing, gv_hnsw_make_id(layout, blkno, slot)))
+			gv_am_prefetch(so->ix.hints, blkno,
+						   MAXALIGN(SizeOfPageHeaderData) + slot * layout->node_size,
+						   Min(layout->neighbor_offset, SWEEP_PREFETCH_BYTES));
+	}
+}
+
 /*
  * Sweep the pages for nodes not expanded, and make the nearest of them ready,
  * as many as work_mem allows.
@@ -415,11 +437,18 @@ sweep(GvHnswScan *so)
 	int64		n = 0;
 	bool		truncated = false;
 	BlockNumber next;
+	BlockNumber ahead = n_blocks;
 
 	if (so->strategy.filter)
 	{
 		gv_hnsw_strategy_know(&so->strategy);
 		limit = Min(limit, so->strategy.passing.n_passing + 1);
+		ahead = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
+		for (int i = 0; i < SWEEP_AHEAD && ahead < n_blocks; i++)
+		{
+			prefetch_passing(so, ahead);
+			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+		}
 	}
 	swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
 	for (BlockNumber blkno = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
@@ -430,6 +459,11 @@ sweep(GvHnswScan *so)
 
 		CHECK_FOR_INTERRUPTS();
 		next = next_to_sweep(so, blkno + 1, n_blocks);
+		if (ahead < n_blocks)
+		{
+			prefetch_passing(so, ahead);
+			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+		}
 		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buf);
@@ -511,59 +545,98 @@ collect(GvHnswScan *so)
 		so->sweep_done = true;
 }
 
-/* Search the graph for the first rows */
+/* Run a search whose pool was filled, and fill it again where nodes found twice emptied it */
 static void
-search_first(GvHnswScan *so, const GvHnswCache *cache)
+run_search(GvHnswScan *so)
 {
-	for (;;)
+	gv_hnsw_search_run(&so->search);
+	for (int i = 0; i < MAX_REFILLS; i++)
 	{
-		gv_hnsw_search_seed(&so->search, cache);
-		so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
+		/* an answer of ten rows is common, so do not go on for want of one */
+		if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
+			!gv_hnsw_search_resume(&so->search, so->ef))
+			break;
 		gv_hnsw_search_run(&so->search);
-		for (int i = 0; i < MAX_REFILLS; i++)
-		{
-			/* an answer of ten rows is common, so do not go on for want of one */
-			if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
-				!gv_hnsw_search_resume(&so->search, so->ef))
-				break;
-			gv_hnsw_search_run(&so->search);
-		}
-		if (!gv_hnsw_search_found_live(&so->search))
-		{
-			gv_hnsw_search_seed_live(&so->search, gv_hnsw_cache(&so->ix));
-			gv_hnsw_search_run(&so->search);
-		}
-		take_found(so);
-		if (so->strategy.filter == NULL || !gv_hnsw_strategy_revise(&so->strategy))
-			break;
-
-		/* the rows that pass are elsewhere: start again among them */
-		if (gv_hnsw_strategy_should_collect(&so->strategy, so->ef))
-		{
-			so->n_ready = 0;
-			so->exhausted = true;
-			collect(so);
-			break;
-		}
-		so->n_ready = so->n_taken = 0;
-		so->counts.expansions += so->search.n_found;
-		so->ef = Min(so->ef * GV_HNSW_ELSEWHERE_FACTOR, PG_INT32_MAX / 64);
-		gv_hnsw_search_restart(&so->search, so->ef);
-		gv_hnsw_strategy_direct(&so->strategy, &so->search);
 	}
+	if (!gv_hnsw_search_found_live(&so->search))
+	{
+		gv_hnsw_search_seed_live(&so->search, gv_hnsw_cache(&so->ix));
+		gv_hnsw_search_run(&so->search);
+	}
+	take_found(so);
 }
 
-/* Decide how to go about the conditions on filter columns */
+/* The search is over: for the sweep, "seen" must be the nodes expanded */
 static void
-choose_strategy(GvHnswScan *so)
+end_search(GvHnswScan *so)
 {
-	int			ef = gv_hnsw_strategy_choose(&so->strategy, so->ef);
+	gv_idset_clear(&so->search.seen);
+	if (so->left_out != 0)
+		gv_idset_add(&so->search.seen, so->left_out);
+	for (int64 i = 0; i < so->search.n_found; i++)
+		gv_idset_add(&so->search.seen, so->search.found[i].id);
+	so->exhausted = true;
+}
 
-	if (ef > 0)
-		so->ef = ef;
-	so->exhausted = ef == 0;
-	so->sweep_done = so->null_norm_done = so->strategy.filter->never;
+/* Start again where the rows that pass are */
+static void
+search_elsewhere(GvHnswScan *so, const GvHnswCache *cache)
+{
+	so->n_ready = so->n_taken = 0;
+	so->counts.expansions += so->search.n_found;
+	gv_hnsw_strategy_forget(&so->strategy);
+	gv_hnsw_search_restart(&so->search, so->ef);
 	gv_hnsw_strategy_direct(&so->strategy, &so->search);
+	gv_hnsw_search_seed(&so->search, cache);
+	run_search(so);
+}
+
+/* Search the graph for the first rows that pass */
+static void
+search_with_filter(GvHnswScan *so, const GvHnswCache *cache)
+{
+	GvHnswStrategy *strategy = &so->strategy;
+	int			first_ef = so->ef;
+	int			ef = 0;
+
+	so->sweep_done = so->null_norm_done = strategy->filter->never;
+	if (gv_hnsw_strategy_probe(strategy, so->ef))
+	{
+		gv_hnsw_search_seed(&so->search, cache);
+		run_search(so);
+		ef = gv_hnsw_strategy_decide(strategy, so->ef);
+	}
+	if (ef > 0)
+	{
+		so->ef = ef;
+		if (strategy->revised)
+			search_elsewhere(so, cache);
+		else if (strategy->knows_passing)
+		{
+			/* all found so far is judged again */
+			so->n_ready = so->n_taken = 0;
+			gv_hnsw_strategy_forget(strategy);
+			gv_hnsw_strategy_direct(strategy, &so->search);
+			(void) gv_hnsw_search_redirect(&so->search, so->ef);
+			run_search(so);
+		}
+		else if (gv_hnsw_search_resume(&so->search, so->ef))
+			run_search(so);
+		if (gv_hnsw_strategy_revise(strategy))
+		{
+			ef = gv_hnsw_strategy_elsewhere(strategy, first_ef);
+			if (ef > 0)
+			{
+				so->ef = ef;
+				search_elsewhere(so, cache);
+			}
+		}
+	}
+	if (ef == 0)
+	{
+		end_search(so);
+		collect(so);
+	}
 }
 
 /* Prepare the query; returns its point, or NULL without codes */
@@ -624,8 +697,6 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 
 	so->ef = gv_hnsw_aim_begin(&so->aim, ix, so->limit, so->strategy.filter ||
 							   gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF);
-	if (so->strategy.filter)
-		choose_strategy(so);
 	so->search.left_out = so->left_out;
 	so->search.keep_spilled = true;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
@@ -666,10 +737,14 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			cache = gv_hnsw_cache(ix);
 			so->search.value = value;
 		}
-		if (so->exhausted)
-			collect(so);
+		if (so->strategy.filter)
+			search_with_filter(so, cache);
 		else
-			search_first(so, cache);
+		{
+			gv_hnsw_search_seed(&so->search, cache);
+			so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
+			run_search(so);
+		}
 	}
 	so->may_return_to = INFINITY;
 	if (so->strategy.filter)
@@ -717,15 +792,7 @@ go_on(GvHnswScan *so)
 			 gv_hnsw_strategy_should_collect(&so->strategy, so->search.n_found + so->ef)) ||
 			so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
-		{
-			/* for the sweep, "seen" must be the nodes expanded */
-			gv_idset_clear(&so->search.seen);
-			if (so->left_out != 0)
-				gv_idset_add(&so->search.seen, so->left_out);
-			for (int64 i = 0; i < so->search.n_found; i++)
-				gv_idset_add(&so->search.seen, so->search.found[i].id);
-			so->exhausted = true;
-		}
+			end_search(so);
 		else
 		{
 			gv_hnsw_search_run(&so->search);
