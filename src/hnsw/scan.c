@@ -35,6 +35,7 @@
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/entry.h"
+#include "hnsw/fetch.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/ready.h"
@@ -90,8 +91,6 @@ typedef struct GvHnswScan
 	uint32		next_chunk;
 	uint32		chunk_owner;	/* id of the node */
 	int64		n_chunks;		/* read of the list */
-	BlockNumber n_heap_blocks;	/* that the table has at least */
-	GvAmHints  *heap_hints;		/* where the table's blocks are, or NULL */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
 	bool		recheck;		/* the conditions, by the executor */
@@ -107,11 +106,7 @@ typedef struct GvHnswScan
 
 	/* exact distances */
 	bool		can_fetch;
-	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
-	IndexInfo  *index_info;
-	EState	   *estate;
-	MemoryContext value_context;
+	GvHnswFetch fetch;
 } GvHnswScan;
 
 /* What the scan that ended last has done */
@@ -129,8 +124,7 @@ gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
 
 	so->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan",
 										ALLOCSET_DEFAULT_SIZES);
-	so->value_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan value",
-											  ALLOCSET_DEFAULT_SIZES);
+	gv_hnsw_fetch_init(&so->fetch);
 	scan->opaque = so;
 	return scan;
 }
@@ -199,7 +193,6 @@ gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
 	so->started = false;
 	so->limit = gv_am_limit_of(order_bys);
 	MemoryContextReset(so->context);
-	MemoryContextReset(so->value_context);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (order_bys && scan->numberOfOrderBys > 0)
@@ -216,14 +209,8 @@ gv_hnsw_end_scan(IndexScanDesc scan)
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
 	keep_counts(scan);
-	if (so->fetch)
-		table_index_fetch_end(so->fetch);
-	if (so->slot)
-		ExecDropSingleTupleTableSlot(so->slot);
-	if (so->estate)
-		FreeExecutorState(so->estate);
+	gv_hnsw_fetch_end(&so->fetch);
 	MemoryContextDelete(so->context);
-	MemoryContextDelete(so->value_context);
 	pfree(so);
 	scan->opaque = NULL;
 }
@@ -288,37 +275,6 @@ leaving(const GvHnswScan *so)
 
 /* --- exact distances ------------------------------------------------------ */
 
-static void
-prepare_fetch(IndexScanDesc scan, GvHnswScan *so)
-{
-	so->fetch = table_index_fetch_begin(scan->heapRelation);
-	so->slot = table_slot_create(scan->heapRelation, NULL);
-	so->index_info = BuildIndexInfo(scan->indexRelation);
-	if (so->index_info->ii_Expressions != NIL)
-	{
-		so->estate = CreateExecutorState();
-		GetPerTupleExprContext(so->estate)->ecxt_scantuple = so->slot;
-	}
-}
-
-/* Raise an error if the table has no block for a row: the tid is damaged */
-static void
-check_tid(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid)
-{
-	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
-
-	if (blkno < so->n_heap_blocks || scan->heapRelation == NULL)
-		return;
-	so->n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-	if (blkno >= so->n_heap_blocks)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
-						RelationGetRelationName(scan->indexRelation), blkno,
-						RelationGetRelationName(scan->heapRelation)),
-				 errhint("Rebuild the index with REINDEX.")));
-}
-
 /*
  * Compute the exact key of a row from the table, in units of the graph's keys.
  *
@@ -327,48 +283,10 @@ check_tid(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid)
 static bool
 fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 {
-	ItemPointerData fetched = *tid;
-	bool		call_again = false;
-	bool		all_dead = false;
-	bool		found;
-	MemoryContext old_context;
-	double		exact = INFINITY;
+	double		exact;
 
-	if (so->fetch == NULL)
-	{
-		old_context = MemoryContextSwitchTo(GetMemoryChunkContext(so));
-		prepare_fetch(scan, so);
-		MemoryContextSwitchTo(old_context);
-	}
-
-	check_tid(scan, so, tid);
-	gv_am_pin_row(so->fetch, so->heap_hints, tid);
-	found = table_index_fetch_tuple(so->fetch, &fetched, scan->xs_snapshot, so->slot,
-									&call_again, &all_dead);
-	if (!found)
+	if (!gv_hnsw_fetch_key(&so->fetch, scan, &so->ix, so->query, tid, &exact))
 		return false;
-
-	old_context = MemoryContextSwitchTo(so->value_context);
-	{
-		Datum		values[INDEX_MAX_KEYS];
-		bool		nulls[INDEX_MAX_KEYS];
-
-		FormIndexDatum(so->index_info, so->slot, so->estate, values, nulls);
-		if (!nulls[0])
-		{
-			Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
-
-			if (gv_am_value_dim(so->ix.opclass, value) == so->ix.meta.dim)
-				exact = gv_am_exact_key(so->ix.opclass, so->query, value);
-		}
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(so->value_context);
-	if (so->estate)
-		ResetPerTupleExprContext(so->estate);
-	ExecClearTuple(so->slot);
-	table_index_fetch_reset(so->fetch);
-
 	*key = (float) (so->key_offset + so->key_factor * exact);
 	return true;
 }
@@ -693,7 +611,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->recheck = false;
 	so->sweeping = so->sweep_done = so->null_norm_done = false;
 	so->can_fetch = scan->heapRelation != NULL;
-	so->heap_hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
+	so->fetch.hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
 
 	so->ef = gv_hnsw_aim_begin(&so->aim, ix, so->limit, so->strategy.filter ||
 							   gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF);
@@ -970,8 +888,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 				return next_at_end(so, item);
 		}
 
-		if (so->heap_hints)
-			gv_hnsw_ready_ask(so->ready, so->n_ready, so->heap_hints, scan->heapRelation);
+		if (so->fetch.hints)
+			gv_hnsw_ready_ask(so->ready, so->n_ready, so->fetch.hints, scan->heapRelation);
 		pop_ready(so, item);
 		if (!item->is_exact && so->can_fetch &&
 			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
@@ -1005,9 +923,9 @@ static bool
 return_tid(IndexScanDesc scan, GvHnswScan *so, const ItemPointerData *tid)
 {
 	scan->xs_heaptid = *tid;
-	check_tid(scan, so, &scan->xs_heaptid);
-	if (so->heap_hints && scan->xs_heapfetch)
-		gv_am_pin_row(scan->xs_heapfetch, so->heap_hints, &scan->xs_heaptid);
+	gv_hnsw_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	if (so->fetch.hints && scan->xs_heapfetch)
+		gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
 	return true;
 }
 
@@ -1050,8 +968,8 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		so->n_chunks = 0;
 		if (ItemPointerIsValid(&item.tid))
 		{
-			if (so->heap_hints)
-				gv_hnsw_ready_prefetch(so->ready, so->n_ready, so->heap_hints);
+			if (so->fetch.hints)
+				gv_hnsw_ready_prefetch(so->ready, so->n_ready, so->fetch.hints);
 			return return_tid(scan, so, &item.tid);
 		}
 	}
