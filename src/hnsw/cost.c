@@ -78,7 +78,7 @@ cost_with_filter(Relation index, double n_nodes, double part, double needed,
 		COST_OF_FILTER_PAGE + n_nodes * GV_HNSW_COST_OF_WORD * expansion;
 	double		collect = sweep + n_nodes * part * GV_HNSW_COST_OF_READ * expansion;
 
-	*first = gv_hnsw_strategy_cost(part, n_nodes, Max(ef, 4 * needed)) * expansion;
+	*first = gv_hnsw_strategy_cost(part, n_nodes, ef, needed) * expansion;
 	*all = Max(collect, *first);
 }
 

@@ -47,7 +47,7 @@ extern void gv_hnsw_strategy_begin(GvHnswStrategy *strategy, GvHnswIndex *index,
 								   IndexScanDesc scan);
 extern double gv_hnsw_strategy_expansions(double part, double ef, bool knows_passing);
 extern int	gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef);
-extern double gv_hnsw_strategy_cost(double part, double slots, double ef);
+extern double gv_hnsw_strategy_cost(double part, double slots, double ef, double rows);
 extern bool gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef);
 extern int	gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef);
 extern void gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search);
