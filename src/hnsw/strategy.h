@@ -21,7 +21,7 @@
 #define GV_HNSW_COST_OF_LOOKUP 0.15 /* the words of one node that was expanded */
 
 /* With conditions, this part of the nodes found is sure enough to leave */
-#define GV_HNSW_LEAVING_PART 0.6
+#define GV_HNSW_LEAVING_PART 0.5
 
 typedef struct GvHnswStrategy
 {
