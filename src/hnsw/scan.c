@@ -518,7 +518,7 @@ search_with_filter(GvHnswScan *so, const GvHnswCache *cache)
 	int			ef = 0;
 
 	so->sweep_done = so->null_norm_done = strategy->filter->never;
-	if (gv_hnsw_strategy_probe(strategy, so->ef))
+	if (gv_hnsw_strategy_probe(strategy, so->ef, so->limit))
 	{
 		gv_hnsw_search_seed(&so->search, cache);
 		run_search(so);
@@ -555,6 +555,27 @@ search_with_filter(GvHnswScan *so, const GvHnswCache *cache)
 		end_search(so);
 		collect(so);
 	}
+}
+
+/* How many of the rows that a first search found may leave */
+static void
+set_may_return(GvHnswScan *so)
+{
+	so->may_return_to = INFINITY;
+	if (so->strategy.filter)
+	{
+		so->may_return = PG_INT64_MAX;
+		if (!so->exhausted)
+			so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
+	}
+	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
+		so->may_return = PG_INT64_MAX;
+	else if (RelationGetNumberOfBlocks(so->ix.rel) <= so->ef)
+		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
+	else if (so->aim.target > 0)
+		so->may_return = so->aim.k;
+	else
+		so->may_return = Max(10, better_half(so));
 }
 
 /* Prepare the query; returns its point, or NULL without codes */
@@ -664,21 +685,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			run_search(so);
 		}
 	}
-	so->may_return_to = INFINITY;
-	if (so->strategy.filter)
-	{
-		so->may_return = PG_INT64_MAX;
-		if (!so->exhausted)
-			so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
-	}
-	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
-		so->may_return = PG_INT64_MAX;
-	else if (RelationGetNumberOfBlocks(ix->rel) <= so->ef)
-		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
-	else if (so->aim.target > 0)
-		so->may_return = so->aim.k;
-	else
-		so->may_return = Max(10, better_half(so));
+	set_may_return(so);
 
 	so->started = true;
 	MemoryContextSwitchTo(old_context);

@@ -49,6 +49,9 @@
 #define ELSEWHERE_PART 0.1
 #define ELSEWHERE_LEAST_PART 0.05
 
+/* The first rows are this part of the candidates, or as many as LIMIT says */
+#define FIRST_ROWS 0.25
+
 /* A search that finds less than this part of what it should looks elsewhere */
 #define FEW_PASSED 0.3
 
@@ -107,7 +110,8 @@ gv_hnsw_strategy_know(GvHnswStrategy *strategy)
  *		Return how many nodes a first search should expand.
  *
  * part: of the nodes that pass
- * ef: of a search without conditions, of which the first rows are a quarter
+ * ef: of a search without conditions
+ * rows: that are wanted first
  * knows_passing: the search knows who passes
  *
  * Fitted to recall@10 of at least .95 at the default ef on SIFT descriptors and
@@ -115,10 +119,8 @@ gv_hnsw_strategy_know(GvHnswStrategy *strategy)
  * vectors.
  */
 double
-gv_hnsw_strategy_expansions(double part, double ef, bool knows_passing)
+gv_hnsw_strategy_expansions(double part, double ef, double rows, bool knows_passing)
 {
-	double		rows = ef / 4;
-
 	if (knows_passing)
 		return ef + 2 * rows * pow(part, -0.8);
 	return 1.5 * ef + 2.2 * rows / part;
@@ -145,9 +147,9 @@ gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef)
 
 /* The cost of a search that looks up the words of the nodes it expands */
 static double
-cost_of_looking_up(double part, double ef)
+cost_of_looking_up(double part, double ef, double rows)
 {
-	return gv_hnsw_strategy_expansions(part, ef, false) * (1 + GV_HNSW_COST_OF_LOOKUP);
+	return gv_hnsw_strategy_expansions(part, ef, rows, false) * (1 + GV_HNSW_COST_OF_LOOKUP);
 }
 
 /*
@@ -157,9 +159,9 @@ cost_of_looking_up(double part, double ef)
  * around: the same of those around the query
  */
 static double
-cost_of_knowing(double to_read, double around, double slots, double ef)
+cost_of_knowing(double to_read, double around, double slots, double ef, double rows)
 {
-	double		search = gv_hnsw_strategy_expansions(around, ef, true);
+	double		search = gv_hnsw_strategy_expansions(around, ef, rows, true);
 	double		collect = slots * to_read * GV_HNSW_COST_OF_READ;
 
 	return slots * GV_HNSW_COST_OF_WORD +
@@ -178,14 +180,16 @@ cost_of_knowing(double to_read, double around, double slots, double ef)
 double
 gv_hnsw_strategy_cost(double part, double slots, double ef, double rows)
 {
-	double		more = Max(rows - ef / 4, 0) / GV_HNSW_LEAVING_PART;
+	double		first_rows = ef * FIRST_ROWS;
+	double		more = Max(rows - first_rows, 0) / GV_HNSW_LEAVING_PART;
 	double		sweep = slots * GV_HNSW_COST_OF_WORD;
 	double		look_up;
 	double		known;
 
 	part = Max(part, 1 / slots);
-	look_up = cost_of_looking_up(part, ef) + more / part * (1 + GV_HNSW_COST_OF_LOOKUP);
-	known = cost_of_knowing(part, part, slots, ef) + more / Min(part * LUCK_OF_DETOURS, 1);
+	look_up = cost_of_looking_up(part, ef, first_rows) + more / part * (1 + GV_HNSW_COST_OF_LOOKUP);
+	known = cost_of_knowing(part, part, slots, ef, first_rows) +
+		more / Min(part * LUCK_OF_DETOURS, 1);
 	return Min(Min(look_up, known), sweep + slots * part * GV_HNSW_COST_OF_READ);
 }
 
@@ -195,15 +199,16 @@ gv_hnsw_strategy_cost(double part, double slots, double ef, double rows)
  *		are to be read.
  *
  * ef: of a search without conditions
+ * limit: rows that will be asked for; 0: not known
  */
 bool
-gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef)
+gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit)
 {
 	double		slots = n_slots(strategy);
 
 	if (strategy->filter->never)
 		return false;
-	strategy->enough = ef / 4;
+	strategy->rows = Max(ef * FIRST_ROWS, Min(limit, ef));
 	strategy->part_to_read = gv_hnsw_filter_sample(strategy->index, strategy->filter,
 												   N_SAMPLED_PAGES, &strategy->part);
 	strategy->part = Max(strategy->part, 1 / slots);
@@ -235,16 +240,17 @@ gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef)
 		strategy->revised = true;
 		return gv_hnsw_strategy_elsewhere(strategy, ef);
 	}
-	if (around > 0 && cost_of_looking_up(around, ef) <=
-		cost_of_knowing(strategy->part_to_read, dense, slots, ef))
+	if (around > 0 && cost_of_looking_up(around, ef, strategy->rows) <=
+		cost_of_knowing(strategy->part_to_read, dense, slots, ef, strategy->rows))
 	{
 		strategy->part = around;
-		return Min(gv_hnsw_strategy_expansions(around, ef, false), PG_INT32_MAX / 64);
+		return Min(gv_hnsw_strategy_expansions(around, ef, strategy->rows, false),
+				   PG_INT32_MAX / 64);
 	}
 	gv_hnsw_strategy_know(strategy);
 	if (strategy->passing.n_passing == 0)
 		return 0;
-	n = gv_hnsw_strategy_expansions(Max(dense, strategy->part), ef, true);
+	n = gv_hnsw_strategy_expansions(Max(dense, strategy->part), ef, strategy->rows, true);
 	if (gv_hnsw_strategy_should_collect(strategy, n))
 		return 0;
 	return Min(n, PG_INT32_MAX / 64);
@@ -276,8 +282,8 @@ gv_hnsw_strategy_revise(GvHnswStrategy *strategy)
 
 	/* a search that prefers those that pass finds more of them than chance would */
 	if (strategy->revised ||
-		(strategy->knows_passing ? strategy->n_passed >= 2 * strategy->enough :
-		 strategy->n_passed >= Min(strategy->enough, FEW_PASSED * expected)))
+		(strategy->knows_passing ? strategy->n_passed >= 2 * strategy->rows :
+		 strategy->n_passed >= Min(strategy->rows, FEW_PASSED * expected)))
 		return false;
 	gv_hnsw_strategy_know(strategy);
 	strategy->revised = true;

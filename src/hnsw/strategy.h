@@ -30,7 +30,7 @@ typedef struct GvHnswStrategy
 	double		part;			/* estimate of the part of the nodes that pass; of
 								 * those that are not mixed, as of rows */
 	double		part_to_read;	/* the same of all nodes */
-	int64		enough;			/* nodes that pass are the first rows */
+	double		rows;			/* that pass are the first rows */
 	bool		knows_passing;	/* the filters were swept: */
 	GvHnswPassing passing;
 
@@ -45,10 +45,11 @@ typedef struct GvHnswStrategy
 
 extern void gv_hnsw_strategy_begin(GvHnswStrategy *strategy, GvHnswIndex *index,
 								   IndexScanDesc scan);
-extern double gv_hnsw_strategy_expansions(double part, double ef, bool knows_passing);
+extern double gv_hnsw_strategy_expansions(double part, double ef, double rows,
+										  bool knows_passing);
 extern int	gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef);
 extern double gv_hnsw_strategy_cost(double part, double slots, double ef, double rows);
-extern bool gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef);
+extern bool gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit);
 extern int	gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef);
 extern void gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search);
 extern bool gv_hnsw_strategy_revise(GvHnswStrategy *strategy);
