@@ -18,6 +18,7 @@
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 
+#include "am/explain.h"
 #include "am/limit.h"
 #include "am/paths.h"
 #include "am/plan.h"
@@ -81,6 +82,7 @@ _PG_init(void)
 							 check_simd, assign_simd, NULL);
 	gv_am_plan_init();
 	gv_am_limit_init();
+	gv_am_explain_init();
 	gv_am_testpoint_init();
 	gv_am_paths_init();
 	gv_am_recall_init();

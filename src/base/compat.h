@@ -223,4 +223,7 @@ gv_base_owns_relation(Oid relation, Oid role)
 /* Which conditions beside an order were not planned before 17: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
 
+/* Extensions add to EXPLAIN since 18: see am/explain.c */
+#define GV_BASE_HAS_EXPLAIN_HOOK (PG_VERSION_NUM >= 180000)
+
 #endif							/* GV_BASE_COMPAT_H */

@@ -11,6 +11,7 @@
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 
+#include "am/explain.h"
 #include "am/filter.h"
 #include "am/plan.h"
 #include "base/compat.h"
@@ -54,6 +55,7 @@ gv_hnsw_init(void)
 {
 	gv_hnsw_define_settings();
 	gv_am_plan_register(gv_hnsw_get_tuple);
+	gv_am_explain_register(gv_hnsw_get_tuple, gv_hnsw_scan_counts);
 }
 
 /*
