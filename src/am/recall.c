@@ -42,6 +42,7 @@ typedef struct Fit
 {
 	const GvAmTrial *trials;
 	int			n_trials;
+	int			n_counted;		/* that tell of k rows */
 	int			k;
 	int			n_buckets;
 	int			n_in[GV_AM_RECALL_MAX_BUCKETS];
@@ -121,6 +122,9 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 		int			bucket = gv_am_recall_bucket(table, trial->difficulty);
 		int			k = Min(fit->k, trial->n_true);
 
+		if (trial->max_k < fit->k)
+			continue;
+		fit->n_counted++;
 		fit->n_in[bucket]++;
 		for (int s = 0; s < fit->n_steps; s++)
 		{
@@ -140,7 +144,7 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 static double
 lower_bound(const Fit *fit)
 {
-	double		n = fit->n_trials;
+	double		n = Max(fit->n_counted, 1);
 	double		sum = 0;
 	double		sum2 = 0;
 	double		variance;

@@ -26,7 +26,8 @@
 /* What the search for one query vector has told */
 typedef struct GvAmTrial
 {
-	int			n_true;			/* true neighbors, 0..GV_AM_RECALL_MAX_K */
+	int			n_true;			/* true neighbors that were searched for */
+	int			max_k;			/* it tells nothing of more rows than this */
 	float		difficulty;		/* the larger, the more ef it takes */
 	/* by rank: the least ef that finds the neighbor */
 	uint16		needed[GV_AM_RECALL_MAX_K];

@@ -20,6 +20,7 @@
 #include <math.h>
 
 #include "commands/progress.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
@@ -46,7 +47,7 @@
 #define N_EXACT_QUERIES 128
 
 /* Fewer query vectors, or fewer nodes, tell nothing */
-#define MIN_QUERIES 16
+#define MIN_QUERIES 24
 #define MIN_NODES 256
 
 /* Slots looked at for each query vector, for they may be empty */
@@ -67,15 +68,26 @@
  * All searches together expand no more than so many nodes for each node of the
  * index, of which linking one takes about 300, and these at first
  */
-#define EXPANSIONS_PER_NODE 8
+#define EXPANSIONS_PER_NODE 6
 #define FREE_EXPANSIONS 40000
+
+/* One search of three is for all true neighbors, the others for the nearest */
+#define MANY_EVERY 3
+#define FEW_K 10
 
 /* So many trials make another bucket, four buckets at most */
 #define TRIALS_PER_BUCKET 24
 #define MAX_BUCKETS 4
 
-/* Nodes compared with all query vectors at a time, in the processor's cache */
+/* Nodes compared with all query vectors at a time fit the processor's nearest cache */
 #define BATCH 32
+#define BATCH_BYTES 16384
+
+/*
+ * A distance is given up after a part of the dimensions if that alone is too
+ * much: points are rotated, so each part has about as much of it
+ */
+#define DISTANCE_PARTS 4
 
 /* A calibration is stale when the number of rows has changed by this part */
 #define STALE_PART 0.2
@@ -106,6 +118,7 @@ typedef struct Calibration
 
 	/* nodes to be compared */
 	int			n_batch;
+	int			max_batch;		/* 1..BATCH */
 	uint32		batch_id[BATCH];
 	float		batch_bias[BATCH];
 	float	   *batch_own;		/* float[BATCH][own_dims] */
@@ -224,6 +237,7 @@ offer_batch(Calibration *calibration)
 {
 	const GvHnswLayout *layout = &calibration->ix.layout;
 	float		factor = (float) layout->padded_dim / layout->own_dims;
+	int			step = TYPEALIGN(GV_ROTATION_ALIGN, layout->own_dims / DISTANCE_PARTS + 1);
 
 	for (int i = 0; i < calibration->n_questions; i++)
 	{
@@ -231,9 +245,19 @@ offer_batch(Calibration *calibration)
 		const float *own = calibration->batch_own;
 
 		for (int j = 0; j < calibration->n_batch; j++, own += layout->own_dims)
-			offer(question, calibration->batch_id[j],
-				  gv_kernels->l2_squared_f32(question->z, own, layout->own_dims) * factor +
-				  calibration->batch_bias[j]);
+		{
+			float		bias = calibration->batch_bias[j];
+			float		bound = question->n_true < GV_AM_RECALL_MAX_K ? INFINITY :
+				(question->true_key[GV_AM_RECALL_MAX_K - 1] - bias) / factor;
+			float		key = 0;
+			int			dims = 0;
+
+			for (; dims < layout->own_dims && !(key > bound); dims += step)
+				key += gv_kernels->l2_squared_f32(question->z + dims, own + dims,
+												  Min(step, layout->own_dims - dims));
+			if (dims >= layout->own_dims)
+				offer(question, calibration->batch_id[j], key * factor + bias);
+		}
 	}
 	calibration->n_batch = 0;
 }
@@ -261,7 +285,7 @@ offer_page(Calibration *calibration, GvHnswSearch *search, Page page, BlockNumbe
 			calibration->batch_bias[n] = node->u.key_bias;
 			gv_hnsw_node_get_own(layout, node,
 								 calibration->batch_own + (Size) n * layout->own_dims);
-			if (calibration->n_batch == BATCH)
+			if (calibration->n_batch == calibration->max_batch)
 				offer_batch(calibration);
 		}
 		else
@@ -284,9 +308,12 @@ find_truth(Calibration *calibration)
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
 	GvHnswSearch search = {0};
 	PGAlignedBlock copy;
+	Size		n_bytes;
 
 	gv_hnsw_search_init(&search, ix, calibration->context, 1);
-	calibration->batch_own = palloc(sizeof(float) * BATCH * Max(ix->layout.own_dims, 1));
+	n_bytes = sizeof(float) * Max(ix->layout.own_dims, 1);
+	calibration->max_batch = Max(Min(BATCH, BATCH_BYTES / n_bytes), 1);
+	calibration->batch_own = palloc(n_bytes * calibration->max_batch);
 	for (int i = 0; i < calibration->n_questions; i++)
 	{
 		calibration->question[i].true_id = palloc(sizeof(uint32) * GV_AM_RECALL_MAX_K);
@@ -330,11 +357,12 @@ true_rank(const Question *question, uint32 id, float key)
 }
 
 /*
- * Search for the true neighbors of a query vector; notes for each the least ef
- * that finds it.  Returns the number of expansions.
+ * Search for the max_k nearest of the true neighbors of a query vector; notes
+ * for each the least ef that finds it.  Returns the number of expansions.
  */
 static int64
-search_for(Calibration *calibration, const Question *question, GvAmTrial *trial)
+search_for(Calibration *calibration, const Question *question, int max_k,
+		   GvAmTrial *trial)
 {
 	GvHnswIndex *ix = &calibration->ix;
 	const GvHnswLayout *layout = &ix->layout;
@@ -344,7 +372,8 @@ search_for(Calibration *calibration, const Question *question, GvAmTrial *trial)
 	int			n_true_found = 0;
 	int64		n_seen = 0;
 
-	trial->n_true = question->n_true;
+	trial->n_true = Min(question->n_true, max_k);
+	trial->max_k = max_k;
 	for (int i = 0; i < GV_AM_RECALL_MAX_K; i++)
 		trial->needed[i] = GV_AM_RECALL_NOT_FOUND;
 	search.keep_spilled = true;
@@ -360,7 +389,7 @@ search_for(Calibration *calibration, const Question *question, GvAmTrial *trial)
 	}
 	gv_hnsw_search_seed(&search, gv_hnsw_cache(ix));
 	trial->difficulty = gv_hnsw_search_probe(&search);
-	while (n_true_found < question->n_true)
+	while (n_true_found < trial->n_true)
 	{
 		bool		more = true;
 
@@ -369,7 +398,7 @@ search_for(Calibration *calibration, const Question *question, GvAmTrial *trial)
 			int			rank = true_rank(question, search.found[n_seen].id,
 										 search.found[n_seen].key);
 
-			if (rank >= 0)
+			if (rank >= 0 && rank < trial->n_true)
 			{
 				trial->needed[rank] = (uint16) Min(search.ef_needed,
 												   GV_AM_RECALL_NOT_FOUND - 1);
@@ -404,7 +433,9 @@ try_queries(Calibration *calibration)
 		gv_base_vacuum_delay();
 		MemoryContextReset(calibration->search_context);
 		old_context = MemoryContextSwitchTo(calibration->search_context);
+		/* the last of many neighbors take longest */
 		calibration->may_expand -= search_for(calibration, &calibration->question[i],
+											  i % MANY_EVERY == 0 ? GV_AM_RECALL_MAX_K : FEW_K,
 											  &calibration->trial[calibration->n_trials]);
 		MemoryContextSwitchTo(old_context);
 		calibration->n_trials++;
@@ -414,6 +445,18 @@ try_queries(Calibration *calibration)
 }
 
 /* --- the calibration ----------------------------------------------------- */
+
+/*
+ * gv_hnsw_calibration_hash
+ *		Return what tells a calibration from a damaged one.
+ */
+uint32
+gv_hnsw_calibration_hash(const GvHnswMetaPageData *meta)
+{
+	Size		start = offsetof(GvHnswMetaPageData, calibrated_rows);
+
+	return hash_bytes((const unsigned char *) meta + start, sizeof(*meta) - start);
+}
 
 /* Write the calibration into the metapage */
 static void
@@ -441,6 +484,7 @@ store(GvHnswIndex *ix, GvHnswCalibrationSource source, const GvAmRecallTable *ta
 	meta->calibrated_rows = (uint64) Max(n_rows, 0);
 	meta->calibrated_table_rows = (uint64) Max(n_table_rows, 0);
 	meta->calibration = *table;
+	meta->calibration_hash = gv_hnsw_calibration_hash(meta);
 	gv_xlog_finish(xlog);
 	UnlockReleaseBuffer(buf);
 }

@@ -14,7 +14,10 @@
 
 #include "utils/rel.h"
 
+#include "hnsw/page.h"
+
 extern void gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows);
 extern void gv_hnsw_calibrate_stale(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
+extern uint32 gv_hnsw_calibration_hash(const GvHnswMetaPageData *meta);
 
 #endif							/* GV_HNSW_CALIBRATE_H */

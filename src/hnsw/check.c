@@ -25,6 +25,7 @@
 
 #include "am/recall.h"
 #include "am/testpoint.h"
+#include "hnsw/calibrate.h"
 #include "hnsw/check.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
@@ -185,8 +186,9 @@ check_meta(GvHnswCheck *check)
 		meta->calibration_source > GV_HNSW_CALIBRATION_QUERIES ||
 		(meta->calibration_source == GV_HNSW_CALIBRATION_NONE) !=
 		(meta->calibration.n_buckets == 0) ||
-		meta->reserved_calibration[0] != 0 || meta->reserved_calibration[1] != 0 ||
-		meta->reserved_calibration[2] != 0)
+		meta->reserved_calibration != 0 ||
+		meta->calibration_hash != (meta->calibration_source == GV_HNSW_CALIBRATION_NONE ? 0 :
+								   gv_hnsw_calibration_hash(meta)))
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,
 							 "calibration in the metapage is not valid");
 	if (gv_hnsw_layout_has_codes(layout) &&

