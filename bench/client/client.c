@@ -15,8 +15,8 @@
  *			at most warmup= seconds, unless ids= wants the answers), then
  *			repeats them, each thread from its own place, for seconds= seconds.
  *			With bounds=FILE, a raw file of int32[n][2], SQL has the two bounds
- *			that belong to the vector as int4 in $2 and $3.  With pin=1 each
- *			thread and its backend share a processor.  With evict=FILE, as
+ *			that belong to the vector as int4 in $2 and, if it has a $3, in that.
+ *			With pin=1 each thread and its backend share a processor.  With evict=FILE, as
  *			often as there are files, the system's cache forgets these files
  *			before every query; that is not measured.
  * insert	SQL has an int4 id as $1 and the vector as $2.  The vectors are
@@ -229,14 +229,16 @@ send_query(PGconn *conn, int i, bool keep)
 	const char *values[3] = {params + (size_t) i * param_size};
 	const int	lengths[3] = {(int) param_size, 4, 4};
 	const int	formats[3] = {1, 1, 1};
+	int			n = 1;
 	PGresult   *res;
 
 	if (bounds != NULL)
 	{
 		values[1] = (char *) &bounds[2 * (size_t) i];
 		values[2] = (char *) &bounds[2 * (size_t) i + 1];
+		n = strstr(opt.sql, "$3") != NULL ? 3 : 2;
 	}
-	res = PQexecPrepared(conn, "q", bounds != NULL ? 3 : 1, values, lengths, formats, 1);
+	res = PQexecPrepared(conn, "q", n, values, lengths, formats, 1);
 	if (PQresultStatus(res) != PGRES_TUPLES_OK)
 		die("query", PQerrorMessage(conn));
 	if (keep)

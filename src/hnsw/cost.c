@@ -77,14 +77,8 @@ cost_with_filter(Relation index, double n_nodes, double part, double needed,
 	double		sweep = n_nodes * filter_bytes(index) / GV_AM_PAGE_ROOM * page_cost *
 		COST_OF_FILTER_PAGE + n_nodes * GV_HNSW_COST_OF_WORD * expansion;
 	double		collect = sweep + n_nodes * part * GV_HNSW_COST_OF_READ * expansion;
-	double		search;
 
-	part = Max(part, 1 / n_nodes);
-	search = gv_hnsw_strategy_expansions(part, Max(ef, 4 * needed),
-										 part < GV_HNSW_MANY_PASS) * expansion;
-	if (part < GV_HNSW_MANY_PASS)
-		search += sweep;
-	*first = Min(search, collect);
+	*first = gv_hnsw_strategy_cost(part, n_nodes, ef, needed) * expansion;
 	*all = Max(collect, *first);
 }
 

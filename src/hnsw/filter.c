@@ -216,7 +216,7 @@ gv_hnsw_filter_note_row(GvHnswIndex *index, uint32 id, const GvAmFilterRow *row)
  * The caller holds no lock.  The slot may have been freed and taken by another
  * node since the caller saw it: then the rows that he saw are dead.
  */
-bool
+GvHnswPasses
 gv_hnsw_filter_node_passes(GvHnswIndex *index, const GvAmFilter *filter, uint32 id)
 {
 	BlockNumber blkno = gv_hnsw_filter_block(&index->layout,
@@ -230,17 +230,38 @@ gv_hnsw_filter_node_passes(GvHnswIndex *index, const GvAmFilter *filter, uint32 
 	found = gv_hnsw_filter_get(&index->layout, BufferGetPage(buf),
 							   gv_hnsw_filter_slot(&index->layout, id), &row, &mixed);
 	UnlockReleaseBuffer(buf);
-	return found && (mixed || gv_am_filter_passes(filter, &row));
+	if (!found)
+		return GV_HNSW_PASSES_NOT;
+	if (mixed)
+		return GV_HNSW_PASSES_MAYBE;
+	return gv_am_filter_passes(filter, &row) ? GV_HNSW_PASSES : GV_HNSW_PASSES_NOT;
+}
+
+/* Nodes of pages of filters that were tested */
+typedef struct TestCounts
+{
+	int64		used;			/* slots that hold a node */
+	int64		mixed;			/* of these */
+	int64		sure;			/* that are not mixed and pass */
+} TestCounts;
+
+/* The part of the nodes that are not mixed that passes; 1 if there are none */
+static double
+get_sure_part(const TestCounts *counts)
+{
+	return counts->used > counts->mixed ?
+		(double) counts->sure / (counts->used - counts->mixed) : 1;
 }
 
 /*
  * Test all nodes of a page of filters; false if it has none.
  *
  * passing: uint64[(filter_slots + 63) / 64], written
+ * counts: added to
  */
 static bool
 test_page(GvHnswIndex *index, const GvAmFilter *filter, BlockNumber blkno, uint64 *passing,
-		  int *n_used)
+		  TestCounts *counts)
 {
 	const GvHnswLayout *layout = &index->layout;
 	int			n_words = (layout->filter_slots + 63) / 64;
@@ -262,11 +283,11 @@ test_page(GvHnswIndex *index, const GvAmFilter *filter, BlockNumber blkno, uint6
 	}
 	used = bitmap_at(page, 0);
 	mixed = bitmap_at(page, layout->filter_mixed);
-	*n_used = 0;
 	for (int i = 0; i < n_words; i++)
 	{
 		passing[i] = used[i] & ~mixed[i];
-		*n_used += pg_popcount64(used[i]);
+		counts->used += pg_popcount64(used[i]);
+		counts->mixed += pg_popcount64(used[i] & mixed[i]);
 	}
 	for (int i = 0; i < filter->n_keys; i++)
 	{
@@ -278,7 +299,10 @@ test_page(GvHnswIndex *index, const GvAmFilter *filter, BlockNumber blkno, uint6
 								layout->filter_slots, passing);
 	}
 	for (int i = 0; i < n_words; i++)
+	{
+		counts->sure += pg_popcount64(passing[i]);
 		passing[i] |= used[i] & mixed[i];
+	}
 	UnlockReleaseBuffer(buf);
 	return true;
 }
@@ -286,9 +310,12 @@ test_page(GvHnswIndex *index, const GvAmFilter *filter, BlockNumber blkno, uint6
 /*
  * gv_hnsw_filter_sample
  *		Estimate the part of the nodes that pass a filter from some pages.
+ *
+ * sure_part: set to that of the nodes that are not mixed
  */
 double
-gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter, int n_pages)
+gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter, int n_pages,
+					  double *sure_part)
 {
 	const GvHnswLayout *layout = &index->layout;
 	BlockNumber step = layout->filter_blocks + 1;
@@ -296,23 +323,20 @@ gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter, int n_pages)
 	BlockNumber n_there = n_blocks > GV_HNSW_FIRST_FILTER_BLKNO ?
 		(n_blocks - GV_HNSW_FIRST_FILTER_BLKNO + step - 1) / step : 0;
 	uint64	   *passing = palloc(BLCKSZ);
-	int64		n_used = 0;
-	int64		n_passing = 0;
+	TestCounts	counts = {0};
 
 	n_pages = Min(n_pages, n_there);
 	for (int i = 0; i < n_pages; i++)
 	{
 		BlockNumber number = (BlockNumber) ((uint64) i * n_there / n_pages);
-		int			used;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!test_page(index, filter, GV_HNSW_FIRST_FILTER_BLKNO + number * step, passing, &used))
-			continue;
-		n_used += used;
-		n_passing += pg_popcount((char *) passing, (layout->filter_slots + 63) / 64 * 8);
+		(void) test_page(index, filter, GV_HNSW_FIRST_FILTER_BLKNO + number * step, passing,
+						 &counts);
 	}
 	pfree(passing);
-	return n_used > 0 ? (double) n_passing / n_used : 0;
+	*sure_part = get_sure_part(&counts);
+	return counts.used > 0 ? (double) (counts.sure + counts.mixed) / counts.used : 0;
 }
 
 /* Copy bits to another place of a bitmap that has zeros there */
@@ -351,6 +375,7 @@ gv_hnsw_filter_sweep(GvHnswIndex *index, const GvAmFilter *filter, GvHnswPassing
 	BlockNumber step = layout->filter_blocks + 1;
 	int			n_bits = layout->filter_blocks * layout->nodes_per_page;
 	uint64	   *of_page = palloc(BLCKSZ);
+	TestCounts	counts = {0};
 	uint64		n_words;
 
 	passing->n_ids = (uint64) n_blocks * layout->nodes_per_page;
@@ -361,14 +386,13 @@ gv_hnsw_filter_sweep(GvHnswIndex *index, const GvAmFilter *filter, GvHnswPassing
 	passing->n_passing = 0;
 	for (BlockNumber blkno = GV_HNSW_FIRST_FILTER_BLKNO; blkno < n_blocks; blkno += step)
 	{
-		int			used;
-
 		CHECK_FOR_INTERRUPTS();
-		if (!test_page(index, filter, blkno, of_page, &used))
-			continue;
-		copy_bits(passing->bits, (uint64) (blkno + 1) * layout->nodes_per_page, of_page, n_bits);
+		if (test_page(index, filter, blkno, of_page, &counts))
+			copy_bits(passing->bits, (uint64) (blkno + 1) * layout->nodes_per_page, of_page,
+					  n_bits);
 	}
 	pfree(of_page);
+	passing->sure_part = get_sure_part(&counts);
 	for (uint64 i = 0; i < n_words; i++)
 		passing->n_passing += pg_popcount64(passing->bits[i]);
 }

@@ -22,7 +22,16 @@ typedef struct GvHnswPassing
 	uint64	   *bits;
 	uint64		n_ids;			/* ids from here on were not there */
 	int64		n_passing;
+	double		sure_part;		/* of the nodes that are not mixed, those that pass */
 } GvHnswPassing;
+
+/* Does a node pass?  Of a mixed one, only its rows can tell. */
+typedef enum GvHnswPasses
+{
+	GV_HNSW_PASSES_NOT,
+	GV_HNSW_PASSES_MAYBE,
+	GV_HNSW_PASSES
+} GvHnswPasses;
 
 static inline bool
 gv_hnsw_passing_has(const GvHnswPassing *passing, uint32 id)
@@ -71,10 +80,10 @@ extern void gv_hnsw_filter_write(GvHnswIndex *index, GvXlog *xlog, Buffer buf, u
 extern void gv_hnsw_filter_clear(const GvHnswLayout *layout, Page page, int slot);
 extern void gv_hnsw_filter_note_row(GvHnswIndex *index, uint32 id,
 									const GvAmFilterRow *row);
-extern bool gv_hnsw_filter_node_passes(GvHnswIndex *index, const GvAmFilter *filter,
-									   uint32 id);
+extern GvHnswPasses gv_hnsw_filter_node_passes(GvHnswIndex *index, const GvAmFilter *filter,
+											   uint32 id);
 extern double gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter,
-									int n_pages);
+									int n_pages, double *sure_part);
 extern void gv_hnsw_filter_sweep(GvHnswIndex *index, const GvAmFilter *filter,
 								 GvHnswPassing *passing);
 

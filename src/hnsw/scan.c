@@ -35,6 +35,7 @@
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/entry.h"
+#include "hnsw/fetch.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/ready.h"
@@ -46,6 +47,10 @@
 
 /* How often a pool that nodes found twice have emptied is filled again */
 #define MAX_REFILLS 4
+
+/* A sweep asks the processor for so much of nodes on pages so far ahead */
+#define SWEEP_AHEAD 3
+#define SWEEP_PREFETCH_BYTES 512
 
 typedef GvHnswReadyItem ReadyItem;
 
@@ -86,8 +91,6 @@ typedef struct GvHnswScan
 	uint32		next_chunk;
 	uint32		chunk_owner;	/* id of the node */
 	int64		n_chunks;		/* read of the list */
-	BlockNumber n_heap_blocks;	/* that the table has at least */
-	GvAmHints  *heap_hints;		/* where the table's blocks are, or NULL */
 	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
 	int			n_tids;
 	bool		recheck;		/* the conditions, by the executor */
@@ -103,11 +106,7 @@ typedef struct GvHnswScan
 
 	/* exact distances */
 	bool		can_fetch;
-	IndexFetchTableData *fetch;
-	TupleTableSlot *slot;
-	IndexInfo  *index_info;
-	EState	   *estate;
-	MemoryContext value_context;
+	GvHnswFetch fetch;
 } GvHnswScan;
 
 /* What the scan that ended last has done */
@@ -125,8 +124,7 @@ gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
 
 	so->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan",
 										ALLOCSET_DEFAULT_SIZES);
-	so->value_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan value",
-											  ALLOCSET_DEFAULT_SIZES);
+	gv_hnsw_fetch_init(&so->fetch);
 	scan->opaque = so;
 	return scan;
 }
@@ -195,7 +193,6 @@ gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
 	so->started = false;
 	so->limit = gv_am_limit_of(order_bys);
 	MemoryContextReset(so->context);
-	MemoryContextReset(so->value_context);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
 	if (order_bys && scan->numberOfOrderBys > 0)
@@ -212,14 +209,8 @@ gv_hnsw_end_scan(IndexScanDesc scan)
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
 	keep_counts(scan);
-	if (so->fetch)
-		table_index_fetch_end(so->fetch);
-	if (so->slot)
-		ExecDropSingleTupleTableSlot(so->slot);
-	if (so->estate)
-		FreeExecutorState(so->estate);
+	gv_hnsw_fetch_end(&so->fetch);
 	MemoryContextDelete(so->context);
-	MemoryContextDelete(so->value_context);
 	pfree(so);
 	scan->opaque = NULL;
 }
@@ -284,37 +275,6 @@ leaving(const GvHnswScan *so)
 
 /* --- exact distances ------------------------------------------------------ */
 
-static void
-prepare_fetch(IndexScanDesc scan, GvHnswScan *so)
-{
-	so->fetch = table_index_fetch_begin(scan->heapRelation);
-	so->slot = table_slot_create(scan->heapRelation, NULL);
-	so->index_info = BuildIndexInfo(scan->indexRelation);
-	if (so->index_info->ii_Expressions != NIL)
-	{
-		so->estate = CreateExecutorState();
-		GetPerTupleExprContext(so->estate)->ecxt_scantuple = so->slot;
-	}
-}
-
-/* Raise an error if the table has no block for a row: the tid is damaged */
-static void
-check_tid(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid)
-{
-	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
-
-	if (blkno < so->n_heap_blocks || scan->heapRelation == NULL)
-		return;
-	so->n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-	if (blkno >= so->n_heap_blocks)
-		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
-						RelationGetRelationName(scan->indexRelation), blkno,
-						RelationGetRelationName(scan->heapRelation)),
-				 errhint("Rebuild the index with REINDEX.")));
-}
-
 /*
  * Compute the exact key of a row from the table, in units of the graph's keys.
  *
@@ -323,48 +283,10 @@ check_tid(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid)
 static bool
 fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 {
-	ItemPointerData fetched = *tid;
-	bool		call_again = false;
-	bool		all_dead = false;
-	bool		found;
-	MemoryContext old_context;
-	double		exact = INFINITY;
+	double		exact;
 
-	if (so->fetch == NULL)
-	{
-		old_context = MemoryContextSwitchTo(GetMemoryChunkContext(so));
-		prepare_fetch(scan, so);
-		MemoryContextSwitchTo(old_context);
-	}
-
-	check_tid(scan, so, tid);
-	gv_am_pin_row(so->fetch, so->heap_hints, tid);
-	found = table_index_fetch_tuple(so->fetch, &fetched, scan->xs_snapshot, so->slot,
-									&call_again, &all_dead);
-	if (!found)
+	if (!gv_hnsw_fetch_key(&so->fetch, scan, &so->ix, so->query, tid, &exact))
 		return false;
-
-	old_context = MemoryContextSwitchTo(so->value_context);
-	{
-		Datum		values[INDEX_MAX_KEYS];
-		bool		nulls[INDEX_MAX_KEYS];
-
-		FormIndexDatum(so->index_info, so->slot, so->estate, values, nulls);
-		if (!nulls[0])
-		{
-			Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
-
-			if (gv_am_value_dim(so->ix.opclass, value) == so->ix.meta.dim)
-				exact = gv_am_exact_key(so->ix.opclass, so->query, value);
-		}
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(so->value_context);
-	if (so->estate)
-		ResetPerTupleExprContext(so->estate);
-	ExecClearTuple(so->slot);
-	table_index_fetch_reset(so->fetch);
-
 	*key = (float) (so->key_offset + so->key_factor * exact);
 	return true;
 }
@@ -398,6 +320,24 @@ next_to_sweep(const GvHnswScan *so, BlockNumber blkno, BlockNumber n_blocks)
 	return id < passing->n_ids ? gv_hnsw_id_block(&so->ix.layout, (uint32) id) : n_blocks;
 }
 
+/* Ask the processor for the nodes of a block that pass */
+static void
+prefetch_passing(const GvHnswScan *so, BlockNumber blkno)
+{
+	const GvHnswLayout *layout = &so->ix.layout;
+
+	/* what tells the kind of page */
+	gv_am_prefetch(so->ix.hints, blkno, 0, 1);
+	gv_am_prefetch(so->ix.hints, blkno, BLCKSZ - 1, 1);
+	for (int slot = 0; slot < layout->nodes_per_page; slot++)
+	{
+		if (gv_hnsw_passing_has(&so->strategy.passing, gv_hnsw_make_id(layout, blkno, slot)))
+			gv_am_prefetch(so->ix.hints, blkno,
+						   MAXALIGN(SizeOfPageHeaderData) + slot * layout->node_size,
+						   Min(layout->neighbor_offset, SWEEP_PREFETCH_BYTES));
+	}
+}
+
 /*
  * Sweep the pages for nodes not expanded, and make the nearest of them ready,
  * as many as work_mem allows.
@@ -415,11 +355,18 @@ sweep(GvHnswScan *so)
 	int64		n = 0;
 	bool		truncated = false;
 	BlockNumber next;
+	BlockNumber ahead = n_blocks;
 
 	if (so->strategy.filter)
 	{
 		gv_hnsw_strategy_know(&so->strategy);
 		limit = Min(limit, so->strategy.passing.n_passing + 1);
+		ahead = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
+		for (int i = 0; i < SWEEP_AHEAD && ahead < n_blocks; i++)
+		{
+			prefetch_passing(so, ahead);
+			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+		}
 	}
 	swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
 	for (BlockNumber blkno = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
@@ -430,6 +377,11 @@ sweep(GvHnswScan *so)
 
 		CHECK_FOR_INTERRUPTS();
 		next = next_to_sweep(so, blkno + 1, n_blocks);
+		if (ahead < n_blocks)
+		{
+			prefetch_passing(so, ahead);
+			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+		}
 		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buf);
@@ -511,59 +463,119 @@ collect(GvHnswScan *so)
 		so->sweep_done = true;
 }
 
-/* Search the graph for the first rows */
+/* Run a search whose pool was filled, and fill it again where nodes found twice emptied it */
 static void
-search_first(GvHnswScan *so, const GvHnswCache *cache)
+run_search(GvHnswScan *so)
 {
-	for (;;)
+	gv_hnsw_search_run(&so->search);
+	for (int i = 0; i < MAX_REFILLS; i++)
+	{
+		/* an answer of ten rows is common, so do not go on for want of one */
+		if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
+			!gv_hnsw_search_resume(&so->search, so->ef))
+			break;
+		gv_hnsw_search_run(&so->search);
+	}
+	if (!gv_hnsw_search_found_live(&so->search))
+	{
+		gv_hnsw_search_seed_live(&so->search, gv_hnsw_cache(&so->ix));
+		gv_hnsw_search_run(&so->search);
+	}
+	take_found(so);
+}
+
+/* The search is over: for the sweep, "seen" must be the nodes expanded */
+static void
+end_search(GvHnswScan *so)
+{
+	gv_idset_clear(&so->search.seen);
+	if (so->left_out != 0)
+		gv_idset_add(&so->search.seen, so->left_out);
+	for (int64 i = 0; i < so->search.n_found; i++)
+		gv_idset_add(&so->search.seen, so->search.found[i].id);
+	so->exhausted = true;
+}
+
+/* Start again where the rows that pass are */
+static void
+search_elsewhere(GvHnswScan *so, const GvHnswCache *cache)
+{
+	so->n_ready = so->n_taken = 0;
+	so->counts.expansions += so->search.n_found;
+	gv_hnsw_strategy_forget(&so->strategy);
+	gv_hnsw_search_restart(&so->search, so->ef);
+	gv_hnsw_strategy_direct(&so->strategy, &so->search);
+	gv_hnsw_search_seed(&so->search, cache);
+	run_search(so);
+}
+
+/* Search the graph for the first rows that pass */
+static void
+search_with_filter(GvHnswScan *so, const GvHnswCache *cache)
+{
+	GvHnswStrategy *strategy = &so->strategy;
+	int			first_ef = so->ef;
+	int			ef = 0;
+
+	so->sweep_done = so->null_norm_done = strategy->filter->never;
+	if (gv_hnsw_strategy_probe(strategy, so->ef, so->limit))
 	{
 		gv_hnsw_search_seed(&so->search, cache);
-		so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
-		gv_hnsw_search_run(&so->search);
-		for (int i = 0; i < MAX_REFILLS; i++)
+		run_search(so);
+		ef = gv_hnsw_strategy_decide(strategy, so->ef);
+	}
+	if (ef > 0)
+	{
+		so->ef = ef;
+		if (strategy->revised)
+			search_elsewhere(so, cache);
+		else if (strategy->knows_passing)
 		{
-			/* an answer of ten rows is common, so do not go on for want of one */
-			if (so->search.n_found >= Max(Min(so->ef, 10), so->ef / 4 * 3) ||
-				!gv_hnsw_search_resume(&so->search, so->ef))
-				break;
-			gv_hnsw_search_run(&so->search);
+			/* all found so far is judged again */
+			so->n_ready = so->n_taken = 0;
+			gv_hnsw_strategy_forget(strategy);
+			gv_hnsw_strategy_direct(strategy, &so->search);
+			(void) gv_hnsw_search_redirect(&so->search, so->ef);
+			run_search(so);
 		}
-		if (!gv_hnsw_search_found_live(&so->search))
+		else if (gv_hnsw_search_resume(&so->search, so->ef))
+			run_search(so);
+		if (gv_hnsw_strategy_revise(strategy))
 		{
-			gv_hnsw_search_seed_live(&so->search, gv_hnsw_cache(&so->ix));
-			gv_hnsw_search_run(&so->search);
+			ef = gv_hnsw_strategy_elsewhere(strategy, first_ef);
+			if (ef > 0)
+			{
+				so->ef = ef;
+				search_elsewhere(so, cache);
+			}
 		}
-		take_found(so);
-		if (so->strategy.filter == NULL || !gv_hnsw_strategy_revise(&so->strategy))
-			break;
-
-		/* the rows that pass are elsewhere: start again among them */
-		if (gv_hnsw_strategy_should_collect(&so->strategy, so->ef))
-		{
-			so->n_ready = 0;
-			so->exhausted = true;
-			collect(so);
-			break;
-		}
-		so->n_ready = so->n_taken = 0;
-		so->counts.expansions += so->search.n_found;
-		so->ef = Min(so->ef * GV_HNSW_ELSEWHERE_FACTOR, PG_INT32_MAX / 64);
-		gv_hnsw_search_restart(&so->search, so->ef);
-		gv_hnsw_strategy_direct(&so->strategy, &so->search);
+	}
+	if (ef == 0)
+	{
+		end_search(so);
+		collect(so);
 	}
 }
 
-/* Decide how to go about the conditions on filter columns */
+/* How many of the rows that a first search found may leave */
 static void
-choose_strategy(GvHnswScan *so)
+set_may_return(GvHnswScan *so)
 {
-	int			ef = gv_hnsw_strategy_choose(&so->strategy, so->ef);
-
-	if (ef > 0)
-		so->ef = ef;
-	so->exhausted = ef == 0;
-	so->sweep_done = so->null_norm_done = so->strategy.filter->never;
-	gv_hnsw_strategy_direct(&so->strategy, &so->search);
+	so->may_return_to = INFINITY;
+	if (so->strategy.filter)
+	{
+		so->may_return = PG_INT64_MAX;
+		if (!so->exhausted)
+			so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
+	}
+	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
+		so->may_return = PG_INT64_MAX;
+	else if (RelationGetNumberOfBlocks(so->ix.rel) <= so->ef)
+		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
+	else if (so->aim.target > 0)
+		so->may_return = so->aim.k;
+	else
+		so->may_return = Max(10, better_half(so));
 }
 
 /* Prepare the query; returns its point, or NULL without codes */
@@ -620,12 +632,10 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->recheck = false;
 	so->sweeping = so->sweep_done = so->null_norm_done = false;
 	so->can_fetch = scan->heapRelation != NULL;
-	so->heap_hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
+	so->fetch.hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
 
 	so->ef = gv_hnsw_aim_begin(&so->aim, ix, so->limit, so->strategy.filter ||
 							   gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF);
-	if (so->strategy.filter)
-		choose_strategy(so);
 	so->search.left_out = so->left_out;
 	so->search.keep_spilled = true;
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
@@ -666,26 +676,16 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			cache = gv_hnsw_cache(ix);
 			so->search.value = value;
 		}
-		if (so->exhausted)
-			collect(so);
+		if (so->strategy.filter)
+			search_with_filter(so, cache);
 		else
-			search_first(so, cache);
+		{
+			gv_hnsw_search_seed(&so->search, cache);
+			so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
+			run_search(so);
+		}
 	}
-	so->may_return_to = INFINITY;
-	if (so->strategy.filter)
-	{
-		so->may_return = PG_INT64_MAX;
-		if (!so->exhausted)
-			so->may_return_to = gv_hnsw_strategy_limit(&so->strategy, leaving(so));
-	}
-	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
-		so->may_return = PG_INT64_MAX;
-	else if (RelationGetNumberOfBlocks(ix->rel) <= so->ef)
-		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
-	else if (so->aim.target > 0)
-		so->may_return = so->aim.k;
-	else
-		so->may_return = Max(10, better_half(so));
+	set_may_return(so);
 
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
@@ -717,15 +717,7 @@ go_on(GvHnswScan *so)
 			 gv_hnsw_strategy_should_collect(&so->strategy, so->search.n_found + so->ef)) ||
 			so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
-		{
-			/* for the sweep, "seen" must be the nodes expanded */
-			gv_idset_clear(&so->search.seen);
-			if (so->left_out != 0)
-				gv_idset_add(&so->search.seen, so->left_out);
-			for (int64 i = 0; i < so->search.n_found; i++)
-				gv_idset_add(&so->search.seen, so->search.found[i].id);
-			so->exhausted = true;
-		}
+			end_search(so);
 		else
 		{
 			gv_hnsw_search_run(&so->search);
@@ -903,8 +895,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 				return next_at_end(so, item);
 		}
 
-		if (so->heap_hints)
-			gv_hnsw_ready_ask(so->ready, so->n_ready, so->heap_hints, scan->heapRelation);
+		if (so->fetch.hints)
+			gv_hnsw_ready_ask(so->ready, so->n_ready, so->fetch.hints, scan->heapRelation);
 		pop_ready(so, item);
 		if (!item->is_exact && so->can_fetch &&
 			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
@@ -938,9 +930,9 @@ static bool
 return_tid(IndexScanDesc scan, GvHnswScan *so, const ItemPointerData *tid)
 {
 	scan->xs_heaptid = *tid;
-	check_tid(scan, so, &scan->xs_heaptid);
-	if (so->heap_hints && scan->xs_heapfetch)
-		gv_am_pin_row(scan->xs_heapfetch, so->heap_hints, &scan->xs_heaptid);
+	gv_hnsw_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	if (so->fetch.hints && scan->xs_heapfetch)
+		gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
 	return true;
 }
 
@@ -983,8 +975,8 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		so->n_chunks = 0;
 		if (ItemPointerIsValid(&item.tid))
 		{
-			if (so->heap_hints)
-				gv_hnsw_ready_prefetch(so->ready, so->n_ready, so->heap_hints);
+			if (so->fetch.hints)
+				gv_hnsw_ready_prefetch(so->ready, so->n_ready, so->fetch.hints);
 			return return_tid(scan, so, &item.tid);
 		}
 	}

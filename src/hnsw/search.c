@@ -740,7 +740,6 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 			gv_idset_add(&search->seen, search->found[i].id);
 	}
 
-	qsort(search->spilled, search->n_spilled, sizeof(GvHnswSpilled), compare_spilled);
 	pool->capacity = Max(ef, pool->n);
 	pool->element = repalloc_huge(pool->element,
 								  (Size) (pool->capacity + 1) * sizeof(uint64));
@@ -748,23 +747,67 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 	/* the best new ones into the pool, the others stay */
 	for (i = 0; i < search->n_spilled; i++)
 	{
-		GvHnswSpilled *s = &search->spilled[i];
+		GvHnswSpilled s = search->spilled[i];
+		uint64_t	rejected;
 
-		if (gv_idset_contains(&search->seen, s->id))
+		if (gv_idset_contains(&search->seen, s.id))
 			continue;
-		if (pool->n < pool->capacity)
+		if (s.key >= gv_pool_bound(pool))
 		{
-			/* with codes, being in the pool is not being expanded */
-			if (!has_codes)
-				gv_idset_add(&search->seen, s->id);
-			insert_into_pool(search, s->key, s->id);
+			search->spilled[kept++] = s;
+			continue;
 		}
-		else if (kept < search->spilled_limit)
-			search->spilled[kept++] = *s;
-		else
-			search->forgot = true;
+		/* with codes, being in the pool is not being expanded */
+		if (!has_codes)
+			gv_idset_add(&search->seen, s.id);
+		if (gv_pool_insert(pool, s.key, s.id, &rejected))
+		{
+			search->spilled[kept].key = gv_pool_element_key(rejected);
+			search->spilled[kept++].id = (uint32) rejected;
+		}
+	}
+	if (kept > search->spilled_limit)
+	{
+		qsort(search->spilled, kept, sizeof(GvHnswSpilled), compare_spilled);
+		kept = search->spilled_limit;
+		search->forgot = true;
 	}
 	search->n_spilled = kept;
 
 	return gv_pool_advance(pool);
+}
+
+static int
+compare_elements(const void *a, const void *b)
+{
+	uint64		x = *(const uint64 *) a;
+	uint64		y = *(const uint64 *) b;
+
+	return x < y ? -1 : (x > y ? 1 : 0);
+}
+
+/*
+ * gv_hnsw_search_redirect
+ *		Let nodes that do not pass the filter seem farther than they are, from
+ *		now on; else as gv_hnsw_search_resume.
+ */
+bool
+gv_hnsw_search_redirect(GvHnswSearch *search, int ef)
+{
+	GvPool	   *pool = &search->pool;
+
+	for (int i = 0; i < pool->n; i++)
+	{
+		uint64		element = pool->element[i];
+		uint32		id = (uint32) element;
+		float		key = gv_pool_element_key(element);
+
+		add_detours(search, &key, &id, 1);
+		pool->element[i] = gv_pool_element(key, id) | (element & GV_POOL_EXPANDED);
+	}
+	qsort(pool->element, pool->n, sizeof(uint64), compare_elements);
+	pool->cursor = 0;
+	for (int64 i = 0; i < search->n_spilled; i++)
+		add_detours(search, &search->spilled[i].key, &search->spilled[i].id, 1);
+	return gv_hnsw_search_resume(search, ef);
 }

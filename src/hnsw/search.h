@@ -88,6 +88,7 @@ extern float gv_hnsw_search_probe(GvHnswSearch *search);
 extern void gv_hnsw_search_narrow(GvHnswSearch *search, int ef);
 extern void gv_hnsw_search_restart(GvHnswSearch *search, int ef);
 extern bool gv_hnsw_search_resume(GvHnswSearch *search, int ef);
+extern bool gv_hnsw_search_redirect(GvHnswSearch *search, int ef);
 extern Datum gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node);
 
 #endif							/* GV_HNSW_SEARCH_H */

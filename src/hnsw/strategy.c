@@ -3,12 +3,15 @@
  * strategy.c
  *		How a scan with conditions on filter columns goes about it.
  *
- * Three ways, by what they cost:
- *	- search the graph as without conditions, and look up the words of each
- *	  node expanded: where many nodes pass;
- *	- sweep the pages of filters first; then the search knows of each neighbor
- *	  whether it passes, and those that do not seem farther away than they are;
+ * A search begins as without conditions, and looks up the words of the nodes it
+ * expands.  So it finds out how many of those around the query pass; a sample of
+ * the words tells how many of all do.  By that it goes on in the way that costs
+ * least:
+ *	- as it began: where many nodes around the query pass;
+ *	- sweep the pages of filters; then the search knows of each neighbor whether
+ *	  it passes, and those that do not seem farther away than they are;
  *	- sweep the pages of filters, and read all nodes that pass: where few do.
+ *	  If even a search that is lucky would cost more, this comes first.
  * A search that has cost as much as the last way would, goes over to it.
  *
  *-------------------------------------------------------------------------
@@ -37,11 +40,35 @@
  */
 #define DETOUR_ELSEWHERE 8
 
+/*
+ * A search that starts again elsewhere has so many times the candidates; more
+ * where fewer nodes pass than that, since fewer of them are linked directly.
+ * Where fewer still pass it does not find its way, and all of them are read.
+ */
+#define ELSEWHERE_FACTOR 13
+#define ELSEWHERE_PART 0.1
+#define ELSEWHERE_LEAST_PART 0.05
+
+/* The first rows are this part of the candidates, or as many as LIMIT says */
+#define FIRST_ROWS 0.25
+
 /* A search that finds less than this part of what it should looks elsewhere */
 #define FEW_PASSED 0.3
 
+/* What it should find is taken for chance if it is less than this */
+#define MANY_EXPECTED 5
+
+/* Reading all nodes that pass at once, if it costs no more than so many times ef */
+#define WORTH_OF_PROBE 5
+
+/*
+ * A search with detours meets those that pass so many times as often as chance
+ * would; measured with a tenth on SIFT descriptors, fewer with less
+ */
+#define LUCK_OF_DETOURS 4.6
+
 /* All rows that pass, exactly, are worth so many times the cost of a search */
-#define WORTH_OF_ALL 2.5
+#define WORTH_OF_ALL 1.5
 
 /*
  * gv_hnsw_strategy_begin
@@ -56,6 +83,14 @@ gv_hnsw_strategy_begin(GvHnswStrategy *strategy, GvHnswIndex *index, IndexScanDe
 											scan->numberOfKeys);
 }
 
+/* Places for nodes */
+static double
+n_slots(const GvHnswStrategy *strategy)
+{
+	return (double) RelationGetNumberOfBlocks(strategy->index->rel) *
+		strategy->index->layout.nodes_per_page;
+}
+
 /*
  * gv_hnsw_strategy_know
  *		Find out which nodes pass, unless that is known.
@@ -67,14 +102,7 @@ gv_hnsw_strategy_know(GvHnswStrategy *strategy)
 		return;
 	gv_hnsw_filter_sweep(strategy->index, strategy->filter, &strategy->passing);
 	strategy->knows_passing = true;
-}
-
-/* Places for nodes */
-static double
-n_slots(const GvHnswStrategy *strategy)
-{
-	return (double) RelationGetNumberOfBlocks(strategy->index->rel) *
-		strategy->index->layout.nodes_per_page;
+	strategy->part = Max(strategy->passing.sure_part, 1 / n_slots(strategy));
 }
 
 /*
@@ -82,7 +110,8 @@ n_slots(const GvHnswStrategy *strategy)
  *		Return how many nodes a first search should expand.
  *
  * part: of the nodes that pass
- * ef: of a search without conditions, of which the first rows are a quarter
+ * ef: of a search without conditions
+ * rows: that are wanted first
  * knows_passing: the search knows who passes
  *
  * Fitted to recall@10 of at least .95 at the default ef on SIFT descriptors and
@@ -90,39 +119,138 @@ n_slots(const GvHnswStrategy *strategy)
  * vectors.
  */
 double
-gv_hnsw_strategy_expansions(double part, double ef, bool knows_passing)
+gv_hnsw_strategy_expansions(double part, double ef, double rows, bool knows_passing)
 {
-	double		rows = ef / 4;
-
 	if (knows_passing)
 		return ef + 2 * rows * pow(part, -0.8);
-	return 1.5 * (ef + rows / part);
+	return 1.5 * ef + 2.2 * rows / part;
 }
 
 /*
- * gv_hnsw_strategy_choose
- *		Return how many candidates a first search should have; 0 if reading all
- *		nodes that pass costs less.
+ * gv_hnsw_strategy_elsewhere
+ *		Return how many candidates a search has that starts again where the nodes
+ *		that pass are; 0 if all of them are to be read.
  *
- * ef: what a search without conditions would have
+ * ef: of a search without conditions
  */
 int
-gv_hnsw_strategy_choose(GvHnswStrategy *strategy, int ef)
+gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef)
+{
+	double		n = (double) ef * ELSEWHERE_FACTOR;
+
+	if (strategy->part < ELSEWHERE_LEAST_PART)
+		return 0;
+	if (strategy->part < ELSEWHERE_PART)
+		n *= sqrt(ELSEWHERE_PART / strategy->part);
+	return gv_hnsw_strategy_should_collect(strategy, n) ? 0 : Min(n, PG_INT32_MAX / 64);
+}
+
+/* The cost of a search that looks up the words of the nodes it expands */
+static double
+cost_of_looking_up(double part, double ef, double rows)
+{
+	return gv_hnsw_strategy_expansions(part, ef, rows, false) * (1 + GV_HNSW_COST_OF_LOOKUP);
+}
+
+/*
+ * The cost of a sweep, and of what is done then
+ *
+ * to_read: the part of the nodes that passes
+ * around: the same of those around the query
+ */
+static double
+cost_of_knowing(double to_read, double around, double slots, double ef, double rows)
+{
+	double		search = gv_hnsw_strategy_expansions(around, ef, rows, true);
+	double		collect = slots * to_read * GV_HNSW_COST_OF_READ;
+
+	return slots * GV_HNSW_COST_OF_WORD +
+		(search * WORTH_OF_ALL > collect ? collect : search);
+}
+
+/*
+ * gv_hnsw_strategy_cost
+ *		Return what the first rows cost, in expansions.
+ *
+ * part: of the nodes that pass, those around the query as all others
+ * slots: places for nodes
+ * ef: of a search without conditions
+ * rows: that pass and are wanted
+ */
+double
+gv_hnsw_strategy_cost(double part, double slots, double ef, double rows)
+{
+	double		first_rows = ef * FIRST_ROWS;
+	double		more = Max(rows - first_rows, 0) / GV_HNSW_LEAVING_PART;
+	double		sweep = slots * GV_HNSW_COST_OF_WORD;
+	double		look_up;
+	double		known;
+
+	part = Max(part, 1 / slots);
+	look_up = cost_of_looking_up(part, ef, first_rows) + more / part * (1 + GV_HNSW_COST_OF_LOOKUP);
+	known = cost_of_knowing(part, part, slots, ef, first_rows) +
+		more / Min(part * LUCK_OF_DETOURS, 1);
+	return Min(Min(look_up, known), sweep + slots * part * GV_HNSW_COST_OF_READ);
+}
+
+/*
+ * gv_hnsw_strategy_probe
+ *		Should a search begin as without conditions?  If not, all nodes that pass
+ *		are to be read.
+ *
+ * ef: of a search without conditions
+ * limit: rows that will be asked for; 0: not known
+ */
+bool
+gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit)
 {
 	double		slots = n_slots(strategy);
-	double		n;
 
 	if (strategy->filter->never)
-		return 0;
-	strategy->part = gv_hnsw_filter_sample(strategy->index, strategy->filter, N_SAMPLED_PAGES);
-	if (strategy->part < GV_HNSW_MANY_PASS)
+		return false;
+	strategy->rows = Max(ef * FIRST_ROWS, Min(limit, ef));
+	strategy->part_to_read = gv_hnsw_filter_sample(strategy->index, strategy->filter,
+												   N_SAMPLED_PAGES, &strategy->part);
+	strategy->part = Max(strategy->part, 1 / slots);
+	return slots * (GV_HNSW_COST_OF_WORD + strategy->part_to_read * GV_HNSW_COST_OF_READ) >
+		WORTH_OF_PROBE * (double) ef;
+}
+
+/*
+ * gv_hnsw_strategy_decide
+ *		Decide how a search goes on that began as without conditions.
+ *
+ * Returns how many candidates it should have; 0 if all nodes that pass are to
+ * be read.
+ *
+ * ef: of a search without conditions
+ */
+int
+gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef)
+{
+	double		slots = n_slots(strategy);
+	double		around = (double) strategy->n_passed / Max(strategy->n_keys, 1);
+	double		expected = strategy->part * strategy->n_keys;
+	double		dense = Max((strategy->n_passed - 1.0) / Max(strategy->n_keys, 1), strategy->part);
+	double		n;
+
+	if (expected >= MANY_EXPECTED && strategy->n_passed < FEW_PASSED * expected)
 	{
 		gv_hnsw_strategy_know(strategy);
-		strategy->part = strategy->passing.n_passing / slots;
-		if (strategy->passing.n_passing == 0)
-			return 0;
+		strategy->revised = true;
+		return gv_hnsw_strategy_elsewhere(strategy, ef);
 	}
-	n = gv_hnsw_strategy_expansions(strategy->part, ef, strategy->knows_passing);
+	if (around > 0 && cost_of_looking_up(around, ef, strategy->rows) <=
+		cost_of_knowing(strategy->part_to_read, dense, slots, ef, strategy->rows))
+	{
+		strategy->part = around;
+		return Min(gv_hnsw_strategy_expansions(around, ef, strategy->rows, false),
+				   PG_INT32_MAX / 64);
+	}
+	gv_hnsw_strategy_know(strategy);
+	if (strategy->passing.n_passing == 0)
+		return 0;
+	n = gv_hnsw_strategy_expansions(Max(dense, strategy->part), ef, strategy->rows, true);
 	if (gv_hnsw_strategy_should_collect(strategy, n))
 		return 0;
 	return Min(n, PG_INT32_MAX / 64);
@@ -150,13 +278,27 @@ gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search)
 bool
 gv_hnsw_strategy_revise(GvHnswStrategy *strategy)
 {
-	if (strategy->revised || strategy->n_passed >= FEW_PASSED * strategy->part * strategy->n_keys)
+	double		expected = strategy->part * strategy->n_keys;
+
+	/* a search that prefers those that pass finds more of them than chance would */
+	if (strategy->revised ||
+		(strategy->knows_passing ? strategy->n_passed >= 2 * strategy->rows :
+		 strategy->n_passed >= Min(strategy->rows, FEW_PASSED * expected)))
 		return false;
 	gv_hnsw_strategy_know(strategy);
-	strategy->part = strategy->passing.n_passing / n_slots(strategy);
 	strategy->revised = true;
-	strategy->n_keys = 0;
 	return true;
+}
+
+/*
+ * gv_hnsw_strategy_forget
+ *		Forget about the nodes found.
+ */
+void
+gv_hnsw_strategy_forget(GvHnswStrategy *strategy)
+{
+	strategy->n_keys = 0;
+	strategy->n_passed = 0;
 }
 
 /*
@@ -166,14 +308,14 @@ gv_hnsw_strategy_revise(GvHnswStrategy *strategy)
 bool
 gv_hnsw_strategy_passes(GvHnswStrategy *strategy, uint32 id, float key)
 {
-	bool		passes;
+	GvHnswPasses passes = GV_HNSW_PASSES_NOT;
 
-	if (strategy->knows_passing)
-		passes = gv_hnsw_passing_has(&strategy->passing, id);
-	else
+	if (!strategy->knows_passing)
 		passes = gv_hnsw_filter_node_passes(strategy->index, strategy->filter, id);
-	strategy->n_passed += passes;
-	if (!passes)
+	else if (gv_hnsw_passing_has(&strategy->passing, id))
+		passes = GV_HNSW_PASSES;
+	strategy->n_passed += passes == GV_HNSW_PASSES;
+	if (passes == GV_HNSW_PASSES_NOT)
 		key += strategy->detour * fabsf(key);
 
 	if (strategy->n_keys == strategy->max_keys)
@@ -185,7 +327,7 @@ gv_hnsw_strategy_passes(GvHnswStrategy *strategy, uint32 id, float key)
 			strategy->keys = repalloc_huge(strategy->keys, strategy->max_keys * sizeof(float));
 	}
 	strategy->keys[strategy->n_keys++] = key;
-	return passes;
+	return passes != GV_HNSW_PASSES_NOT;
 }
 
 /* The n-th smallest of an array, from 0, which is put in another order */
@@ -253,7 +395,8 @@ gv_hnsw_strategy_should_collect(GvHnswStrategy *strategy, int64 n_expansions)
 {
 	double		cost = strategy->knows_passing ?
 		strategy->passing.n_passing * GV_HNSW_COST_OF_READ :
-		n_slots(strategy) * (GV_HNSW_COST_OF_WORD + strategy->part * GV_HNSW_COST_OF_READ);
+		n_slots(strategy) * (GV_HNSW_COST_OF_WORD +
+							 strategy->part_to_read * GV_HNSW_COST_OF_READ);
 
 	return n_expansions * WORTH_OF_ALL > cost;
 }

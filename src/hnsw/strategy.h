@@ -18,21 +18,19 @@
 /* Costs, in expansions of a node; measured on one core, pages in memory */
 #define GV_HNSW_COST_OF_WORD 0.0008 /* testing one word in a sweep */
 #define GV_HNSW_COST_OF_READ 0.4	/* the distance of one node that is collected */
-
-/* Conditions that this part of the nodes pass, or more, need no sweep */
-#define GV_HNSW_MANY_PASS 0.3
-
-/* A search that starts again elsewhere has so many times the candidates */
-#define GV_HNSW_ELSEWHERE_FACTOR 6
+#define GV_HNSW_COST_OF_LOOKUP 0.15 /* the words of one node that was expanded */
 
 /* With conditions, this part of the nodes found is sure enough to leave */
-#define GV_HNSW_LEAVING_PART 0.6
+#define GV_HNSW_LEAVING_PART 0.5
 
 typedef struct GvHnswStrategy
 {
 	GvHnswIndex *index;
 	GvAmFilter *filter;			/* NULL: all nodes pass, the rest is unused */
-	double		part;			/* estimate of the part of the nodes that pass */
+	double		part;			/* estimate of the part of the nodes that pass; of
+								 * those that are not mixed, as of rows */
+	double		part_to_read;	/* the same of all nodes */
+	double		rows;			/* that pass are the first rows */
 	bool		knows_passing;	/* the filters were swept: */
 	GvHnswPassing passing;
 
@@ -47,11 +45,16 @@ typedef struct GvHnswStrategy
 
 extern void gv_hnsw_strategy_begin(GvHnswStrategy *strategy, GvHnswIndex *index,
 								   IndexScanDesc scan);
-extern double gv_hnsw_strategy_expansions(double part, double ef, bool knows_passing);
-extern int	gv_hnsw_strategy_choose(GvHnswStrategy *strategy, int ef);
+extern double gv_hnsw_strategy_expansions(double part, double ef, double rows,
+										  bool knows_passing);
+extern int	gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef);
+extern double gv_hnsw_strategy_cost(double part, double slots, double ef, double rows);
+extern bool gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit);
+extern int	gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef);
 extern void gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search);
 extern bool gv_hnsw_strategy_revise(GvHnswStrategy *strategy);
 extern void gv_hnsw_strategy_know(GvHnswStrategy *strategy);
+extern void gv_hnsw_strategy_forget(GvHnswStrategy *strategy);
 extern bool gv_hnsw_strategy_passes(GvHnswStrategy *strategy, uint32 id, float key);
 extern float gv_hnsw_strategy_limit(GvHnswStrategy *strategy, int64 n);
 extern bool gv_hnsw_strategy_should_collect(GvHnswStrategy *strategy, int64 n_expansions);

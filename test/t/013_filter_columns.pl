@@ -127,6 +127,34 @@ is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*), count(DISTINCT id) F
 is($node->safe_psql('postgres', "$BY_INDEX SET hnsw.iterative_scan = off; SELECT count(*) FROM (SELECT id FROM items WHERE pick < 10 "
 	  . 'ORDER BY v <-> (SELECT q FROM questions WHERE id = 1) LIMIT 10) s'), 10, 'iterative_scan = off: all that pass are read');
 
+# pages that a scan reads, all questions together; PLACE is the question's own
+sub pages
+{
+	my ($condition) = @_;
+	my $pages = 0;
+
+	for my $question (split /\n/, $node->safe_psql('postgres', q{SELECT (q <#> '[-250,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]')::int || ' ' || q FROM questions ORDER BY id}))
+	{
+		my ($place, $vector) = split / /, $question;
+		my $here = $condition =~ s/PLACE/$place/gr;
+
+		$node->safe_psql('postgres', "$BY_INDEX EXPLAIN (ANALYZE, BUFFERS, COSTS off) SELECT id FROM items WHERE $here ORDER BY v <-> '$vector' LIMIT 10")
+		  =~ /shared (?:hit=(\d+))?(?: ?read=(\d+))?/
+		  or die 'no buffers';
+		$pages += ($1 // 0) + ($2 // 0);
+	}
+	return $pages;
+}
+
+# a search finds out by itself that the rows around the query pass
+for my $part ([ 51, 'a tenth' ], [ 256, 'a half' ])
+{
+	my $anywhere = pages('pick < ' . 2 * $part->[0]);
+	my $near = pages("place BETWEEN PLACE - $part->[0] AND PLACE + $part->[0]");
+
+	cmp_ok($near, '<', 0.95 * $anywhere, "$part->[1] near the query: $near pages, $anywhere anywhere");
+}
+
 # the planner: the index where it pays, a btree where few rows pass, no index without an order
 $node->safe_psql('postgres', 'CREATE INDEX items_pick ON items (pick); CREATE INDEX items_id ON items (id)');
 my $ordered = 'ORDER BY v <-> array_fill(1, ARRAY[16])::vector LIMIT 10';

@@ -1,0 +1,133 @@
+/*-------------------------------------------------------------------------
+ *
+ * fetch.c
+ *		Exact distances of rows, from the table.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "executor/executor.h"
+#include "utils/memutils.h"
+
+#include "hnsw/fetch.h"
+
+/*
+ * gv_hnsw_fetch_init
+ *		Prepare to read rows, in the current memory context.
+ *
+ * fetch: zeroed by the caller
+ */
+void
+gv_hnsw_fetch_init(GvHnswFetch *fetch)
+{
+	fetch->context = CurrentMemoryContext;
+	fetch->value_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan value",
+												 ALLOCSET_DEFAULT_SIZES);
+}
+
+/*
+ * gv_hnsw_fetch_end
+ *		Release all that was taken to read rows.
+ */
+void
+gv_hnsw_fetch_end(GvHnswFetch *fetch)
+{
+	if (fetch->heap)
+		table_index_fetch_end(fetch->heap);
+	if (fetch->slot)
+		ExecDropSingleTupleTableSlot(fetch->slot);
+	if (fetch->estate)
+		FreeExecutorState(fetch->estate);
+	MemoryContextDelete(fetch->value_context);
+}
+
+/* The first fetch: make what it needs */
+static void
+begin_fetch(GvHnswFetch *fetch, IndexScanDesc scan)
+{
+	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
+
+	fetch->heap = table_index_fetch_begin(scan->heapRelation);
+	fetch->slot = table_slot_create(scan->heapRelation, NULL);
+	fetch->index_info = BuildIndexInfo(scan->indexRelation);
+	if (fetch->index_info->ii_Expressions != NIL)
+	{
+		fetch->estate = CreateExecutorState();
+		GetPerTupleExprContext(fetch->estate)->ecxt_scantuple = fetch->slot;
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * gv_hnsw_fetch_check_tid
+ *		Raise an error if the table has no block for a row: the tid is damaged.
+ */
+void
+gv_hnsw_fetch_check_tid(GvHnswFetch *fetch, IndexScanDesc scan, ItemPointer tid)
+{
+	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
+
+	if (blkno < fetch->n_heap_blocks || scan->heapRelation == NULL)
+		return;
+	fetch->n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	if (blkno >= fetch->n_heap_blocks)
+		ereport(ERROR,
+				(errcode(ERRCODE_INDEX_CORRUPTED),
+				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
+						RelationGetRelationName(scan->indexRelation), blkno,
+						RelationGetRelationName(scan->heapRelation)),
+				 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
+ * gv_hnsw_fetch_key
+ *		Compute the exact key of a row; infinity if it has no vector.
+ *
+ * query: detoasted
+ * key: written
+ *
+ * Returns false if the scan's snapshot does not see the row.
+ */
+bool
+gv_hnsw_fetch_key(GvHnswFetch *fetch, IndexScanDesc scan, GvHnswIndex *index,
+				  Datum query, ItemPointer tid, double *key)
+{
+	ItemPointerData fetched = *tid;
+	bool		call_again = false;
+	bool		all_dead = false;
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+	MemoryContext old_context;
+
+	if (fetch->heap == NULL)
+		begin_fetch(fetch, scan);
+	gv_hnsw_fetch_check_tid(fetch, scan, tid);
+	gv_am_pin_row(fetch->heap, fetch->hints, tid);
+	if (!table_index_fetch_tuple(fetch->heap, &fetched, scan->xs_snapshot, fetch->slot,
+								 &call_again, &all_dead))
+		return false;
+
+	*key = INFINITY;
+	old_context = MemoryContextSwitchTo(fetch->value_context);
+	FormIndexDatum(fetch->index_info, fetch->slot, fetch->estate, values, nulls);
+	if (!nulls[0])
+	{
+		Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+
+		if (gv_am_value_dim(index->opclass, value) == index->meta.dim)
+			*key = gv_am_exact_key(index->opclass, query, value);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(fetch->value_context);
+	if (fetch->estate)
+		ResetPerTupleExprContext(fetch->estate);
+	ExecClearTuple(fetch->slot);
+	table_index_fetch_reset(fetch->heap);
+	return true;
+}

@@ -1,0 +1,63 @@
+--
+-- What the planner thinks that distances cost
+--
+CREATE SCHEMA costs_test;
+CREATE FUNCTION costs_test.total(query text) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT JSON) ' || query INTO plan;
+	RETURN plan->0->'Plan'->>'Total Cost';
+END $$;
+-- one distance for each row, beside a scan without
+CREATE FUNCTION costs_test.distances(table_name text, distance text) RETURNS float8 LANGUAGE sql AS
+	$$ SELECT costs_test.total(format('SELECT max(%s) FROM costs_test.%s', distance, table_name)) - costs_test.total(format('SELECT max(id) FROM costs_test.%s', table_name)) $$;
+CREATE TABLE costs_test.short (id integer, v vector(8), h halfvec(8), s sparsevec(1000), b bit(64));
+CREATE TABLE costs_test.long (id integer, v vector(600), h halfvec(1200), s sparsevec(1000), b bit(16000));
+CREATE TABLE costs_test.inline (id integer, v vector(600));
+ALTER TABLE costs_test.inline ALTER v SET STORAGE PLAIN;
+ALTER TABLE costs_test.long ALTER b SET STORAGE EXTERNAL;
+INSERT INTO costs_test.short SELECT i, array_fill(i, ARRAY[8])::vector, array_fill(1, ARRAY[8])::halfvec, '{1:1}/1000', repeat('1', 64)::bit(64) FROM generate_series(1, 2000) i;
+INSERT INTO costs_test.long SELECT i, (SELECT array_agg(hashint4(i * 600 + j) % 100) FROM generate_series(1, 600) j)::vector,
+	array_fill(1, ARRAY[1200])::halfvec, '{1:1}/1000', repeat('1', 16000)::bit(16000) FROM generate_series(1, 2000) i;
+INSERT INTO costs_test.inline SELECT id, v FROM costs_test.long;
+ANALYZE costs_test.short, costs_test.long, costs_test.inline;
+
+-- longer values cost more, those out of line far more
+SELECT type, long > 5 * short AS long_more
+FROM unnest(ARRAY['v <-> array_fill(0, ARRAY[8])::vector|v <-> array_fill(0, ARRAY[600])::vector', 'v <=> v|v <=> v', 'v <#> v|v <#> v', 'v <+> v|v <+> v', 'h <-> h|h <-> h', 'b <~> b|b <~> b', 'b <%> b|b <%> b', 'l2_distance(v, v)|l2_distance(v, v)']) AS type,
+	costs_test.distances('short', split_part(type, '|', 1)) AS short, costs_test.distances('long', split_part(type, '|', 2)) AS long;
+SELECT out_of_line > 5 * inline AS out_of_line_more, inline > 2 * short AS inline_more
+FROM costs_test.distances('short', 'v <-> v') AS short, costs_test.distances('inline', 'v <-> v') AS inline, costs_test.distances('long', 'v <-> v') AS out_of_line;
+-- the type modifier of sparsevec does not tell the length
+SELECT long BETWEEN 0.5 * short AND 2 * short AS the_same
+FROM costs_test.distances('short', 's <-> s') AS short, costs_test.distances('long', 's <-> s') AS long;
+-- without a column, without statistics, of a subquery, of a partition, in a join
+SELECT costs_test.total($$SELECT '[1,2]'::vector <-> '[1,3]'$$) < 1 AS cheap;
+CREATE TABLE costs_test.bare (id integer, v vector(2000), w vector);
+SELECT costs_test.distances('bare', 'v <-> v') > 5 * costs_test.distances('bare', 'w <-> w') AS expected_to_be_long;
+SELECT costs_test.total('SELECT max(d) FROM (SELECT v <-> v AS d FROM costs_test.long OFFSET 0) x') > costs_test.total('SELECT max(d) FROM (SELECT id AS d FROM costs_test.long OFFSET 0) x') + 1000 AS subquery;
+CREATE TABLE costs_test.parent (id integer, v vector(600)) PARTITION BY RANGE (id);
+CREATE TABLE costs_test.part PARTITION OF costs_test.parent FOR VALUES FROM (0) TO (10000);
+INSERT INTO costs_test.parent SELECT id, v FROM costs_test.long;
+ANALYZE costs_test.parent;
+SELECT costs_test.distances('parent', 'v <-> v') > 5 * costs_test.distances('short', 'v <-> v') AS partitioned;
+SELECT costs_test.total('SELECT a.id FROM costs_test.long a JOIN costs_test.short b ON a.id = b.id ORDER BY a.v <-> a.v') > costs_test.total('SELECT a.id FROM costs_test.long a JOIN costs_test.short b ON a.id = b.id ORDER BY a.id') + 1000 AS joined;
+
+-- so an index delivers the first hundred of those that pass, though a btree would find them
+CREATE INDEX long_v ON costs_test.long USING hnsw (v vector_l2_ops, id);
+CREATE INDEX long_id ON costs_test.long (id);
+CREATE FUNCTION costs_test.scan(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		IF line ~ 'Scan' THEN
+			RETURN substr(line, strpos(line, '>') + 3);
+		END IF;
+	END LOOP;
+END $$;
+SELECT low, high, costs_test.scan(format('SELECT id FROM costs_test.long WHERE id BETWEEN %s AND %s ORDER BY v <-> array_fill(0, ARRAY[600])::vector LIMIT 100', low, high))
+FROM (VALUES (100, 1000), (100, 101)) AS x (low, high);
+SET client_min_messages = warning;
+DROP SCHEMA costs_test CASCADE;
