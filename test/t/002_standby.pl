@@ -54,10 +54,6 @@ $primary->safe_psql('postgres', q{
 	CREATE TABLE begun (v vector(24));
 	CREATE TABLE parts AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 2500) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
-	CREATE UNLOGGED TABLE passing (id int, v vector(24));
-	CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops);
-	CREATE INDEX passing_l1 ON passing USING hnsw (v vector_l1_ops);
-	INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 100) i;
 });
 $_ =~ s/q0/center()/g for @distances;
 
@@ -99,6 +95,10 @@ sub compare
 # changes of their pages only
 $primary->safe_psql('postgres', q{
 	SET client_min_messages = warning;
+	CREATE UNLOGGED TABLE passing (id int, v vector(24));
+	CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops);
+	CREATE INDEX passing_l1 ON passing USING hnsw (v vector_l1_ops);
+	INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 100) i;
 	CREATE INDEX begun_l2 ON begun USING hnsw (v vector_l2_ops);
 	SET maintenance_work_mem = '1MB';
 	CREATE INDEX parts_l2 ON parts USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8)});
