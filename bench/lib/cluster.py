@@ -21,6 +21,7 @@ import sys
 # measures the access method and not the disk; autovacuum would disturb.
 SETTINGS = {
     "listen_addresses": "''",
+    "port": "5432",    # PGPORT would be taken
     "max_connections": "40",
     "jit": "off",
     "autovacuum": "off",

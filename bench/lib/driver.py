@@ -53,6 +53,7 @@ def parse(description, phases, rounds, sets=SETS,
     add("--workers", type=int, default=1, help="max_parallel_maintenance_workers")
     add("--memory", default="2GB", help="maintenance_work_mem")
     add("--insert-rows", type=int, default=2000, help="query vectors inserted, at most")
+    add("--churns", type=int, default=5, help="rounds of deleting and inserting")
     add("--batch", type=int, default=100, help="inserts in one transaction")
     add("--reuse", type=names, default="", metavar="ENGINES",
         help="keep tables and indexes of these engines from an earlier run")
@@ -162,6 +163,8 @@ def run_set(name, engines, hnswlib, client, args):
         entry["search"] = measure.search(engines, client, hnswlib, data, args)
     if "memory" in args.phases:
         entry["memory"] = measure.memory(engines, client, data, args, entry["build"])
+    if "churn" in args.phases:
+        entry["churn"] = measure.churn(engines, client, data, args)
     if "insert" in args.phases:
         entry["insert"] = measure.insert(engines, client, data, args)
     return entry

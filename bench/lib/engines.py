@@ -128,6 +128,28 @@ class Extension:
             found += [path] + sorted(glob.glob(path + ".*"))
         return found
 
+    def index_size(self, data):
+        return int(self.sql(data, "SELECT pg_relation_size('items_embedding')")[0])
+
+    def replace_rows(self, data, ids):
+        """
+        Delete rows, VACUUM, insert them again; return the seconds of VACUUM
+        and of INSERT.
+        """
+        path = os.path.join(self.cluster.files, "gone.txt")
+        with open(path, "w") as f:
+            f.writelines("%d\n" % i for i in ids)
+        self.cluster.take_file(path)
+        self.sql(data, "DROP TABLE IF EXISTS gone, kept",
+                 "CREATE TABLE gone (id int)", "COPY gone FROM '%s'" % path,
+                 "CREATE TABLE kept AS SELECT * FROM items WHERE id IN (TABLE gone)",
+                 "DELETE FROM items WHERE id IN (TABLE gone)")
+        start = time.monotonic()
+        self.sql(data, "VACUUM items")
+        vacuumed = time.monotonic()
+        self.sql(data, "INSERT INTO items TABLE kept")
+        return vacuumed - start, time.monotonic() - vacuumed
+
     def spoil(self, data):
         """Note that the table no longer holds just the data set."""
         self.set_state(data.name + ":table", None)

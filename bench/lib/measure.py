@@ -57,7 +57,7 @@ def choose_points(points):
     return [points[i] for i in sorted(keep)]
 
 
-def sweep_recall(runner, engine, data, exact, k):
+def sweep_recall(runner, engine, data, exact, k, enough=ENOUGH):
     """Find the recall of every ef until it is enough."""
     points = []
     for ef in engine.grid:
@@ -66,7 +66,7 @@ def sweep_recall(runner, engine, data, exact, k):
         ids = runner.ids(data, k, ef) if runner is engine else \
             runner.ids(engine, data, k, ef)
         points.append({"ef": ef, "recall": dataset.recall(data, exact, ids)})
-        if points[-1]["recall"] >= ENOUGH:
+        if points[-1]["recall"] >= enough:
             break
     return points
 
@@ -187,6 +187,56 @@ def memory(engines, client, data, args, built):
                     client.cold(engine, data, args.k, point["ef"], args.seconds))
         say("  on disk: round %d of %d done" % (number + 1, args.rounds))
     cluster.restart()
+    return result
+
+
+def cluster_of(base, query, size):
+    """Return the rows of base nearest to a query: a cluster of that size."""
+    distances = ((base - query) ** 2).sum(axis=1)
+    return np.argpartition(distances, size)[:size]
+
+
+def churn(engines, client, data, args):
+    """
+    Return {engine: rounds}: what deleting and inserting does to an index.
+
+    In each round half of the rows, chosen at random, are deleted, VACUUM runs,
+    and they are inserted again; then the same with a whole cluster, a tenth of
+    the rows.  So the table holds the data set again after each round, and the
+    recall can be compared at an ef that is never changed.
+    """
+    exact = dataset.truth(data, args.k)
+    random = np.random.default_rng(20260301)
+    n = len(data.base)
+    result = {}
+    for engine in engines:
+        points = sweep_recall(client, engine, data, exact, args.k, enough=TARGETS[1])
+        result[engine.name] = {"ef": points[-1]["ef"], "rounds": [
+            {"recall": points[-1]["recall"], "index_bytes": engine.index_size(data)}]}
+        engine.spoil(data)
+    for number in range(args.churns):
+        gone = [random.permutation(n)[:n // 2],
+                cluster_of(data.base, data.base[random.integers(n)], n // 10)]
+        for engine in engines:
+            row = {"vacuum_seconds": 0.0, "insert_seconds": 0.0}
+            for ids in gone:
+                vacuum, insert = engine.replace_rows(data, ids)
+                row["vacuum_seconds"] += vacuum
+                row["insert_seconds"] += insert
+            ids = client.ids(engine, data, args.k, result[engine.name]["ef"])
+            row["recall"] = dataset.recall(data, exact, ids)
+            row["index_bytes"] = engine.index_size(data)
+            row["rows"] = sum(map(len, gone))
+            result[engine.name]["rounds"].append(row)
+            say("  churn %d of %d, %s: recall %.3f, index %.1f MB" % (
+                number + 1, args.churns, engine.name, row["recall"],
+                row["index_bytes"] / 1e6))
+    for engine in engines:
+        engine.sql(data, "SET maintenance_work_mem = '%s'" % args.memory,
+                   "REINDEX INDEX items_embedding")
+        ids = client.ids(engine, data, args.k, result[engine.name]["ef"])
+        result[engine.name]["rebuilt"] = {"recall": dataset.recall(data, exact, ids),
+                                          "index_bytes": engine.index_size(data)}
     return result
 
 

@@ -37,7 +37,7 @@ def names(result):
     """The engines of a result: ours, then the peers."""
     return [n for n in ("gigavec", "pgvector", "hnswlib")
             if any(n in s.get(phase, {}) for s in result["sets"]
-                   for phase in ("search", "build", "exact", "memory", "copy"))]
+                   for phase in ("search", "build", "exact", "memory", "churn", "copy"))]
 
 
 def has_peers(result):
@@ -144,6 +144,28 @@ def memory_table(result):
                  (["pgvector / gigavec"] if both else []), rows)
 
 
+def churn_table(result):
+    rows = []
+    for entry in result["sets"]:
+        for name, run in entry["churn"].items():
+            first, rebuilt = run["rounds"][0], run["rebuilt"]
+            later = run["rounds"][1:]
+            seconds = sum(r["insert_seconds"] for r in later)
+            rows.append([
+                entry["name"], name, "%d" % run["ef"],
+                " ".join("%.3f" % r["recall"] for r in run["rounds"]),
+                "%.3f" % rebuilt["recall"],
+                "%.1f, %.1f" % (first["index_bytes"] / 1e6,
+                                later[-1]["index_bytes"] / 1e6),
+                "%+.1f %%" % (100 * (later[-1]["index_bytes"] /
+                                     rebuilt["index_bytes"] - 1)),
+                "%.1f" % sum(r["vacuum_seconds"] for r in later),
+                number(sum(r["rows"] for r in later) / seconds if seconds else None)])
+    return table(["set", "engine", "ef", "recall@%d: fresh, after each round" % result["k"],
+                  "rebuilt", "index MB: fresh, at the end", "against rebuilt",
+                  "VACUUM s", "inserts/s"], rows)
+
+
 def copy_table(result):
     rows, both = [], has_peers(result)
     engines = list(result["sets"][0]["copy"])
@@ -186,6 +208,10 @@ def markdown(result):
         parts.append("**Larger than memory: mean time of a query, shared_buffers a quarter "
                      "of the index, nothing in the system's cache**")
         parts.append(memory_table(r))
+    if any("churn" in s for s in r["sets"]):
+        parts.append("**Half of the rows, then a cluster of a tenth, deleted, vacuumed and "
+                     "inserted again in each round**")
+        parts.append(churn_table(r))
     if any("copy" in s for s in r["sets"]):
         parts.append("**COPY into a table without index**")
         parts.append(copy_table(r))
