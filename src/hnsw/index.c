@@ -317,7 +317,8 @@ gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 				 errmsg("\"ef_construction\" must be at least twice \"m\""),
 				 errdetail("\"ef_construction\" is %d and \"m\" is %d.",
 						   meta->ef_construction, meta->m)));
-	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m, filters);
+	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m,
+						  gv_hnsw_options_storage(options) == GV_HNSW_STORAGE_COMPACT, filters);
 	gv_hnsw_layout_to_meta(&layout, meta);
 	for (int i = 0; i < filters->n; i++)
 		meta->filter_kind[i] = filters->column[i].kind;

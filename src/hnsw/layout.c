@@ -19,6 +19,9 @@
  */
 #define ENOUGH_CODE_DIMS 576
 
+/* The part of that with which a small index makes do */
+#define COMPACT_CODE_PART 0.625
+
 /* No vector is cut to fewer rotated dimensions than this */
 #define MIN_OWN_DIMS 512
 
@@ -142,6 +145,39 @@ most_nodes(const GvHnswLayout *layout, int enough)
 }
 
 /*
+ * Choose the kind of own vector for codes of enough dimensions; returns the
+ * nodes on a page, 0 if not even one has room.
+ */
+static int
+choose_own_kind(GvHnswLayout *layout, int enough, bool compact)
+{
+	int			n_half;
+	int			n_int12;
+	int			n_int8;
+
+	layout->own_dims = layout->padded_dim;
+	layout->own_kind = GV_HNSW_OWN_HALF;
+	n_half = most_nodes(layout, enough);
+	layout->own_kind = GV_HNSW_OWN_INT8;
+	n_int8 = most_nodes(layout, enough);
+	layout->own_kind = GV_HNSW_OWN_INT12;
+	n_int12 = most_nodes(layout, enough);
+
+	/* where codes are short, what float16 would take is better given to them */
+	if (n_int12 == 0 || (compact && n_int8 > n_int12))
+	{
+		layout->own_kind = GV_HNSW_OWN_INT8;
+		return n_int8;
+	}
+	if (compact ? n_half > n_int12 : n_half >= n_int12)
+	{
+		layout->own_kind = GV_HNSW_OWN_HALF;
+		return n_half;
+	}
+	return n_int12;
+}
+
+/*
  * gv_hnsw_layout_choose
  *		Choose the layout for a column.
  *
@@ -149,15 +185,17 @@ most_nodes(const GvHnswLayout *layout, int enough)
  * codes.  The own vector is float16; 12-bit integers where that puts more nodes
  * on a page; int8 where even one node would not fit, and of the first rotated
  * dimensions only if that does not do either.
+ *
+ * compact: make do with shorter codes, and int8 where that puts more nodes on a
+ * page
  */
 void
 gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim, int m,
-					  const GvAmFilterColumns *filters)
+					  bool compact, const GvAmFilterColumns *filters)
 {
 	int			degree = 2 * m;
 	int			enough;
-	int			n_half;
-	int			n_int12;
+	int			n_fast;
 
 	memset(layout, 0, sizeof(*layout));
 	layout->n_filters = filters->n;
@@ -193,16 +231,17 @@ gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass, int dim,
 		enough = Min(enough, Max(GV_RABITQ_ALIGN,
 								 ENOUGH_CODE_DIMS * GV_FASTSCAN_LANES / layout->degree));
 
-	/* float16, or less if that puts more nodes on a page */
-	layout->own_kind = GV_HNSW_OWN_HALF;
-	layout->own_dims = layout->padded_dim;
-	n_half = most_nodes(layout, enough);
-	layout->own_kind = GV_HNSW_OWN_INT12;
-	n_int12 = most_nodes(layout, enough);
-	if (n_int12 == 0)
-		layout->own_kind = GV_HNSW_OWN_INT8;
-	else if (n_half >= n_int12)
-		layout->own_kind = GV_HNSW_OWN_HALF;
+	n_fast = choose_own_kind(layout, enough, false);
+	if (compact)
+	{
+		int			less = Max(GV_RABITQ_ALIGN, (int) (COMPACT_CODE_PART * enough) /
+							   GV_RABITQ_ALIGN * GV_RABITQ_ALIGN);
+
+		if (choose_own_kind(layout, less, true) > n_fast)
+			enough = less;
+		else
+			(void) choose_own_kind(layout, enough, false);
+	}
 
 	/* very long vectors keep a part of their rotated dimensions */
 	while (most_nodes(layout, enough) == 0)

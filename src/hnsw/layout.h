@@ -108,7 +108,8 @@ gv_hnsw_filter_block(const GvHnswLayout *layout, BlockNumber blkno)
 }
 
 extern void gv_hnsw_layout_choose(GvHnswLayout *layout, const GvAmOpclass *opclass,
-								  int dim, int m, const GvAmFilterColumns *filters);
+								  int dim, int m, bool compact,
+								  const GvAmFilterColumns *filters);
 extern void gv_hnsw_layout_from_meta(GvHnswLayout *layout, const GvHnswMetaPageData *meta);
 extern void gv_hnsw_layout_to_meta(const GvHnswLayout *layout, GvHnswMetaPageData *meta);
 

@@ -24,6 +24,7 @@ struct GvHnswOptions
 	int			ef_search;		/* 0: as the setting says */
 	int			seed;
 	double		target_recall;	/* 0: as the setting says */
+	int			storage;		/* GvHnswStorage */
 };
 
 int			gv_hnsw_ef_search;
@@ -62,6 +63,12 @@ assign_ef_search(int newval, void *extra)
 	ef_search_is_set = extra != NULL && *(GucSource *) extra >= PGC_S_DATABASE;
 }
 
+static relopt_enum_elt_def storage_values[] = {
+	{"fast", GV_HNSW_STORAGE_FAST},
+	{"compact", GV_HNSW_STORAGE_COMPACT},
+	{NULL, 0}
+};
+
 /*
  * gv_hnsw_define_settings
  *		Define the settings hnsw.* and the storage parameters; called once.
@@ -88,6 +95,12 @@ gv_hnsw_define_settings(void)
 	add_int_reloption(relation_options, "seed",
 					  "Seed of the random numbers used by a build",
 					  1, 0, INT_MAX, AccessExclusiveLock);
+
+	add_enum_reloption(relation_options, "storage",
+					   "Whether nodes are made for fast searches or for a small index",
+					   storage_values, GV_HNSW_STORAGE_FAST,
+					   "Valid values are \"fast\" and \"compact\".",
+					   AccessExclusiveLock);
 
 	DefineCustomIntVariable("hnsw.ef_search",
 							"Sets the number of candidates kept during a search.",
@@ -126,6 +139,7 @@ gv_hnsw_reloptions(Datum reloptions, bool validate)
 		{"ef_construction", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_construction)},
 		{"ef_search", RELOPT_TYPE_INT, offsetof(GvHnswOptions, ef_search)},
 		{"seed", RELOPT_TYPE_INT, offsetof(GvHnswOptions, seed)},
+		{"storage", RELOPT_TYPE_ENUM, offsetof(GvHnswOptions, storage)},
 		{"target_recall", RELOPT_TYPE_REAL, offsetof(GvHnswOptions, target_recall)},
 	};
 
@@ -149,6 +163,12 @@ uint64
 gv_hnsw_options_seed(const GvHnswOptions *options)
 {
 	return options ? options->seed : 1;
+}
+
+GvHnswStorage
+gv_hnsw_options_storage(const GvHnswOptions *options)
+{
+	return options ? (GvHnswStorage) options->storage : GV_HNSW_STORAGE_FAST;
 }
 
 /*

@@ -27,6 +27,13 @@ typedef enum GvHnswIterativeScan
 	GV_HNSW_ITERATIVE_STRICT
 } GvHnswIterativeScan;
 
+/* The size of nodes */
+typedef enum GvHnswStorage
+{
+	GV_HNSW_STORAGE_FAST,
+	GV_HNSW_STORAGE_COMPACT
+} GvHnswStorage;
+
 /* Storage parameters of an index; NULL stands for the defaults */
 typedef struct GvHnswOptions GvHnswOptions;
 
@@ -39,6 +46,7 @@ extern void gv_hnsw_define_settings(void);
 extern bytea *gv_hnsw_reloptions(Datum reloptions, bool validate);
 extern int	gv_hnsw_options_m(const GvHnswOptions *options);
 extern int	gv_hnsw_options_ef_construction(const GvHnswOptions *options);
+extern GvHnswStorage gv_hnsw_options_storage(const GvHnswOptions *options);
 extern int	gv_hnsw_option_ef_search(Relation index, double *target);
 extern uint64 gv_hnsw_options_seed(const GvHnswOptions *options);
 

@@ -34,6 +34,7 @@ SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v ve
 SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (ef_search = -1)');
 SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (ef_search = 10001)');
 SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (seed = -1)');
+SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (storage = tiny)');
 SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (lists = 10)');
 SELECT * FROM hnsw_test.raised('CREATE INDEX ON hnsw_test.items USING hnsw (v vector_l2_ops) WITH (m = many)');
 CREATE TABLE hnsw_test.large (s sparsevec(1000000000));
@@ -54,6 +55,28 @@ SELECT name, value FROM gigavec.stats('hnsw_test.items_v') WHERE name IN ('m', '
 SELECT * FROM gigavec.check('hnsw_test.items_v');
 INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 3) FROM generate_series(51, 150) i;
 SELECT * FROM hnsw_test.compare('hnsw_test.items', '<->', 'hnsw_test.items_v');
+
+-- a small index has more nodes on a page, and answers and changes as others do
+CREATE TABLE hnsw_test.wide (id integer, v vector(128));
+INSERT INTO hnsw_test.wide SELECT i, hnsw_test.vec(i, 128) FROM generate_series(1, 400) i;
+CREATE INDEX wide_fast ON hnsw_test.wide USING hnsw (v vector_l2_ops) WITH (storage = fast);
+CREATE INDEX wide_compact ON hnsw_test.wide USING hnsw (v vector_l2_ops) WITH (storage = compact);
+SELECT name, f.value AS fast, c.value AS compact
+FROM gigavec.stats('hnsw_test.wide_fast') f JOIN gigavec.stats('hnsw_test.wide_compact') c USING (name)
+WHERE name IN ('nodes_per_page', 'vector_bits', 'vector_dimensions', 'code_dimensions') ORDER BY name;
+SELECT pg_relation_size('hnsw_test.wide_compact') < 0.85 * pg_relation_size('hnsw_test.wide_fast') AS smaller;
+DROP INDEX hnsw_test.wide_fast;
+SELECT * FROM hnsw_test.compare('hnsw_test.wide', '<->', 'hnsw_test.wide_compact');
+DELETE FROM hnsw_test.wide WHERE id % 3 = 0;
+VACUUM hnsw_test.wide;
+INSERT INTO hnsw_test.wide SELECT i, hnsw_test.vec(i, 128) FROM generate_series(401, 500) i;
+SELECT * FROM hnsw_test.compare('hnsw_test.wide', '<->', 'hnsw_test.wide_compact');
+SELECT * FROM gigavec.check('hnsw_test.wide_compact');
+-- where it would put no more nodes on a page, it is as any other
+CREATE TABLE hnsw_test.long (v vector(3072));
+CREATE INDEX long_v ON hnsw_test.long USING hnsw (v vector_l2_ops) WITH (storage = compact);
+SELECT name, value FROM gigavec.stats('hnsw_test.long_v') WHERE name IN ('nodes_per_page', 'vector_bits', 'code_dimensions') ORDER BY name;
+DROP TABLE hnsw_test.wide, hnsw_test.long;
 
 -- options of an index that is there
 ALTER INDEX hnsw_test.items_v SET (ef_search = 200);
