@@ -80,8 +80,7 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 	build->filters = place(&next, n * build->ix.filters.packed_size);
 	if (graph->dims > 0)
 	{
-		graph->points.head = (GvHnswPointHead *) place(&next, n * sizeof(GvHnswPointHead));
-		graph->points.high = (int8 *) place(&next, n * graph->dims);
+		gv_hnsw_points_place(&graph->points, place(&next, n * GV_HNSW_POINT_SIZE(graph->dims)));
 		graph->points.rest = (uint8 *) place(&next, n * graph->points.rest_bytes);
 		build->center = (float *) place(&next, graph->dims * sizeof(float));
 		if (graph->opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
@@ -341,7 +340,7 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		gv_hnsw_point_encode(&graph->points, row, build->point);
 		/* a scale of zero marks vectors without direction */
 		if (!rotated.has_direction)
-			graph->points.head[row].scale = 0;
+			gv_hnsw_point_head(&graph->points, row)->scale = 0;
 		graph->hash[row] = rotated.hash;
 		if (graph->norm)
 			graph->norm[row] = (float) Min(sqrt(rotated.norm2), FLT_MAX);
@@ -507,12 +506,12 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 		float		error;
 
 		CHECK_FOR_INTERRUPTS();
-		error = graph->points.head[rows[i]].error;
+		error = gv_hnsw_point_head(&graph->points, rows[i])->error;
 		gv_hnsw_point_decode(&graph->points, rows[i], z);
 		for (int d = 0; d < dims; d++)
 			z[d] += e * direction[d];
 		gv_hnsw_point_encode(&graph->points, rows[i], z);
-		graph->points.head[rows[i]].error += error;
+		gv_hnsw_point_head(&graph->points, rows[i])->error += error;
 	}
 	pfree(direction);
 }
@@ -532,7 +531,7 @@ copy_row(GvHnswGraph *to, char *to_filters, uint32 to_row, const GvHnswGraph *fr
 		to->value_offset[to_row] = from->value_offset[from_row];
 	else
 	{
-		to->points.head[to_row] = from->points.head[from_row];
+		*gv_hnsw_point_head(&to->points, to_row) = *gv_hnsw_point_head(&from->points, from_row);
 		memcpy(gv_hnsw_point_high(&to->points, to_row),
 			   gv_hnsw_point_high(&from->points, from_row), to->dims);
 		memcpy(gv_hnsw_point_rest(&to->points, to_row),
@@ -559,8 +558,7 @@ number_rows(GvHnswBuild *build, uint32 n_rows)
 		kept.value_offset = palloc(sizeof(uint64));
 	else
 	{
-		kept.points.head = palloc(sizeof(GvHnswPointHead));
-		kept.points.high = palloc(graph->dims);
+		gv_hnsw_points_place(&kept.points, palloc(GV_HNSW_POINT_SIZE(graph->dims)));
 		kept.points.rest = palloc(graph->points.rest_bytes + 1);
 	}
 	for (uint32 start = 0; start < n_rows; start++)
@@ -625,7 +623,7 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	{
 		if (!ItemPointerIsValid(&graph->tid[row]))
 			continue;
-		if (graph->dims > 0 && graph->points.head[row].scale == 0)
+		if (graph->dims > 0 && gv_hnsw_point_head(&graph->points, row)->scale == 0)
 		{
 			build->same_next[row] = build->null_row;
 			build->null_row = row;

@@ -101,7 +101,7 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 		graph->hash[row] = member->hash;
 		if (graph->norm)
 			graph->norm[row] = member->norm;
-		graph->points.head[row] = member->head;
+		*gv_hnsw_point_head(&graph->points, row) = member->head;
 		memcpy(gv_hnsw_point_high(&graph->points, row), planes, graph->dims);
 		memcpy(gv_hnsw_point_rest(&graph->points, row), planes + graph->dims,
 			   graph->points.rest_bytes);
@@ -129,7 +129,7 @@ choose_weight(GvHnswBuild *build, uint32 row)
 	GvHnswGraph *graph = &build->graph;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
-	float		norm2 = graph->points.head[row].norm2;
+	float		norm2 = gv_hnsw_point_head(&graph->points, row)->norm2;
 	double		product = 0;
 	double		weight;
 
@@ -203,7 +203,7 @@ write_home_member(GvHnswBuild *build, BufFile *file, uint32 s, uint32 row)
 	char	   *planes = (char *) (member + 1);
 
 	member->hash = graph->hash[row];
-	member->head = graph->points.head[row];
+	member->head = *gv_hnsw_point_head(&graph->points, row);
 	member->norm = graph->norm ? graph->norm[row] : 0;
 	member->home = s;
 	member->position = build->row_id[row] - shards->shard[s].first_node;

@@ -104,7 +104,7 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 
 	gv_hnsw_point_decode(&graph->points, row, p);
 	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
-	node->own_error += graph->points.head[row].error;
+	node->own_error += gv_hnsw_point_head(&graph->points, row)->error;
 	gv_hnsw_node_get_own(layout, node, p);
 	for (int i = 0; i < n_links; i++)
 		product += gv_hnsw_points_product(&graph->points, row, GV_HNSW_LINK_ROW(links[i]));

@@ -53,11 +53,13 @@ measure_distance(const GvHnswLayout *layout)
 	double		best = 1;
 
 	gv_hnsw_points_init(&points, layout);
-	n = MEASURED_BYTES / points.dims;
-	points.head = palloc0(sizeof(GvHnswPointHead) * n);
-	points.high = palloc(MEASURED_BYTES);
-	for (Size i = 0; i < MEASURED_BYTES; i++)
-		points.high[i] = (int8) (i * 37);
+	n = MEASURED_BYTES / GV_HNSW_POINT_SIZE(points.dims);
+	gv_hnsw_points_place(&points, palloc0(MEASURED_BYTES));
+	for (uint32 i = 0; i < n; i++)
+	{
+		for (int d = 0; d < points.dims; d++)
+			gv_hnsw_point_high(&points, i)[d] = (int8) ((i + d) * 37);
+	}
 
 	/* the best round, since others may use the processor, too */
 	for (int round = 0; round < MEASURED_ROUNDS; round++)
@@ -71,7 +73,6 @@ measure_distance(const GvHnswLayout *layout)
 		best = Min(best, INSTR_TIME_GET_DOUBLE(end));
 	}
 	pfree(points.head);
-	pfree(points.high);
 	return best / MEASURED_DISTANCES;
 }
 

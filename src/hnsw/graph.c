@@ -119,12 +119,12 @@ prefetch_links(const GvHnswGraph *graph, uint32 row)
 static inline void
 prefetch_point(const GvHnswGraph *graph, uint32 row)
 {
-	char	   *high = (char *) gv_hnsw_point_high(&graph->points, row);
+	char	   *point = (char *) gv_hnsw_point_head(&graph->points, row);
+	int			n_bytes = GV_HNSW_POINT_SIZE(graph->dims);
 
-	__builtin_prefetch(graph->points.head + row);
 	/* the processor fetches the rest of a long one by itself */
-	for (int b = 0; b < Min(graph->dims, MAX_PREFETCH); b += 64)
-		__builtin_prefetch(high + b);
+	for (int b = 0; b < Min(n_bytes, MAX_PREFETCH); b += 64)
+		__builtin_prefetch(point + b);
 }
 
 /* Search the rows linked so far; the pool holds the result */

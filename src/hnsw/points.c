@@ -52,6 +52,19 @@ gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout)
 }
 
 /*
+ * gv_hnsw_points_place
+ *		Lay out heads and high planes in an area of GV_HNSW_POINT_SIZE(dims) bytes a
+ *		point, aligned to 8.
+ */
+void
+gv_hnsw_points_place(GvHnswPoints *points, char *area)
+{
+	points->head = (GvHnswPointHead *) area;
+	points->high = (int8 *) (area + sizeof(GvHnswPointHead));
+	points->stride = GV_HNSW_POINT_SIZE(points->dims);
+}
+
+/*
  * gv_hnsw_points_keys
  *		The squared distances of a point and n others, by their high planes.
  *
@@ -87,7 +100,7 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 void
 gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 {
-	GvHnswPointHead *head = &points->head[i];
+	GvHnswPointHead *head = gv_hnsw_point_head(points, i);
 	int8	   *high = gv_hnsw_point_high(points, i);
 	uint8	   *rest = gv_hnsw_point_rest(points, i);
 	int			dims = points->dims;
@@ -138,7 +151,7 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 void
 gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z)
 {
-	float		scale = points->head[i].scale;
+	float		scale = gv_hnsw_point_head(points, i)->scale;
 	const int8 *high = gv_hnsw_point_high(points, i);
 	const uint8 *rest = gv_hnsw_point_rest(points, i);
 	int			dims = points->dims;
@@ -161,7 +174,7 @@ gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z)
 bool
 gv_hnsw_points_equal(const GvHnswPoints *points, uint32 a, uint32 b)
 {
-	return points->head[a].scale == points->head[b].scale &&
+	return gv_hnsw_point_head(points, a)->scale == gv_hnsw_point_head(points, b)->scale &&
 		memcmp(gv_hnsw_point_high(points, a), gv_hnsw_point_high(points, b),
 			   points->dims) == 0 &&
 		memcmp(gv_hnsw_point_rest(points, a), gv_hnsw_point_rest(points, b),

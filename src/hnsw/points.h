@@ -33,15 +33,26 @@ typedef struct GvHnswPoints
 	int			dims;
 	int			rest_bits;		/* 8, 4 or 0 */
 	int			rest_bytes;		/* of one point */
+	/* of the first point; that of another is i * stride bytes further */
 	GvHnswPointHead *head;
-	int8	   *high;			/* int8[][dims] */
+	int8	   *high;			/* int8[dims] */
+	Size		stride;
 	uint8	   *rest;			/* uint8[][rest_bytes] */
 } GvHnswPoints;
+
+/* A point's head and high plane follow each other: distances look at both */
+#define GV_HNSW_POINT_SIZE(dims) (sizeof(GvHnswPointHead) + (Size) (dims))
+
+static inline GvHnswPointHead *
+gv_hnsw_point_head(const GvHnswPoints *points, uint32 i)
+{
+	return (GvHnswPointHead *) ((char *) points->head + i * points->stride);
+}
 
 static inline int8 *
 gv_hnsw_point_high(const GvHnswPoints *points, uint32 i)
 {
-	return points->high + (Size) i * points->dims;
+	return points->high + i * points->stride;
 }
 
 static inline uint8 *
@@ -62,8 +73,8 @@ gv_hnsw_points_bytes_product(const GvHnswPoints *points, uint32 a, uint32 b)
 static inline double
 gv_hnsw_points_widen_product(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
 {
-	const GvHnswPointHead *x = &points->head[a];
-	const GvHnswPointHead *y = &points->head[b];
+	const GvHnswPointHead *x = gv_hnsw_point_head(points, a);
+	const GvHnswPointHead *y = gv_hnsw_point_head(points, b);
 	double		unit = (double) (1 << points->rest_bits);
 
 	return x->scale * unit * (y->scale * unit) * (product + (double) x->bias + y->bias);
@@ -73,8 +84,9 @@ gv_hnsw_points_widen_product(const GvHnswPoints *points, uint32 a, uint32 b, int
 static inline float
 gv_hnsw_points_widen_key(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
 {
-	double		key = (double) points->head[a].norm2 + points->head[b].norm2 -
-		2 * gv_hnsw_points_widen_product(points, a, b, product);
+	double		norms = (double) gv_hnsw_point_head(points, a)->norm2 +
+		gv_hnsw_point_head(points, b)->norm2;
+	double		key = norms - 2 * gv_hnsw_points_widen_product(points, a, b, product);
 
 	return key > 0 ? (float) key : 0;
 }
@@ -95,6 +107,7 @@ gv_hnsw_points_key(const GvHnswPoints *points, uint32 a, uint32 b)
 
 extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,
 								float *keys);
+extern void gv_hnsw_points_place(GvHnswPoints *points, char *area);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);
 extern void gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z);
