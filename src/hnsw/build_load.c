@@ -3,8 +3,8 @@
  * build_load.c
  *		First step of a build: the table's rows into memory.
  *
- * Rows get their place as they come, in any order; what follows works in the
- * order of their tids, so that the result does not depend on timing.
+ * Rows get their place as they come, in any order; what follows numbers them by
+ * tid and then by neighborhood, so that the result does not depend on timing.
  *
  *-------------------------------------------------------------------------
  */
@@ -424,7 +424,7 @@ rows_equal(const GvHnswGraph *graph, uint32 a, uint32 b)
  * Find rows of the same vector.  Of each such set the row with the lowest tid
  * stays in rows[]; the others hang from it by same_next, ascending.
  *
- * rows: sorted by tid, before and after
+ * rows: ascending, before and after
  *
  * Returns how many stay.
  */

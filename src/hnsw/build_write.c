@@ -3,7 +3,7 @@
  * build_write.c
  *		Last step of a build: from memory to pages.
  *
- * Nodes are numbered in the order of their tids.  Their pages follow the
+ * Nodes are numbered in the order of the rows in memory.  Their pages follow the
  * metapage; then come the rest of long values, chunks of further tids, the
  * center and the entry table.  Nothing is logged page by page: the caller logs
  * the whole index at the end.
