@@ -147,14 +147,14 @@ check_filters(const GvHnswLayout *layout, const GvAmFilterColumns *filters)
 		   "end of a page of filters");
 }
 
-static void
-check_layout(const GvAmOpclass *opclass, int dim, int m, const GvAmFilterColumns *filters)
+/* Returns the nodes of a page */
+static int
+check_one_layout(const GvAmOpclass *opclass, int dim, int m, bool compact,
+				 const GvAmFilterColumns *filters)
 {
 	GvHnswLayout layout;
 
-	shown_dim = dim;
-	shown_m = m;
-	gv_hnsw_layout_choose(&layout, opclass, dim, m, filters);
+	gv_hnsw_layout_choose(&layout, opclass, dim, m, compact, filters);
 	check_filters(&layout, filters);
 	if (gv_hnsw_layout_has_codes(&layout))
 		check_codes(&layout, dim + (opclass->metric == GV_AM_METRIC_INNER_PRODUCT), m);
@@ -164,6 +164,16 @@ check_layout(const GvAmOpclass *opclass, int dim, int m, const GvAmFilterColumns
 		   sizeof(GvHnswChainPageData) + layout.entry_blocks_per_page * layout.entry_block_size <=
 		   GV_AM_PAGE_ROOM, "the entry blocks do not fit the page");
 	check_meta(&layout, filters);
+	return layout.nodes_per_page;
+}
+
+static void
+check_layout(const GvAmOpclass *opclass, int dim, int m, const GvAmFilterColumns *filters)
+{
+	shown_dim = dim;
+	shown_m = m;
+	expect(check_one_layout(opclass, dim, m, true, filters) >=
+		   check_one_layout(opclass, dim, m, false, filters), "a compact index is larger");
 }
 
 int

@@ -107,7 +107,7 @@ test_i8_many(const GvKernels *kernels)
 		for (i = 0; i < n; i++)
 			a[i] = (int8_t) gv_unit_random();
 		for (i = 0; i < 4 * n; i++)
-			others[i] = (int8_t) (n % 3 == 0 ? -128 : gv_unit_random());
+			others[i] = (int8_t) (n % 3 == 0 ? -128 : (int) gv_unit_random());
 		for (n_b = 0; n_b <= MOST; n_b++)
 		{
 			for (j = 0; j < n_b; j++)
