@@ -9,7 +9,8 @@
  * nodes to know the difficulty goes on with the ef for that.
  *
  * The first search is for as many rows as LIMIT says, or for ten if it is not
- * known; a scan that is asked for more goes on with the ef for more.
+ * known; a scan that is asked for more goes on with the ef for more.  Where it
+ * is not known ef is 40 at least, and later twice the rows.
  *
  *-------------------------------------------------------------------------
  */
@@ -29,7 +30,7 @@
 /* A search is for so many rows at most; for more it goes on step by step */
 #define LAST_K 1000
 
-/* The least ef of scans that do not go by the calibration alone */
+/* The least ef of scans that do not know how many rows they are for, or cannot change it */
 #define LEAST_PLAIN_EF 40
 
 /* Without a calibration: ef for a recall of .8, and how it grows */
@@ -95,16 +96,18 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 
 	aim->k = (int) (limit > 0 ? Min(limit, LAST_K) : FIRST_K);
 	aim->bucket = 0;
+	aim->least_ef = 0;
 	if (ef > 0)
 	{
 		aim->target = 0;
 		return ef;
 	}
 	ef_for_all(&index->meta, aim->target, aim->k, &least, &largest, &mean);
+	aim->least_ef = limit > 0 && !be_plain ? 0 : LEAST_PLAIN_EF;
 	if (!be_plain)
-		return largest;
+		return Max(largest, aim->least_ef);
 	aim->target = 0;
-	return Max(mean, LEAST_PLAIN_EF);
+	return Max(mean, aim->least_ef);
 }
 
 /*
@@ -128,7 +131,7 @@ gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch 
 	if (least == largest)
 		return ef;
 	aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
-	ef = ef_for(meta, aim->target, aim->k, aim->bucket);
+	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket), aim->least_ef);
 	gv_hnsw_search_narrow(search, ef);
 	return ef;
 }
@@ -157,6 +160,10 @@ gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
 	else
 		aim->k = Min(aim->k * 2, MAX_EF);
 	next = ef_for(meta, aim->target, aim->k, aim->bucket);
+
+	/* whoever reads on and on minds rows that come late, at the end */
+	if (aim->least_ef > 0)
+		next = Max(next, Min(aim->k, MAX_EF / 2) * 2);
 	return Min(Max(next, ef + ef / 4), MAX_EF);
 }
 

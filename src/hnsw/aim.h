@@ -18,6 +18,7 @@ typedef struct GvHnswAim
 	double		target;			/* recall; 0: ef is fixed, the rest is unused */
 	int			k;				/* rows that the present ef is for */
 	int			bucket;			/* difficulty of the query */
+	int			least_ef;		/* whatever the calibration says */
 } GvHnswAim;
 
 extern int	gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit,
