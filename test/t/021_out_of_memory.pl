@@ -141,7 +141,9 @@ for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
 	{
 		for my $workers (0, 2)
 		{
+			# each try measures the recall of what it built
 			fail_everywhere("build, $kind, $workers workers", "CREATE INDEX items_new ON items USING hnsw ($kind)", %option,
+				step => $LONG ? 1 : 4,
 				before => "SET max_parallel_maintenance_workers = $workers", after => 'DROP INDEX IF EXISTS items_new');
 		}
 	}

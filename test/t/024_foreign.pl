@@ -35,7 +35,7 @@ my ($host, $port) = ($far->host, $far->port);
 $near->safe_psql('postgres', qq{
 	CREATE EXTENSION postgres_fdw;
 	CREATE SERVER pushing FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres',
-		extensions 'gigavec', options '-c enable_seqscan=off -c enable_sort=off -c hnsw.ef_search=500');
+		extensions 'gigavec', fdw_tuple_cost '1', options '-c enable_seqscan=off -c enable_sort=off -c hnsw.ef_search=500');
 	CREATE SERVER fetching FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
 	CREATE USER MAPPING FOR PUBLIC SERVER pushing;
 	CREATE USER MAPPING FOR PUBLIC SERVER fetching;
