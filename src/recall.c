@@ -75,7 +75,11 @@ get_queries(ArrayType *array, Relation index, int *n)
 						format_type_be(column_type))));
 	get_typlenbyvalalign(type, &length, &by_value, &align);
 	deconstruct_array(array, type, length, by_value, align, &values, &nulls, n);
-	check_number("queries", *n, MAX_QUERIES);
+	if (*n < 1 || *n > MAX_QUERIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of queries must be between 1 and %d", MAX_QUERIES),
+				 errdetail("The array has %d.", *n)));
 	for (int i = 0; i < *n; i++)
 	{
 		if (nulls[i])

@@ -52,6 +52,7 @@ def read_part(folder, part):
 
 def find(name):
     """Return the path of a data set, or None."""
+    name = ALIASES.get(name, (name, None))[0]
     places = [name, os.path.join(paths.data_folder(), "vectors", name),
               os.path.join(paths.cache_folder(), name)]
     for place in places:
@@ -64,8 +65,8 @@ def find(name):
 
 def load(name, queries=None, metric=None):
     """Return the Dataset called `name`, or None when it is not here."""
-    folder, columns = ALIASES.get(name, (name, None))
-    path = find(folder)
+    columns = ALIASES.get(name, (name, None))[1]
+    path = find(name)
     if path is None:
         return None
     if os.path.isfile(path):

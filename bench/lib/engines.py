@@ -182,18 +182,10 @@ class Extension:
         for row in data.query[:queries]:
             commands.append("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE q('%s')" %
                             vector_text(row))
-        output = "\n".join(self.sql(data, *commands))
-        decoder = json.JSONDecoder()
-        buffers, at = [], 0
-        while at < len(output):
-            plan, at = decoder.raw_decode(output, at)
-            at = len(output) - len(output[at:].lstrip())
-            top = plan[0]["Plan"]
-            buffers.append(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
-            while "Plans" in top:
-                top = top["Plans"][0]
-            node = "%s using %s" % (top["Node Type"], top.get("Index Name"))
-        return node, float(np.median(buffers))
+        top, buffers = read_plans(self.sql(data, *commands))
+        while "Plans" in top:
+            top = top["Plans"][0]
+        return "%s using %s" % (top["Node Type"], top.get("Index Name")), buffers
 
 
 class Hnswlib:
@@ -246,6 +238,22 @@ class Hnswlib:
             done += len(data.query)
             elapsed = time.monotonic() - start
         return {"qps": done / elapsed, "queries": done}
+
+
+def read_plans(lines):
+    """
+    Return the last plan of several EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON),
+    and the median of the buffers they touch, planning not counted.
+    """
+    output = "\n".join(lines)
+    decoder = json.JSONDecoder()
+    buffers, at = [], 0
+    while at < len(output):
+        plan, at = decoder.raw_decode(output, at)
+        at = len(output) - len(output[at:].lstrip())
+        top = plan[0]["Plan"]
+        buffers.append(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
+    return top, float(np.median(buffers))
 
 
 def vector_text(row):

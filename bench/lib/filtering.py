@@ -25,7 +25,7 @@ import paths
 import report
 from client import Client
 from cluster import Cluster
-from engines import OPERATORS, Extension, vector_text
+from engines import OPERATORS, Extension, read_plans, vector_text
 
 SETS = ["sift-bsds-200k", "mnist-784", "imdb-lsa-768"]
 PHASES = ["load", "answers", "time"]
@@ -137,15 +137,8 @@ def explain(engine, way, data, filter_, args):
         values = ["'%s'" % vector_text(row)] + [str(x) for x in bounds]
         run.append("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE q(%s)" %
                    ", ".join(values[:prepared.count(",") + 1]))
-    output = "\n".join(engine.sql(data, *run))
-    decoder = json.JSONDecoder()
-    buffers, at = [], 0
-    while at < len(output):
-        plan, at = decoder.raw_decode(output, at)
-        at = len(output) - len(output[at:].lstrip())
-        top = plan[0]["Plan"]
-        buffers.append(top["Shared Hit Blocks"] + top["Shared Read Blocks"])
-    return {"plan": scan_of(top), "buffers": float(np.median(buffers))}
+    top, buffers = read_plans(engine.sql(data, *run))
+    return {"plan": scan_of(top), "buffers": buffers}
 
 
 def send(engine, way, client, data, filter_, args, **options):

@@ -576,7 +576,8 @@ gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values, in
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot calibrate index \"%s\" with fewer than %d queries",
 						RelationGetRelationName(index), MIN_QUERIES),
-				 errdetail("There are %d query vectors.", n_queries)));
+				 errdetail_plural("There is %d query vector.", "There are %d query vectors.",
+								  n_queries, n_queries)));
 	calibration->question = palloc0(sizeof(Question) * Max(n_queries, MIN_QUERIES));
 	if (values == NULL)
 		choose_nodes(calibration, Max(n_queries, MIN_QUERIES));
