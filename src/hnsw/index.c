@@ -397,7 +397,8 @@ gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot)
 			return NULL;
 		item = PageGetItemId(page, slot + 1);
 		if (!ItemIdIsUsed(item) || ItemIdGetLength(item) < layout->value_offset ||
-			ItemIdGetOffset(item) + ItemIdGetLength(item) > BLCKSZ)
+			ItemIdGetOffset(item) + ItemIdGetLength(item) > BLCKSZ ||
+			ItemIdGetOffset(item) % MAXIMUM_ALIGNOF != 0)
 			return NULL;
 		node = (GvHnswNode) PageGetItem(page, item);
 	}
