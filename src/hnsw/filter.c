@@ -23,6 +23,9 @@
 
 #include "hnsw/filter.h"
 
+/* A sweep asks the processor for pages of filters so many ahead */
+#define SWEEP_AHEAD 2
+
 /*
  * gv_hnsw_new_buffer
  *		Extend an index by a block for anything but filters; see
@@ -339,6 +342,26 @@ gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter, int n_pages,
 	return counts.used > 0 ? (double) (counts.sure + counts.mixed) / counts.used : 0;
 }
 
+/* Ask the processor for what testing a page of filters will read */
+static void
+prefetch_page(GvHnswIndex *index, const GvAmFilter *filter, BlockNumber blkno)
+{
+	const GvHnswLayout *layout = &index->layout;
+	int			content = MAXALIGN(SizeOfPageHeaderData);
+	int			bitmap_bytes = layout->filter_mixed;
+
+	/* the header, the bitmaps of slots; what tells the kind of page */
+	gv_am_prefetch(index->hints, blkno, 0, content + 2 * bitmap_bytes);
+	gv_am_prefetch(index->hints, blkno, BLCKSZ - 1, 1);
+	for (int i = 0; i < filter->n_keys; i++)
+	{
+		int			column = filter->key[i].column;
+
+		gv_am_prefetch(index->hints, blkno, content + layout->filter_null[column],
+					   bitmap_bytes + layout->filter_slots * layout->filter_width[column]);
+	}
+}
+
 /* Copy bits to another place of a bitmap that has zeros there */
 static void
 copy_bits(uint64 *to, uint64 start, const uint64 *from, int n_bits)
@@ -387,6 +410,7 @@ gv_hnsw_filter_sweep(GvHnswIndex *index, const GvAmFilter *filter, GvHnswPassing
 	for (BlockNumber blkno = GV_HNSW_FIRST_FILTER_BLKNO; blkno < n_blocks; blkno += step)
 	{
 		CHECK_FOR_INTERRUPTS();
+		prefetch_page(index, filter, blkno + SWEEP_AHEAD * step);
 		if (test_page(index, filter, blkno, of_page, &counts))
 			copy_bits(passing->bits, (uint64) (blkno + 1) * layout->nodes_per_page, of_page,
 					  n_bits);

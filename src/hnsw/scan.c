@@ -387,12 +387,14 @@ sweep(GvHnswScan *so)
 		page = BufferGetPage(buf);
 		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
 		{
-			GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
 			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+			GvHnswNode	node;
 			GvHnswFound *f;
 
+			/* nothing is read of nodes that do not pass: it is not in the caches */
 			if (so->strategy.filter && !gv_hnsw_passing_has(&so->strategy.passing, id))
 				continue;
+			node = gv_hnsw_page_node(ix, page, slot);
 			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
 				gv_idset_contains(&so->search.seen, id))
 				continue;
