@@ -8,7 +8,9 @@
  * column = ANY (array) and column IN (...) beside an order, which in a btree
  * index such a condition on a column after the first would spoil; and before 16
  * a boolean column by itself, unless the operator class is a built-in one.  So
- * for each ordered scan of an index of ours another is offered, with these.
+ * each ordered scan of an index of ours is replaced by one with these: later
+ * versions leave no choice either, and a scan that knows its conditions reads on
+ * in vain for no row.
  *
  *-------------------------------------------------------------------------
  */
@@ -136,6 +138,7 @@ static void
 add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	List	   *added = NIL;
+	List	   *replaced = NIL;
 	ListCell   *cell;
 
 	if (previous_hook)
@@ -152,6 +155,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 		clauses = find_clauses(root, rel, path);
 		if (clauses == NIL)
 			continue;
+		replaced = lappend(replaced, path);
 		added = lappend(added,
 						create_index_path(root, path->indexinfo,
 										  list_concat_copy(path->indexclauses, clauses),
@@ -159,6 +163,8 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 										  path->path.pathkeys, path->indexscandir, false,
 										  NULL, 1.0, false));
 	}
+	foreach(cell, replaced)
+		rel->pathlist = list_delete_ptr(rel->pathlist, lfirst(cell));
 	foreach(cell, added)
 		add_path(rel, lfirst(cell));
 }

@@ -112,6 +112,9 @@ SET enable_seqscan = off;
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 = 7 AND b AND t = 'text 7' ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 IN (7, 8) AND ta && '{a3}' AND id > 5 ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 = 7$$);
+-- conditions of the index are the index's though most rows pass them
+SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE NOT b ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
+SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE e IN ('small', 'medium') ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
 RESET enable_seqscan;
 SET enable_hashjoin = off;
 SET enable_mergejoin = off;
