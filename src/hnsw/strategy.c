@@ -45,11 +45,11 @@
  * where fewer nodes pass than that, since fewer of them are linked directly.
  * Where fewer still pass it does not find its way, and all of them are read.
  */
-#define ELSEWHERE_FACTOR 13
+#define ELSEWHERE_FACTOR 17
 #define ELSEWHERE_PART 0.1
 #define ELSEWHERE_LEAST_PART 0.05
 
-/* The first rows are this part of the candidates, or as many as LIMIT says */
+/* Where LIMIT does not tell them the first rows are this part of the candidates */
 #define FIRST_ROWS 0.25
 
 /* A search that finds less than this part of what it should looks elsewhere */
@@ -89,6 +89,15 @@ n_slots(const GvHnswStrategy *strategy)
 {
 	return (double) RelationGetNumberOfBlocks(strategy->index->rel) *
 		strategy->index->layout.nodes_per_page;
+}
+
+/* The cost of a sweep of the pages of filters */
+static double
+cost_of_sweep(const GvHnswStrategy *strategy)
+{
+	return n_slots(strategy) *
+		(GV_HNSW_COST_OF_WORD +
+		 GV_HNSW_COST_OF_FILTER_PAGE / strategy->index->layout.filter_slots);
 }
 
 /*
@@ -159,13 +168,13 @@ cost_of_looking_up(double part, double ef, double rows)
  * around: the same of those around the query
  */
 static double
-cost_of_knowing(double to_read, double around, double slots, double ef, double rows)
+cost_of_knowing(double to_read, double around, double slots, double sweep, double ef,
+				double rows)
 {
 	double		search = gv_hnsw_strategy_expansions(around, ef, rows, true);
 	double		collect = slots * to_read * GV_HNSW_COST_OF_READ;
 
-	return slots * GV_HNSW_COST_OF_WORD +
-		(search * WORTH_OF_ALL > collect ? collect : search);
+	return sweep + (search * WORTH_OF_ALL > collect ? collect : search);
 }
 
 /*
@@ -174,21 +183,21 @@ cost_of_knowing(double to_read, double around, double slots, double ef, double r
  *
  * part: of the nodes that pass, those around the query as all others
  * slots: places for nodes
+ * sweep: the cost of sweeping the pages of filters
  * ef: of a search without conditions
  * rows: that pass and are wanted
  */
 double
-gv_hnsw_strategy_cost(double part, double slots, double ef, double rows)
+gv_hnsw_strategy_cost(double part, double slots, double sweep, double ef, double rows)
 {
-	double		first_rows = ef * FIRST_ROWS;
+	double		first_rows = Min(rows, ef);
 	double		more = Max(rows - first_rows, 0) / GV_HNSW_LEAVING_PART;
-	double		sweep = slots * GV_HNSW_COST_OF_WORD;
 	double		look_up;
 	double		known;
 
 	part = Max(part, 1 / slots);
 	look_up = cost_of_looking_up(part, ef, first_rows) + more / part * (1 + GV_HNSW_COST_OF_LOOKUP);
-	known = cost_of_knowing(part, part, slots, ef, first_rows) +
+	known = cost_of_knowing(part, part, slots, sweep, ef, first_rows) +
 		more / Min(part * LUCK_OF_DETOURS, 1);
 	return Min(Min(look_up, known), sweep + slots * part * GV_HNSW_COST_OF_READ);
 }
@@ -208,11 +217,11 @@ gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit)
 
 	if (strategy->filter->never)
 		return false;
-	strategy->rows = Max(ef * FIRST_ROWS, Min(limit, ef));
+	strategy->rows = limit > 0 ? Min(limit, ef) : ef * FIRST_ROWS;
 	strategy->part_to_read = gv_hnsw_filter_sample(strategy->index, strategy->filter,
 												   N_SAMPLED_PAGES, &strategy->part);
 	strategy->part = Max(strategy->part, 1 / slots);
-	return slots * (GV_HNSW_COST_OF_WORD + strategy->part_to_read * GV_HNSW_COST_OF_READ) >
+	return cost_of_sweep(strategy) + slots * strategy->part_to_read * GV_HNSW_COST_OF_READ >
 		WORTH_OF_PROBE * (double) ef;
 }
 
@@ -241,7 +250,8 @@ gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef)
 		return gv_hnsw_strategy_elsewhere(strategy, ef);
 	}
 	if (around > 0 && cost_of_looking_up(around, ef, strategy->rows) <=
-		cost_of_knowing(strategy->part_to_read, dense, slots, ef, strategy->rows))
+		cost_of_knowing(strategy->part_to_read, dense, slots, cost_of_sweep(strategy), ef,
+						strategy->rows))
 	{
 		strategy->part = around;
 		return Min(gv_hnsw_strategy_expansions(around, ef, strategy->rows, false),
@@ -395,8 +405,8 @@ gv_hnsw_strategy_should_collect(GvHnswStrategy *strategy, int64 n_expansions)
 {
 	double		cost = strategy->knows_passing ?
 		strategy->passing.n_passing * GV_HNSW_COST_OF_READ :
-		n_slots(strategy) * (GV_HNSW_COST_OF_WORD +
-							 strategy->part_to_read * GV_HNSW_COST_OF_READ);
+		cost_of_sweep(strategy) +
+		n_slots(strategy) * strategy->part_to_read * GV_HNSW_COST_OF_READ;
 
 	return n_expansions * WORTH_OF_ALL > cost;
 }

@@ -16,8 +16,9 @@
 #include "hnsw/search.h"
 
 /* Costs, in expansions of a node; measured on one core, pages in memory */
-#define GV_HNSW_COST_OF_WORD 0.0008 /* testing one word in a sweep */
-#define GV_HNSW_COST_OF_READ 0.4	/* the distance of one node that is collected */
+#define GV_HNSW_COST_OF_WORD 0.0003 /* testing one word in a sweep */
+#define GV_HNSW_COST_OF_FILTER_PAGE 0.1 /* reading the page of filters that it is on */
+#define GV_HNSW_COST_OF_READ 0.25	/* the distance of one node that is collected */
 #define GV_HNSW_COST_OF_LOOKUP 0.15 /* the words of one node that was expanded */
 
 /* With conditions, this part of the nodes found is sure enough to leave */
@@ -48,7 +49,8 @@ extern void gv_hnsw_strategy_begin(GvHnswStrategy *strategy, GvHnswIndex *index,
 extern double gv_hnsw_strategy_expansions(double part, double ef, double rows,
 										  bool knows_passing);
 extern int	gv_hnsw_strategy_elsewhere(GvHnswStrategy *strategy, int ef);
-extern double gv_hnsw_strategy_cost(double part, double slots, double ef, double rows);
+extern double gv_hnsw_strategy_cost(double part, double slots, double sweep, double ef,
+									double rows);
 extern bool gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit);
 extern int	gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef);
 extern void gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search);

@@ -130,15 +130,18 @@ is($node->safe_psql('postgres', "$BY_INDEX SET hnsw.iterative_scan = off; SELECT
 # pages that a scan reads, all questions together; PLACE is the question's own
 sub pages
 {
-	my ($condition) = @_;
+	my ($condition, $settings, $k) = @_;
 	my $pages = 0;
+
+	$settings //= '';
+	$k //= 10;
 
 	for my $question (split /\n/, $node->safe_psql('postgres', q{SELECT (q <#> '[-250,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]')::int || ' ' || q FROM questions ORDER BY id}))
 	{
 		my ($place, $vector) = split / /, $question;
 		my $here = $condition =~ s/PLACE/$place/gr;
 
-		$node->safe_psql('postgres', "$BY_INDEX EXPLAIN (ANALYZE, BUFFERS, COSTS off) SELECT id FROM items WHERE $here ORDER BY v <-> '$vector' LIMIT 10")
+		$node->safe_psql('postgres', "$BY_INDEX $settings EXPLAIN (ANALYZE, BUFFERS, COSTS off) SELECT id FROM items WHERE $here ORDER BY v <-> '$vector' LIMIT $k")
 		  =~ /shared (?:hit=(\d+))?(?: ?read=(\d+))?/
 		  or die 'no buffers';
 		$pages += ($1 // 0) + ($2 // 0);
@@ -155,10 +158,16 @@ for my $part ([ 51, 'a tenth' ], [ 256, 'a half' ])
 	cmp_ok($near, '<', 0.95 * $anywhere, "$part->[1] near the query: $near pages, $anywhere anywhere");
 }
 
+# and goes as far as LIMIT says, whatever ef is
+my ($few, $many) = map { pages('pick < 512', 'SET hnsw.ef_search = 200;', $_) } (2, 50);
+
+cmp_ok($few, '<', 0.8 * $many, "LIMIT 2: $few pages, LIMIT 50: $many");
+
 # the planner: the index where it pays, a btree where few rows pass, no index without an order
 $node->safe_psql('postgres', 'CREATE INDEX items_pick ON items (pick); CREATE INDEX items_id ON items (id)');
 my $ordered = 'ORDER BY v <-> array_fill(1, ARRAY[16])::vector LIMIT 10';
 for my $case ([ "SELECT id FROM items WHERE pick < 100 $ordered", qr/Index Scan using items_l2.*Index Cond: \(pick < 100\)/s, 'a tenth' ],
+	[ "SELECT id FROM items WHERE pick = 7 $ordered", qr/Sort.*items_pick/s, 'a thousandth' ],
 	[ "SELECT id FROM items WHERE pick < 900 $ordered", qr/Index Scan using items_l2/, 'most' ],
 	[ "SELECT id FROM items WHERE id < 5 $ordered", qr/Sort.*Index Scan using items_(id|pkey)/s, 'a few by a column that is not in the index' ],
 	[ 'SELECT v FROM items WHERE pick = 7', qr/Bitmap Index Scan on items_pick/, 'no order' ],
