@@ -132,7 +132,7 @@ gv_hnsw_strategy_expansions(double part, double ef, double rows, bool knows_pass
 {
 	if (knows_passing)
 		return ef + 2 * rows * pow(part, -0.8);
-	return 1.5 * ef + 2.2 * rows / part;
+	return ef + 2.2 * rows / part;
 }
 
 /*
