@@ -12,7 +12,8 @@
  */
 
 static void
-i12_to_f32(const int8_t *high, const uint8_t *low, float scale, float *out, int n)
+i12_to_f32(const int8_t *restrict high, const uint8_t *restrict low, float scale,
+		   float *restrict out, int n)
 {
 	int			base;
 
@@ -30,7 +31,8 @@ i12_to_f32(const int8_t *high, const uint8_t *low, float scale, float *out, int 
 }
 
 static void
-i16_to_f32(const int8_t *high, const uint8_t *low, float scale, float *out, int n)
+i16_to_f32(const int8_t *restrict high, const uint8_t *restrict low, float scale,
+		   float *restrict out, int n)
 {
 	for (int i = 0; i < n; i++)
 		out[i] = scale * (float) (high[i] * 256 + low[i]);
