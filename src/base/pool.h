@@ -61,35 +61,41 @@ gv_pool_find(const GvPool *pool, uint64_t element)
 {
 	int			low = 0;
 
-	/* without branches, which would be mispredicted half of the time */
+	/* without branches, which would be mispredicted half of the time; ?: becomes one */
 	for (int n = pool->n; n > 0;)
 	{
 		int			half = (n + 1) / 2;
 
-		low += pool->element[low + half - 1] < element ? half : 0;
+		low += half & -(int) (pool->element[low + half - 1] < element);
 		n -= half;
 	}
 	return low;
 }
 
-/*
- * gv_pool_contains
- *		Is a candidate in the pool, expanded or not?
- */
+/* Put an element at its place; see gv_pool_insert */
 static inline bool
-gv_pool_contains(const GvPool *pool, float key, uint32_t id)
+gv_pool_put(GvPool *pool, uint64_t element, int place, uint64_t *rejected)
 {
-	uint64_t	element = gv_pool_element(key, id);
+	bool		has_rejected = false;
 
-	/* those of the same key are in any order, since one expanded stays in place */
-	for (int i = gv_pool_find(pool, element >> 33 << 33); i < pool->n; i++)
+	if (pool->n == pool->capacity)
 	{
-		if (((pool->element[i] ^ element) & ~GV_POOL_EXPANDED) == 0)
+		if (place >= pool->n)
+		{
+			*rejected = element;
 			return true;
-		if ((pool->element[i] >> 33) != (element >> 33))
-			break;
+		}
+		pool->n--;
+		*rejected = pool->element[pool->n];
+		has_rejected = (*rejected & GV_POOL_EXPANDED) == 0;
 	}
-	return false;
+	memmove(&pool->element[place + 1], &pool->element[place],
+			(pool->n - place) * sizeof(uint64_t));
+	pool->element[place] = element;
+	pool->n++;
+	if (place < pool->cursor)
+		pool->cursor = place;
+	return has_rejected;
 }
 
 /*
@@ -103,27 +109,35 @@ static inline bool
 gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
 {
 	uint64_t	element = gv_pool_element(key, id);
-	bool		has_rejected = false;
-	int			low = gv_pool_find(pool, element);
 
-	if (pool->n == pool->capacity)
+	return gv_pool_put(pool, element, gv_pool_find(pool, element), rejected);
+}
+
+/*
+ * gv_pool_insert_new
+ *		Offer a candidate unless it is in the pool, expanded or not.
+ *
+ * Returns its place if it was inserted, or -1.
+ */
+static inline int
+gv_pool_insert_new(GvPool *pool, float key, uint32_t id)
+{
+	uint64_t	element = gv_pool_element(key, id);
+	uint64_t	rejected;
+	int			place = gv_pool_find(pool, element >> 33 << 33);
+
+	/* those of the same key are in any order, since one expanded stays in place */
+	for (int i = place; i < pool->n && (pool->element[i] >> 33) == (element >> 33); i++)
 	{
-		if (low >= pool->n)
-		{
-			*rejected = element;
-			return true;
-		}
-		pool->n--;
-		*rejected = pool->element[pool->n];
-		has_rejected = (*rejected & GV_POOL_EXPANDED) == 0;
+		if (((pool->element[i] ^ element) & ~GV_POOL_EXPANDED) == 0)
+			return -1;
+		if (pool->element[place] < element)
+			place++;
 	}
-	memmove(&pool->element[low + 1], &pool->element[low],
-			(pool->n - low) * sizeof(uint64_t));
-	pool->element[low] = element;
-	pool->n++;
-	if (low < pool->cursor)
-		pool->cursor = low;
-	return has_rejected;
+	if (place == pool->capacity)
+		return -1;
+	gv_pool_put(pool, element, place, &rejected);
+	return place;
 }
 
 /* Take the element at the cursor out, which makes room for another */

@@ -91,7 +91,7 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 										   build->graph.order[first + i], first);
 					break;
 				case GV_HNSW_JOB_LINK_BACK:
-					gv_hnsw_graph_link_back(&build->worker, build->targets[i],
+					gv_hnsw_graph_link_back(&build->worker, build->targets + i, end - i,
 											build->edges);
 					break;
 				case GV_HNSW_JOB_ENCODE:

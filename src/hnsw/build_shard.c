@@ -127,15 +127,10 @@ static uint8
 choose_weight(GvHnswBuild *build, uint32 row)
 {
 	GvHnswGraph *graph = &build->graph;
-	uint32	   *links = graph->links + (Size) row * graph->degree;
-	int			n_links = graph->n_links[row];
 	float		norm2 = gv_hnsw_point_head(&graph->points, row)->norm2;
-	double		product = 0;
-	double		weight;
+	double		weight = graph->n_links[row] > 0 && norm2 > 0 ?
+		gv_hnsw_graph_mean_product(graph, row) / norm2 : 0.5;
 
-	for (int i = 0; i < n_links; i++)
-		product += gv_hnsw_points_product(&graph->points, row, GV_HNSW_LINK_ROW(links[i]));
-	weight = n_links > 0 && norm2 > 0 ? product / n_links / norm2 : 0.5;
 	return (uint8) (1.5 + WEIGHT_STEPS * Max(Min(weight, 1.0), 0.0));
 }
 
@@ -152,6 +147,7 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 	const GvHnswShards *shards = build->shards;
 	GvHnswGraph *graph = &build->graph;
 	uint32		row = graph->order[i];
+	const uint32 *links = graph->links + (Size) row * graph->degree;
 	GvHnswShardNode *out = (GvHnswShardNode *) (shards->staging +
 												i % shards->n_staging * shards->node_size);
 	char	   *lanes = (char *) out + MAXALIGN(sizeof(GvHnswShardNode));
@@ -172,13 +168,15 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 	gv_hnsw_node_get_own(layout, node, p);
 	for (uint32 l = 0; l < out->n_lanes; l++)
 	{
-		uint32		link = graph->links[(Size) row * graph->degree + l];
+		uint32		link = links[l];
 		uint32		neighbor = GV_HNSW_LINK_ROW(link);
 		GvHnswShardLane *lane = (GvHnswShardLane *) (lanes + l * shards->lane_size);
 		uint8	   *code = (uint8 *) (lane + 1);
 		uint8		nibbles[MAX_NIBBLES];
 		GvRabitqFactors factors;
 
+		if (l + 1 < out->n_lanes)
+			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[l + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		factors = gv_rabitq_encode(x, p, out->center_weight, layout->own_dims,
 								   layout->code_dims, nibbles);

@@ -99,22 +99,21 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	float	   *x = build->decoded;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
-	double		product = 0;
+	double		product = gv_hnsw_graph_mean_product(graph, row);
 	float		bias = row_key_bias(build, row);
 
 	gv_hnsw_point_decode(&graph->points, row, p);
 	gv_hnsw_node_set_own(layout, node, p, graph->dims, bias);
 	node->own_error += gv_hnsw_point_head(&graph->points, row)->error;
 	gv_hnsw_node_get_own(layout, node, p);
-	for (int i = 0; i < n_links; i++)
-		product += gv_hnsw_points_product(&graph->points, row, GV_HNSW_LINK_ROW(links[i]));
-	product *= (double) layout->own_dims / graph->dims;
-	gv_hnsw_node_choose_center(layout, node, n_links > 0 ? product / n_links : 0);
+	gv_hnsw_node_choose_center(layout, node, product * layout->own_dims / graph->dims);
 	for (int i = 0; i < n_links; i++)
 	{
 		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
 		GvHnswPoint point = {x, row_key_bias(build, neighbor)};
 
+		if (i + 1 < n_links)
+			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[i + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		gv_hnsw_node_set_lane(layout, node, i, build->row_id[neighbor], p, &point);
 	}

@@ -25,21 +25,17 @@
 #define SEEN_PER_EF 64
 #define MIN_SEEN_BITS 10
 
+/*
+ * Rows that a search expands at a time: what they link to is fetched together.
+ * Nearly all of them would be expanded anyway.
+ */
+#define EXPANDED_AT_ONCE 4
+
 /* Bytes of a point that are fetched ahead */
 #define MAX_PREFETCH 512
 
 /* Of those, how many enter the pool */
 #define N_SEEDS 4
-
-/* The key of two rows */
-static inline float
-row_key(const GvHnswGraph *graph, uint32 a, uint32 b)
-{
-	if (graph->dims == 0)
-		return gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, a),
-							   gv_hnsw_graph_value(graph, b));
-	return gv_hnsw_points_key(&graph->points, a, b);
-}
 
 /*
  * gv_hnsw_graph_keys
@@ -56,14 +52,40 @@ gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others, i
 	else
 	{
 		for (int i = 0; i < n; i++)
-			keys[i] = row_key(graph, row, others[i]);
+			keys[i] = gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, row),
+									  gv_hnsw_graph_value(graph, others[i]));
 	}
 }
 
-static float
-candidate_pair_key(void *context, const GvHnswCandidate *a, const GvHnswCandidate *b)
+/*
+ * gv_hnsw_graph_mean_product
+ *		The mean inner product of a row with codes and those it links to, by high planes.
+ *
+ * From the keys of the links: |a|^2 + |b|^2 - |a - b|^2 is twice the product.
+ */
+double
+gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row)
 {
-	return row_key(context, a->id, b->id);
+	const uint32 *links = graph->links + (Size) row * graph->degree;
+	const float *keys = graph->link_keys + (Size) row * graph->degree;
+	int			n = graph->n_links[row];
+	double		sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += (double) gv_hnsw_point_head(&graph->points, GV_HNSW_LINK_ROW(links[i]))->norm2 -
+			keys[i];
+	return n > 0 ? (gv_hnsw_point_head(&graph->points, row)->norm2 + sum / n) / 2 : 0;
+}
+
+static void
+candidate_pair_keys(void *context, const GvHnswCandidate *candidate,
+					const GvHnswCandidate *others, int n, float *keys)
+{
+	uint32		rows[GV_HNSW_PRUNE_STEP];
+
+	for (int i = 0; i < n; i++)
+		rows[i] = others[i].id;
+	gv_hnsw_graph_keys(context, candidate->id, rows, n, keys);
 }
 
 /*
@@ -83,26 +105,31 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->max_candidates = ef + graph->degree;
 	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) *
 											worker->max_candidates);
-	worker->keys = MemoryContextAlloc(context, sizeof(float) * Max(graph->degree, N_STARTS));
+	worker->keys = MemoryContextAlloc(context, sizeof(float) *
+									  Max(graph->degree * EXPANDED_AT_ONCE, N_STARTS));
 	worker->seen_bits = MIN_SEEN_BITS;
 	while ((1 << worker->seen_bits) < SEEN_PER_EF * ef)
 		worker->seen_bits++;
-	worker->seen = MemoryContextAlloc(context, sizeof(uint32) << worker->seen_bits);
+	worker->seen = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 }
 
 /*
  * Have we seen a row in this search?  Now we have.
  *
- * A row forgets another of the same hash, which may be seen anew then: that
- * costs a distance, and the pool knows what it contains.
+ * A row forgets another at the same place, which may be seen anew then: that
+ * costs a distance, and the pool knows what it contains.  Place and mark
+ * together are bits of a hash that differs for any two rows, at least 25 of
+ * its 32: so hardly ever is a row taken for another.
  */
 static inline bool
 see_row(GvHnswGraphWorker *worker, uint32 row)
 {
-	uint32	   *place = &worker->seen[(row * 0x9E3779B1u) >> (32 - worker->seen_bits)];
-	bool		is_new = *place != row;
+	uint32		hash = row * 0x9E3779B1u;
+	uint16	   *place = &worker->seen[hash >> (32 - worker->seen_bits)];
+	uint16		mark = (uint16) (hash >> (16 - worker->seen_bits)) | 1;
+	bool		is_new = *place != mark;
 
-	*place = row;
+	*place = mark;
 	return is_new;
 }
 
@@ -114,6 +141,15 @@ prefetch_links(const GvHnswGraph *graph, uint32 row)
 	__builtin_prefetch(graph->n_links + row);
 	for (Size b = 0; b < graph->degree * sizeof(uint32); b += 64)
 		__builtin_prefetch(links + b);
+}
+
+static inline void
+prefetch_keys(const GvHnswGraph *graph, uint32 row)
+{
+	char	   *keys = (char *) (graph->link_keys + (Size) row * graph->degree);
+
+	for (Size b = 0; b < graph->degree * sizeof(float); b += 64)
+		__builtin_prefetch(keys + b);
 }
 
 static inline void
@@ -136,7 +172,7 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	uint64_t	rejected;
 	int			n_starts = Min(n_linked, N_STARTS);
 
-	memset(worker->seen, 0xFF, sizeof(uint32) << worker->seen_bits);
+	memset(worker->seen, 0, sizeof(uint16) << worker->seen_bits);
 
 	/* the nearest of the starts */
 	pool->n = 0;
@@ -151,23 +187,36 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 
 	while (gv_pool_advance(pool))
 	{
-		uint32		next = (uint32) pool->element[pool->cursor];
-		uint32	   *links = graph->links + (Size) next * graph->degree;
-		int			n_links = graph->n_links[next];
-		uint32		fresh[PG_UINT8_MAX];
+		uint32		next[EXPANDED_AT_ONCE];
+		int			n_next = 0;
+		uint32		fresh[EXPANDED_AT_ONCE * PG_UINT8_MAX];
 		int			n_fresh = 0;
+		int			place;
 
-		pool->element[pool->cursor] |= GV_POOL_EXPANDED;
-		/* most often the next one to expand, as it is not yet known to be */
-		for (int ahead = 1; ahead <= 2 && pool->cursor + ahead < pool->n; ahead++)
-			prefetch_links(graph, (uint32) pool->element[pool->cursor + ahead]);
-		for (int i = 0; i < n_links; i++)
+		for (place = pool->cursor; place < pool->n && n_next < EXPANDED_AT_ONCE; place++)
 		{
-			uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
+			if (!(pool->element[place] & GV_POOL_EXPANDED))
+			{
+				next[n_next++] = (uint32) pool->element[place];
+				pool->element[place] |= GV_POOL_EXPANDED;
+			}
+		}
+		/* most often among the next to expand, as it is not yet known to be */
+		for (int ahead = 0; ahead < EXPANDED_AT_ONCE && place < pool->n; ahead++)
+			prefetch_links(graph, (uint32) pool->element[place++]);
+		for (int j = 0; j < n_next; j++)
+		{
+			uint32	   *links = graph->links + (Size) next[j] * graph->degree;
+			int			n_links = graph->n_links[next[j]];
 
-			/* without a branch, which would be mispredicted half of the time */
-			fresh[n_fresh] = neighbor;
-			n_fresh += see_row(worker, neighbor);
+			for (int i = 0; i < n_links; i++)
+			{
+				uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
+
+				/* without a branch, which would be mispredicted half of the time */
+				fresh[n_fresh] = neighbor;
+				n_fresh += see_row(worker, neighbor);
+			}
 		}
 		if (graph->dims > 0)
 		{
@@ -177,10 +226,10 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		gv_hnsw_graph_keys(graph, row, fresh, n_fresh, worker->keys);
 		for (int i = 0; i < n_fresh; i++)
 		{
-			float		key = worker->keys[i];
-
-			if (key < gv_pool_bound(pool) && !gv_pool_contains(pool, key, fresh[i]))
-				gv_pool_insert(pool, key, fresh[i], &rejected);
+			if (worker->keys[i] < gv_pool_bound(pool) &&
+				(place = gv_pool_insert_new(pool, worker->keys[i], fresh[i])) >= 0 &&
+				place < pool->cursor + EXPANDED_AT_ONCE)
+				prefetch_links(graph, fresh[i]);
 		}
 	}
 }
@@ -207,7 +256,7 @@ gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		worker->candidates[i].key = gv_pool_element_key(worker->pool.element[i]);
 	}
 	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree, &n_diverse,
-					  candidate_pair_key, graph);
+					  candidate_pair_keys, graph);
 	for (int i = 0; i < n; i++)
 	{
 		links[i] = worker->candidates[i].id | (i < n_diverse ? 0 : GV_HNSW_LINK_FILL);
@@ -228,6 +277,8 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 	int			n = graph->n_links[target];
 	int			place = n;
 	uint32		fill = 0;
+	uint32		shorter_rows[PG_UINT8_MAX + 1];
+	int			n_shorter = 0;
 	int			longer[PG_UINT8_MAX];
 	uint32		longer_rows[PG_UINT8_MAX];
 	float		longer_keys[PG_UINT8_MAX];
@@ -240,11 +291,22 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 	}
 
 	/* does a shorter link lead there? */
-	for (int i = 0; i < n && fill == 0; i++)
+	for (int i = 0; i < n; i++)
 	{
-		if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] <= key &&
-			row_key(graph, links[i], source) <= key)
-			fill = GV_HNSW_LINK_FILL;
+		shorter_rows[n_shorter] = links[i];
+		n_shorter += !(links[i] & GV_HNSW_LINK_FILL) && keys[i] <= key;
+	}
+	for (int done = 0; done < n_shorter && fill == 0; done += GV_HNSW_PRUNE_STEP)
+	{
+		float		shorter_keys[GV_HNSW_PRUNE_STEP];
+		int			now = Min(n_shorter - done, GV_HNSW_PRUNE_STEP);
+
+		gv_hnsw_graph_keys(graph, source, shorter_rows + done, now, shorter_keys);
+		for (int i = 0; i < now; i++)
+		{
+			if (shorter_keys[i] <= key)
+				fill = GV_HNSW_LINK_FILL;
+		}
 	}
 	/* which longer ones does it make superfluous? */
 	if (fill == 0)
@@ -292,16 +354,30 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 
 /*
  * gv_hnsw_graph_link_back
- *		Let a row answer the links of a batch.
+ *		Let the first of n rows answer the links of a batch; the others are to
+ *		follow.
  *
  * edges: of the batch; those to the row form a list
  */
 void
-gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target, const GvHnswEdge *edges)
+gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, const uint32 *targets, uint32 n,
+						const GvHnswEdge *edges)
 {
 	GvHnswGraph *graph = worker->graph;
+	uint32		target = targets[0];
+	const uint32 *links = graph->links + (Size) target * graph->degree;
 
 	CHECK_FOR_INTERRUPTS();
+	if (n > 1)
+	{
+		prefetch_links(graph, targets[1]);
+		prefetch_keys(graph, targets[1]);
+	}
+	for (int i = 0; i < graph->n_links[target] && graph->dims > 0; i++)
+	{
+		if (!(links[i] & GV_HNSW_LINK_FILL))
+			prefetch_point(graph, links[i]);
+	}
 	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
 		add_link(graph, target, edges[e].source, edges[e].key);
 	graph->incoming[target] = GV_HNSW_NO_ROW;

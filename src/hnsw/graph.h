@@ -63,9 +63,9 @@ typedef struct GvHnswGraphWorker
 {
 	GvHnswGraph *graph;
 	GvPool		pool;
-	uint32	   *seen;			/* rows looked at in this search, at their hash */
+	uint16	   *seen;			/* rows looked at in this search, at their hash */
 	int			seen_bits;
-	float	   *keys;			/* float[degree] */
+	float	   *keys;			/* of the rows looked at together */
 	GvHnswCandidate *candidates;
 	int			max_candidates;
 	MemoryContext context;
@@ -90,8 +90,9 @@ extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *gr
 									  MemoryContext context);
 extern void gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others,
 							   int n, float *keys);
+extern double gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row);
 extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);
-extern void gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, uint32 target,
-									const GvHnswEdge *edges);
+extern void gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, const uint32 *targets,
+									uint32 n, const GvHnswEdge *edges);
 
 #endif							/* GV_HNSW_GRAPH_H */

@@ -60,16 +60,21 @@ candidate_found(Insertion *ins, const GvHnswCandidate *candidate)
 	return &ins->search.found[candidate->source];
 }
 
-static float
-found_pair_key(void *context, const GvHnswCandidate *a, const GvHnswCandidate *b)
+static void
+found_pair_keys(void *context, const GvHnswCandidate *candidate,
+				const GvHnswCandidate *others, int n, float *keys)
 {
 	Insertion  *ins = context;
-	float	   *va = candidate_found(ins, a)->vector;
-	float	   *vb = candidate_found(ins, b)->vector;
+	float	   *va = candidate_found(ins, candidate)->vector;
 
-	if (!gv_hnsw_layout_has_codes(&ins->ix->layout))
-		return gv_am_exact_key(ins->ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
-	return gv_kernels->l2_squared_f32(va, vb, ins->ix->layout.own_dims);
+	for (int i = 0; i < n; i++)
+	{
+		float	   *vb = candidate_found(ins, &others[i])->vector;
+
+		keys[i] = gv_hnsw_layout_has_codes(&ins->ix->layout) ?
+			gv_kernels->l2_squared_f32(va, vb, ins->ix->layout.own_dims) :
+			gv_am_exact_key(ins->ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
+	}
 }
 
 /* Search the graph for the row's surroundings */
@@ -120,7 +125,7 @@ choose_neighbors(Insertion *ins)
 	}
 	gv_hnsw_sort_candidates(ins->chosen, n);
 	ins->n_chosen = gv_hnsw_prune(ins->chosen, n, degree, degree, NULL,
-								  found_pair_key, ins);
+								  found_pair_keys, ins);
 }
 
 /* Does the node hold exactly the row's vector?  Caller holds its page's lock. */

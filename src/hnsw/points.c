@@ -24,6 +24,15 @@
 /* Keys of a point that are computed together */
 #define KEYS_AT_ONCE 32
 
+/* Elements of a point that are rounded together, a multiple of 32 */
+#define ELEMENTS_AT_ONCE 64
+
+/*
+ * 1.5 * 2^23: added to a number below 2^22 it leaves the nearest integer, which
+ * compilers turn into vectors, unlike lrintf
+ */
+#define TO_INTEGER 12582912.0f
+
 /*
  * gv_hnsw_points_init
  *		Choose planes that lose nothing of what nodes of a layout keep.
@@ -75,6 +84,11 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 {
 	const int8 *high[KEYS_AT_ONCE];
 	int32		products[KEYS_AT_ONCE];
+	float		unit[KEYS_AT_ONCE];
+	float		norm2[KEYS_AT_ONCE];
+	float		bias[KEYS_AT_ONCE];
+	const GvHnswPointHead *head = gv_hnsw_point_head(points, a);
+	float		factor = gv_hnsw_point_unit(points, a) * (float) (1 << points->rest_bits) * 2;
 
 	for (int done = 0; done < n; done += KEYS_AT_ONCE)
 	{
@@ -85,7 +99,21 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 		gv_kernels->inner_products_i8(gv_hnsw_point_high(points, a), high, now, points->dims,
 									  products);
 		for (int i = 0; i < now; i++)
-			keys[done + i] = gv_hnsw_points_widen_key(points, a, b[done + i], products[i]);
+		{
+			const GvHnswPointHead *other = gv_hnsw_point_head(points, b[done + i]);
+
+			unit[i] = other->scale;
+			norm2[i] = other->norm2;
+			bias[i] = other->bias;
+		}
+		/* in float: what rounding takes is far less than what the rest would add */
+		for (int i = 0; i < now; i++)
+		{
+			float		key = (head->norm2 + norm2[i]) -
+				factor * unit[i] * ((float) products[i] + (head->bias + bias[i]));
+
+			keys[done + i] = key > 0 ? key : 0;
+		}
 	}
 }
 
@@ -120,20 +148,36 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 	inverse = 1.0f / head->scale;
 	if (points->rest_bits == 4)
 		memset(rest, 0, points->rest_bytes);
-	for (int d = 0; d < dims; d++)
+	for (int first = 0; first < dims; first += ELEMENTS_AT_ONCE)
 	{
-		int			value = (int) lrintf(z[d] * inverse);
-		double		e;
+		int			n = Min(dims - first, ELEMENTS_AT_ONCE);
+		int			value[ELEMENTS_AT_ONCE];
+		double		lacks[ELEMENTS_AT_ONCE];
 
-		value = Max(Min(value, max), -max);
-		e = (double) z[d] - (double) value * head->scale;
-		error += e * e;
-		high[d] = (int8) (value >> points->rest_bits);
-		sum += high[d];
+		for (int d = 0; d < n; d++)
+		{
+			float		scaled = Max(Min(z[first + d] * inverse, (float) max), (float) -max);
+
+			value[d] = (int) ((scaled + TO_INTEGER) - TO_INTEGER);
+			lacks[d] = (double) z[first + d] - (double) value[d] * head->scale;
+			high[first + d] = (int8) (value[d] >> points->rest_bits);
+		}
+		for (int d = 0; d < n; d++)
+		{
+			error += lacks[d] * lacks[d];
+			sum += high[first + d];
+		}
 		if (points->rest_bits == 8)
-			rest[d] = (uint8) (value & mask);
+		{
+			for (int d = 0; d < n; d++)
+				rest[first + d] = (uint8) (value[d] & mask);
+		}
 		else if (points->rest_bits == 4)
-			rest[d / 32 * 16 + d % 16] |= (uint8) ((value & mask) << ((d & 16) ? 4 : 0));
+		{
+			for (int d = 0; d < n; d++)
+				rest[first / 2 + d / 32 * 16 + d % 16] |=
+					(uint8) ((value[d] & mask) << ((d & 16) ? 4 : 0));
+		}
 	}
 	head->error = (float) sqrt(error);
 	unit = (double) head->scale * (mask + 1);

@@ -61,48 +61,24 @@ gv_hnsw_point_rest(const GvHnswPoints *points, uint32 i)
 	return points->rest + (Size) i * points->rest_bytes;
 }
 
-/* The product of two points' high bytes */
-static inline int32
-gv_hnsw_points_bytes_product(const GvHnswPoints *points, uint32 a, uint32 b)
-{
-	return gv_kernels->inner_product_i8(gv_hnsw_point_high(points, a),
-										gv_hnsw_point_high(points, b), points->dims);
-}
-
-/* The inner product of two points, by that of their high bytes */
-static inline double
-gv_hnsw_points_widen_product(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
-{
-	const GvHnswPointHead *x = gv_hnsw_point_head(points, a);
-	const GvHnswPointHead *y = gv_hnsw_point_head(points, b);
-	double		unit = (double) (1 << points->rest_bits);
-
-	return x->scale * unit * (y->scale * unit) * (product + (double) x->bias + y->bias);
-}
-
-/* The squared distance of two points, by the product of their high bytes */
+/* A high byte's unit */
 static inline float
-gv_hnsw_points_widen_key(const GvHnswPoints *points, uint32 a, uint32 b, int32 product)
+gv_hnsw_point_unit(const GvHnswPoints *points, uint32 i)
 {
-	double		norms = (double) gv_hnsw_point_head(points, a)->norm2 +
-		gv_hnsw_point_head(points, b)->norm2;
-	double		key = norms - 2 * gv_hnsw_points_widen_product(points, a, b, product);
-
-	return key > 0 ? (float) key : 0;
+	return gv_hnsw_point_head(points, i)->scale * (float) (1 << points->rest_bits);
 }
 
-/* The inner product of two points, by their high planes */
-static inline double
-gv_hnsw_points_product(const GvHnswPoints *points, uint32 a, uint32 b)
+/* Ask for a point's memory, all of it, before it is decoded */
+static inline void
+gv_hnsw_point_prefetch(const GvHnswPoints *points, uint32 i)
 {
-	return gv_hnsw_points_widen_product(points, a, b, gv_hnsw_points_bytes_product(points, a, b));
-}
+	const char *head = (const char *) gv_hnsw_point_head(points, i);
+	const char *rest = (const char *) gv_hnsw_point_rest(points, i);
 
-/* The squared distance of two points, by their high planes */
-static inline float
-gv_hnsw_points_key(const GvHnswPoints *points, uint32 a, uint32 b)
-{
-	return gv_hnsw_points_widen_key(points, a, b, gv_hnsw_points_bytes_product(points, a, b));
+	for (Size b = 0; b < GV_HNSW_POINT_SIZE(points->dims); b += 64)
+		__builtin_prefetch(head + b);
+	for (int b = 0; b < points->rest_bytes; b += 64)
+		__builtin_prefetch(rest + b);
 }
 
 extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,

@@ -49,7 +49,7 @@ gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
  */
 int
 gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to,
-			  int *n_diverse, GvHnswPairKey pair_key, void *context)
+			  int *n_diverse, GvHnswPairKeys pair_keys, void *context)
 {
 	int			n_chosen = 0;
 	int			i;
@@ -63,13 +63,15 @@ gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to
 		GvHnswCandidate candidate = candidates[i];
 		bool		passed_over = false;
 
-		for (int j = n_chosen - 1; j >= 0; j--)
+		for (int j = n_chosen; j > 0 && !passed_over;)
 		{
-			if (pair_key(context, &candidates[j], &candidate) <= candidate.key)
-			{
-				passed_over = true;
-				break;
-			}
+			float		keys[GV_HNSW_PRUNE_STEP];
+			int			n_keys = Min(j, GV_HNSW_PRUNE_STEP);
+
+			j -= n_keys;
+			pair_keys(context, &candidate, &candidates[j], n_keys, keys);
+			for (int k = 0; k < n_keys; k++)
+				passed_over |= keys[k] <= candidate.key;
 		}
 		if (!passed_over)
 		{

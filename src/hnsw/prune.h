@@ -18,13 +18,19 @@ typedef struct GvHnswCandidate
 	uint32		source;			/* meaning left to the caller */
 } GvHnswCandidate;
 
-/* The key of two candidates, named by their places in the array */
-typedef float (*GvHnswPairKey) (void *context, const GvHnswCandidate *a,
-								const GvHnswCandidate *b);
+/* Candidates whose keys to another are wanted at once, at most */
+#define GV_HNSW_PRUNE_STEP 4
+
+/*
+ * Write the keys of a candidate and n others, named by their places in the
+ * array, 1 <= n <= GV_HNSW_PRUNE_STEP
+ */
+typedef void (*GvHnswPairKeys) (void *context, const GvHnswCandidate *candidate,
+								const GvHnswCandidate *others, int n, float *keys);
 
 extern void gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n);
 extern int	gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors,
-						  int fill_to, int *n_diverse, GvHnswPairKey pair_key,
+						  int fill_to, int *n_diverse, GvHnswPairKeys pair_keys,
 						  void *context);
 
 #endif							/* GV_HNSW_PRUNE_H */

@@ -229,17 +229,22 @@ typedef struct Repair
 	RepairCandidate *candidate;
 } Repair;
 
-static float
-repair_pair_key(void *context, const GvHnswCandidate *a, const GvHnswCandidate *b)
+static void
+repair_pair_keys(void *context, const GvHnswCandidate *candidate,
+				 const GvHnswCandidate *others, int n, float *keys)
 {
 	Repair	   *repair = context;
 	GvHnswIndex *ix = &repair->vacuum->ix;
-	float	   *va = repair->candidate[a->source].vector;
-	float	   *vb = repair->candidate[b->source].vector;
+	float	   *va = repair->candidate[candidate->source].vector;
 
-	if (!gv_hnsw_layout_has_codes(&ix->layout))
-		return gv_am_exact_key(ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
-	return gv_kernels->l2_squared_f32(va, vb, ix->layout.own_dims);
+	for (int i = 0; i < n; i++)
+	{
+		float	   *vb = repair->candidate[others[i].source].vector;
+
+		keys[i] = gv_hnsw_layout_has_codes(&ix->layout) ?
+			gv_kernels->l2_squared_f32(va, vb, ix->layout.own_dims) :
+			gv_am_exact_key(ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
+	}
 }
 
 /* Copy the own vector of a node that is read; NULL if it is not live */
@@ -401,7 +406,7 @@ repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
 		n_read++;
 	}
 	gv_hnsw_sort_candidates(candidates, n_read);
-	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, NULL, repair_pair_key,
+	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, NULL, repair_pair_keys,
 							 &repair);
 
 	GV_TEST_POINT("hnsw-vacuum-repairing");

@@ -137,6 +137,7 @@ static void
 compare(const GvPool *pool, const List *list)
 {
 	List		rest = *list;
+	GvPool		known = *pool;
 	float		bound = INFINITY;
 	int			i;
 
@@ -153,11 +154,9 @@ compare(const GvPool *pool, const List *list)
 			gv_unit_fail("candidate %d does not belong in the pool", i);
 		else
 			take_out(&rest, at);
-		if (!gv_pool_contains(pool, gv_pool_element_key(pool->element[i]),
-							  (uint32_t) pool->element[i]))
-			gv_unit_fail("candidate %d is not found", i);
-		if (gv_pool_contains(pool, gv_pool_element_key(pool->element[i]), UINT32_MAX))
-			gv_unit_fail("another id is found with the key of candidate %d", i);
+		if (gv_pool_insert_new(&known, gv_pool_element_key(pool->element[i]),
+							   (uint32_t) pool->element[i]) >= 0)
+			gv_unit_fail("candidate %d is inserted again", i);
 		if (i > 0 && gv_pool_element_key(pool->element[i - 1]) >
 			gv_pool_element_key(pool->element[i]))
 			gv_unit_fail("candidates %d and %d are in the wrong order", i - 1, i);
@@ -186,12 +185,33 @@ insert(GvPool *pool, List *list, float key, uint32_t id)
 	int			n_before = pool->n;
 	uint64_t	rejected = 0;
 	bool		has_rejected;
+	bool		known;
 	float		worst;
 	int			at;
 	int			i;
 
 	memcpy(before, pool->element, n_before * sizeof(uint64_t));
-	has_rejected = gv_pool_insert(pool, key, id, &rejected);
+	known = find(list, clear_lowest_bit(key), id, false) >= 0 ||
+		find(list, clear_lowest_bit(key), id, true) >= 0;
+	if (gv_unit_random() % 2)
+	{
+		int			place = gv_pool_insert_new(pool, key, id);
+
+		if (known)
+		{
+			if (place >= 0)
+				gv_unit_fail("a candidate is inserted again");
+			return;
+		}
+		if (place >= 0 && ((uint32_t) pool->element[place] != id ||
+						   (pool->element[place] & GV_POOL_EXPANDED)))
+			gv_unit_fail("a new candidate is not where it should be");
+		has_rejected = place < 0 || (n_before == pool->capacity &&
+									 !(before[n_before - 1] & GV_POOL_EXPANDED));
+		rejected = place < 0 ? gv_pool_element(key, id) : before[n_before - 1];
+	}
+	else
+		has_rejected = gv_pool_insert(pool, key, id, &rejected);
 
 	list->candidates[list->n].key = clear_lowest_bit(key);
 	list->candidates[list->n].id = id;
