@@ -66,7 +66,8 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 	GvHnswJobKind kind = shared->job_kind;
 	uint32		first = shared->job_first;
 	uint32		n_items = shared->job_items;
-	uint32		stride = kind == GV_HNSW_JOB_ORDER_CELL ? 1 :
+	uint32		stride = kind == GV_HNSW_JOB_ORDER_CELL || kind == GV_HNSW_JOB_FIND_TRUTH ||
+		kind == GV_HNSW_JOB_TRY_QUERY ? 1 :
 		Max(Min(n_items / JOB_PARTS, MAX_JOB_STRIDE), MIN_JOB_STRIDE);
 
 	for (;;)
@@ -104,6 +105,12 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 													 Min(shared->n_nodes, (uint64) (first + i) *
 														 build->ix.layout.nodes_per_page));
 					break;
+				case GV_HNSW_JOB_FIND_TRUTH:
+					gv_hnsw_calibrate_find_truth(build, i);
+					break;
+				case GV_HNSW_JOB_TRY_QUERY:
+					gv_hnsw_calibrate_try_query(build, i);
+					break;
 				case GV_HNSW_JOB_NONE:
 				case GV_HNSW_JOB_END:
 					return;
@@ -113,13 +120,14 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 }
 
 /*
- * gv_hnsw_build_run_job
- *		Have all processes work on a job, and wait until it is done.
+ * gv_hnsw_build_begin_job
+ *		Have the other processes begin with a job.
  *
- * Called by the leader.
+ * Called by the leader, which may do something else before it calls
+ * gv_hnsw_build_end_job.
  */
 void
-gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint32 n_items)
+gv_hnsw_build_begin_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint32 n_items)
 {
 	GvHnswBuildShared *shared = build->shared;
 
@@ -133,6 +141,17 @@ gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint
 	SpinLockRelease(&shared->mutex);
 	if (build->parallel)
 		ConditionVariableBroadcast(&shared->changed);
+}
+
+/*
+ * gv_hnsw_build_end_job
+ *		Work on a job that was begun, and wait until it is done.
+ */
+void
+gv_hnsw_build_end_job(GvHnswBuild *build)
+{
+	GvHnswBuildShared *shared = build->shared;
+	GvHnswJobKind kind = shared->job_kind;
 
 	work_on_job(build, true);
 
@@ -157,6 +176,17 @@ gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint
 		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 	}
 	ConditionVariableCancelSleep();
+}
+
+/*
+ * gv_hnsw_build_run_job
+ *		Have all processes work on a job, and wait until it is done.
+ */
+void
+gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint32 n_items)
+{
+	gv_hnsw_build_begin_job(build, kind, first, n_items);
+	gv_hnsw_build_end_job(build);
 }
 
 /* A worker's life after loading: job after job */
@@ -584,6 +614,21 @@ begin_processes(GvHnswBuild *build, GvHnswBuildShared *local)
 }
 
 /*
+ * Log the index that was written, since what was written bypassed the log.  With
+ * codes, the other processes begin to calibrate it meanwhile, and all finish that.
+ */
+static void
+finish_index(GvHnswBuild *build, const IndexBuildResult *result)
+{
+	build->is_calibrated = gv_hnsw_calibrate_begin(build);
+	if (RelationNeedsWAL(build->index))
+		log_newpage_range(build->index, MAIN_FORKNUM, 0,
+						  RelationGetNumberOfBlocks(build->index), true);
+	if (build->is_calibrated)
+		gv_hnsw_calibrate_finish(build, result->index_tuples, result->heap_tuples);
+}
+
+/*
  * Build with all rows in memory.  Those that do not fit are inserted one by
  * one, or with codes the build is given up; then it returns false.
  */
@@ -621,10 +666,7 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	result->index_tuples = Min(pg_atomic_read_u64(&build->shared->n_rows),
 							   build->shared->capacity);
 
-	/* what was written so far bypassed the log */
-	if (RelationNeedsWAL(build->index))
-		log_newpage_range(build->index, MAIN_FORKNUM, 0,
-						  RelationGetNumberOfBlocks(build->index), true);
+	finish_index(build, result);
 	GV_TEST_POINT("hnsw-build-logged");
 	if (overflowed)
 	{
@@ -667,14 +709,12 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	}
 	gv_hnsw_build_merge(build);
 	GV_TEST_POINT("hnsw-build-merged");
-	if (RelationNeedsWAL(build->index))
-		log_newpage_range(build->index, MAIN_FORKNUM, 0,
-						  RelationGetNumberOfBlocks(build->index), true);
+	result->heap_tuples = reltuples;
+	result->index_tuples = shards->n_tuples;
+	finish_index(build, result);
 	GV_TEST_POINT("hnsw-build-merge-logged");
 	if (build->parallel)
 		end_parallel(build);
-	result->heap_tuples = reltuples;
-	result->index_tuples = shards->n_tuples;
 }
 
 /*
@@ -691,6 +731,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	MemoryContext old_context;
 	MemoryContext memory_context;
 	bool		fit;
+	bool		is_calibrated;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
@@ -721,9 +762,11 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	}
 	GV_TEST_POINT("hnsw-build-done");
 
+	is_calibrated = build->is_calibrated;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
-	gv_hnsw_calibrate_build(index, result->index_tuples, result->heap_tuples);
+	if (!is_calibrated)
+		gv_hnsw_calibrate_build(index, result->index_tuples, result->heap_tuples);
 	return result;
 }
 

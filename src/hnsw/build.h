@@ -40,6 +40,8 @@ typedef enum GvHnswJobKind
 	GV_HNSW_JOB_LINK_BACK,		/* rows targets[i] */
 	GV_HNSW_JOB_ENCODE,			/* rows order[first + i], for the file of a shard */
 	GV_HNSW_JOB_WRITE,			/* pages of nodes first + i */
+	GV_HNSW_JOB_FIND_TRUTH,		/* blocks: see calibrate.c */
+	GV_HNSW_JOB_TRY_QUERY,		/* query vectors i */
 	GV_HNSW_JOB_END
 } GvHnswJobKind;
 
@@ -91,6 +93,9 @@ typedef struct GvHnswBuild
 	GvHnswGraph graph;
 	GvHnswGraphWorker worker;
 
+	char	   *area;			/* the memory of all arrays */
+	Size		area_size;
+
 	/* arrays beside the graph's, in the same memory */
 	GvHnswEdge *edges;			/* of a batch */
 	uint32	   *targets;		/* of a batch */
@@ -112,6 +117,8 @@ typedef struct GvHnswBuild
 	MemoryContext row_context;
 	GvHnswShards *shards;		/* NULL if all rows are in memory at once */
 	char	   *node_image;		/* room for a node */
+	bool		is_calibrated;
+	struct GvHnswCalibration *calibration;	/* of all processes, or NULL */
 	ParallelContext *parallel;
 	Snapshot	snapshot;		/* of the parallel scan */
 	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
@@ -168,6 +175,9 @@ extern void gv_hnsw_build_write_entry_pages(GvHnswBuild *build, const char *bloc
 											uint32 n_entries);
 extern void gv_hnsw_build_write_meta(GvHnswBuild *build);
 
+extern void gv_hnsw_build_begin_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first,
+									uint32 n_items);
+extern void gv_hnsw_build_end_job(GvHnswBuild *build);
 extern void gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first,
 								  uint32 n_items);
 

@@ -104,6 +104,8 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 										sizeof(GvHnswEdge));
 	build->targets = (uint32 *) place(&next, (Size) shared->max_batch * graph->degree *
 									  sizeof(uint32));
+	build->area = area;
+	build->area_size = next - area;
 	return next - area;
 }
 

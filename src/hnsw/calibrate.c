@@ -12,6 +12,9 @@
  * All that is needed is in the index, so no row is fetched, and whose rows are
  * visible does not matter.
  *
+ * In a build its processes share the work, nodes first and searches then.  What
+ * comes out does not depend on their number.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -92,18 +95,42 @@
 /* A calibration is stale when the number of rows has changed by this part */
 #define STALE_PART 0.2
 
-/* A query vector and its true neighbors */
+/* Blocks of nodes that a process takes at once */
+#define BLOCKS_PER_ITEM 32
+
+/*
+ * With less maintenance_work_mem the processes of a build do not share the
+ * work: what each of them needs for searching comes to what the graph has.
+ */
+#define MIN_SHARING_MEMORY (32 * 1024)
+
+/* True neighbors, or what a process knows of them, nearest first */
+typedef struct Truth
+{
+	int			n;
+	uint32		id[GV_AM_RECALL_MAX_K];
+	float		key[GV_AM_RECALL_MAX_K];
+} Truth;
+
+/* A query vector */
 typedef struct Question
 {
 	uint32		id;				/* of the node, 0 if it is none */
 	float	   *z;				/* point, with codes */
 	Datum		value;			/* without */
-	int			n_true;
-	uint32	   *true_id;		/* uint32[MAX_K], nearest first */
-	float	   *true_key;		/* float[MAX_K] */
 } Question;
 
-typedef struct Calibration
+/* What the processes of a build share; arrays follow */
+typedef struct Shared
+{
+	int			n_questions;
+	int			n_places;		/* for what a process knows of the truth */
+	pg_atomic_uint32 n_taken;	/* of them */
+	pg_atomic_uint64 n_nodes;	/* counted for the truth */
+	pg_atomic_uint64 n_expanded;	/* in all searches that have ended */
+} Shared;
+
+typedef struct GvHnswCalibration
 {
 	GvHnswIndex ix;
 	MemoryContext context;		/* of all of it */
@@ -111,12 +138,18 @@ typedef struct Calibration
 	bool		show_progress;
 	Question   *question;
 	int			n_questions;
-	GvAmTrial  *trial;			/* GvAmTrial[n_questions] */
-	int			n_trials;
-	uint64		n_nodes;		/* counted for the truth */
+	Shared	   *shared;			/* in one process palloc'd */
+	float	   *point;			/* float[n_questions][padded_dim], shared */
+	uint32	   *question_id;	/* uint32[n_questions], shared */
+	Truth	   *truths;			/* Truth[n_places][n_questions], shared */
+	Truth	   *truth;			/* Truth[n_questions], of this process; NULL at first */
+	GvAmTrial  *trial;			/* GvAmTrial[n_questions], shared */
+	int64	   *n_expanded;		/* int64[n_questions], shared: in each search */
 	int64		may_expand;		/* nodes, in all searches together */
 
 	/* nodes to be compared */
+	GvHnswSearch reader;
+	BufferAccessStrategy strategy;
 	int			n_batch;
 	int			max_batch;		/* 1..BATCH */
 	uint32		batch_id[BATCH];
@@ -196,7 +229,9 @@ choose_nodes(Calibration *calibration, int n_wanted)
 			continue;
 		if (gv_hnsw_layout_has_codes(&ix->layout))
 		{
-			question->z = palloc0(sizeof(float) * ix->layout.padded_dim);
+			if (question->z == NULL)
+				question->z = palloc(sizeof(float) * ix->layout.padded_dim);
+			memset(question->z, 0, sizeof(float) * ix->layout.padded_dim);
 			memcpy(question->z, vector, sizeof(float) * ix->layout.own_dims);
 			pfree(vector);
 			make_query_point(calibration, gv_hnsw_cache(ix), question->z);
@@ -210,25 +245,30 @@ choose_nodes(Calibration *calibration, int n_wanted)
 
 /* --- truth --------------------------------------------------------------- */
 
+/* Is a node farther than another?  Equal keys are ordered, too. */
+static inline bool
+is_farther(float key, uint32 id, float other_key, uint32 other_id)
+{
+	return key > other_key || (key == other_key && id > other_id);
+}
+
 /* Offer a node to the true neighbors of a query vector */
 static inline void
-offer(Question *question, uint32 id, float key)
+offer(Truth *truth, uint32 id, float key)
 {
+	int			last = GV_AM_RECALL_MAX_K - 1;
 	int			i;
 
-	if (question->n_true == GV_AM_RECALL_MAX_K &&
-		key >= question->true_key[GV_AM_RECALL_MAX_K - 1])
+	if (truth->n > last && !is_farther(truth->key[last], truth->id[last], key, id))
 		return;
-	if (id == question->id)
-		return;
-	i = question->n_true < GV_AM_RECALL_MAX_K ? question->n_true++ : GV_AM_RECALL_MAX_K - 1;
-	for (; i > 0 && question->true_key[i - 1] > key; i--)
+	i = truth->n > last ? last : truth->n++;
+	for (; i > 0 && is_farther(truth->key[i - 1], truth->id[i - 1], key, id); i--)
 	{
-		question->true_key[i] = question->true_key[i - 1];
-		question->true_id[i] = question->true_id[i - 1];
+		truth->key[i] = truth->key[i - 1];
+		truth->id[i] = truth->id[i - 1];
 	}
-	question->true_key[i] = key;
-	question->true_id[i] = id;
+	truth->key[i] = key;
+	truth->id[i] = id;
 }
 
 /* Offer the nodes of the batch to all query vectors */
@@ -242,32 +282,35 @@ offer_batch(Calibration *calibration)
 	for (int i = 0; i < calibration->n_questions; i++)
 	{
 		Question   *question = &calibration->question[i];
+		Truth	   *truth = &calibration->truth[i];
 		const float *own = calibration->batch_own;
 
 		for (int j = 0; j < calibration->n_batch; j++, own += layout->own_dims)
 		{
 			float		bias = calibration->batch_bias[j];
-			float		bound = question->n_true < GV_AM_RECALL_MAX_K ? INFINITY :
-				(question->true_key[GV_AM_RECALL_MAX_K - 1] - bias) / factor;
+			/* no node is given up that has a place, however sums are rounded */
+			float		bound = truth->n < GV_AM_RECALL_MAX_K ? INFINITY :
+				(truth->key[GV_AM_RECALL_MAX_K - 1] - bias) / factor * (1 + FLT_EPSILON * 8);
 			float		key = 0;
 			int			dims = 0;
 
 			for (; dims < layout->own_dims && !(key > bound); dims += step)
 				key += gv_kernels->l2_squared_f32(question->z + dims, own + dims,
 												  Min(step, layout->own_dims - dims));
-			if (dims >= layout->own_dims)
-				offer(question, calibration->batch_id[j], key * factor + bias);
+			if (dims >= layout->own_dims && calibration->batch_id[j] != question->id)
+				offer(truth, calibration->batch_id[j], key * factor + bias);
 		}
 	}
 	calibration->n_batch = 0;
 }
 
-/* Offer the nodes of a page, a copy, to all query vectors */
-static void
-offer_page(Calibration *calibration, GvHnswSearch *search, Page page, BlockNumber blkno)
+/* Offer the nodes of a page, a copy, to all query vectors; returns how many there are */
+static int
+offer_page(Calibration *calibration, Page page, BlockNumber blkno)
 {
 	GvHnswIndex *ix = &calibration->ix;
 	const GvHnswLayout *layout = &ix->layout;
+	int			n_nodes = 0;
 
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
@@ -276,7 +319,7 @@ offer_page(Calibration *calibration, GvHnswSearch *search, Page page, BlockNumbe
 
 		if (node == NULL || node->state != GV_HNSW_NODE_LIVE)
 			continue;
-		calibration->n_nodes++;
+		n_nodes++;
 		if (gv_hnsw_layout_has_codes(layout))
 		{
 			int			n = calibration->n_batch++;
@@ -290,67 +333,107 @@ offer_page(Calibration *calibration, GvHnswSearch *search, Page page, BlockNumbe
 		}
 		else
 		{
-			Datum		value = gv_hnsw_node_value(search, node);
+			Datum		value = gv_hnsw_node_value(&calibration->reader, node);
 
 			for (int i = 0; i < calibration->n_questions; i++)
-				offer(&calibration->question[i], id,
-					  gv_am_exact_key(ix->opclass, calibration->question[i].value, value));
+			{
+				Question   *question = &calibration->question[i];
+
+				if (id != question->id)
+					offer(&calibration->truth[i], id,
+						  gv_am_exact_key(ix->opclass, question->value, value));
+			}
 		}
 	}
+	return n_nodes;
 }
 
-/* Find the true neighbors of all query vectors in one pass over the nodes */
+/* Prepare a process for finding the true neighbors */
 static void
-find_truth(Calibration *calibration)
+begin_truth(Calibration *calibration)
+{
+	const GvHnswLayout *layout = &calibration->ix.layout;
+	Size		n_bytes = sizeof(float) * Max(layout->own_dims, 1);
+	uint32		place = pg_atomic_fetch_add_u32(&calibration->shared->n_taken, 1);
+
+	Assert(place < calibration->shared->n_places);
+	calibration->truth = calibration->truths + (Size) place * calibration->n_questions;
+	for (int i = 0; i < calibration->n_questions; i++)
+		calibration->truth[i].n = 0;
+	gv_hnsw_search_init(&calibration->reader, &calibration->ix, calibration->context, 1);
+	calibration->max_batch = Max(Min(BATCH, BATCH_BYTES / n_bytes), 1);
+	calibration->batch_own = palloc(n_bytes * calibration->max_batch);
+	calibration->strategy = GetAccessStrategy(BAS_BULKREAD);
+}
+
+static uint32
+count_truth_items(const Calibration *calibration)
+{
+	return (RelationGetNumberOfBlocks(calibration->ix.rel) + BLOCKS_PER_ITEM - 1) /
+		BLOCKS_PER_ITEM;
+}
+
+/* Compare the nodes of some blocks with all query vectors */
+static void
+find_truth(Calibration *calibration, uint32 item)
 {
 	GvHnswIndex *ix = &calibration->ix;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
-	BufferAccessStrategy strategy = GetAccessStrategy(BAS_BULKREAD);
-	GvHnswSearch search = {0};
+	BlockNumber first = item * BLOCKS_PER_ITEM;
+	GvHnswPageKind kind = gv_hnsw_layout_has_codes(&ix->layout) ? GV_HNSW_PAGE_NODES :
+		GV_HNSW_PAGE_ITEMS;
 	PGAlignedBlock copy;
-	Size		n_bytes;
+	int			n_nodes = 0;
 
-	gv_hnsw_search_init(&search, ix, calibration->context, 1);
-	n_bytes = sizeof(float) * Max(ix->layout.own_dims, 1);
-	calibration->max_batch = Max(Min(BATCH, BATCH_BYTES / n_bytes), 1);
-	calibration->batch_own = palloc(n_bytes * calibration->max_batch);
-	for (int i = 0; i < calibration->n_questions; i++)
-	{
-		calibration->question[i].true_id = palloc(sizeof(uint32) * GV_AM_RECALL_MAX_K);
-		calibration->question[i].true_key = palloc(sizeof(float) * GV_AM_RECALL_MAX_K);
-	}
-	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	if (calibration->truth == NULL)
+		begin_truth(calibration);
+	for (BlockNumber blkno = Max(first, GV_HNSW_META_BLKNO + 1);
+		 blkno < Min(first + BLOCKS_PER_ITEM, n_blocks); blkno++)
 	{
 		Buffer		buf;
 
 		gv_base_vacuum_delay();
-		buf = ReadBufferExtended(ix->rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+		buf = ReadBufferExtended(ix->rel, MAIN_FORKNUM, blkno, RBM_NORMAL, calibration->strategy);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		memcpy(copy.data, BufferGetPage(buf), BLCKSZ);
 		UnlockReleaseBuffer(buf);
-		if (gv_hnsw_page_is(copy.data, gv_hnsw_layout_has_codes(&ix->layout) ?
-							GV_HNSW_PAGE_NODES : GV_HNSW_PAGE_ITEMS))
-			offer_page(calibration, &search, copy.data, blkno);
-		show_done(calibration, (int64) calibration->n_questions * blkno / n_blocks);
+		if (gv_hnsw_page_is(copy.data, kind))
+			n_nodes += offer_page(calibration, copy.data, blkno);
 	}
 	if (calibration->n_batch > 0)
 		offer_batch(calibration);
-	FreeAccessStrategy(strategy);
+	pg_atomic_fetch_add_u64(&calibration->shared->n_nodes, n_nodes);
+	show_done(calibration, (int64) calibration->n_questions * first / n_blocks);
+}
+
+/* Put together what the processes know of the true neighbors of a query vector */
+static void
+gather_truth(const Calibration *calibration, int i, Truth *truth)
+{
+	uint32		n_taken = pg_atomic_read_u32(&calibration->shared->n_taken);
+
+	truth->n = 0;
+	for (uint32 place = 0; place < n_taken; place++)
+	{
+		const Truth *part = calibration->truths + (Size) place * calibration->n_questions + i;
+
+		for (int t = 0; t < part->n; t++)
+			offer(truth, part->id[t], part->key[t]);
+	}
 }
 
 /* --- searches ------------------------------------------------------------ */
 
 /* The rank of a node among the true neighbors, from 0, or -1 */
 static int
-true_rank(const Question *question, uint32 id, float key)
+true_rank(const Truth *truth, uint32 id, float key)
 {
 	/* kernels differ in their last bits */
-	if (key > question->true_key[question->n_true - 1] * (1 + FLT_EPSILON * 64) &&
-		question->true_key[question->n_true - 1] > 0)
+	if (key > truth->key[truth->n - 1] * (1 + FLT_EPSILON * 64) && truth->key[truth->n - 1] > 0)
 		return -1;
-	for (int i = 0; i < question->n_true; i++)
+	for (int i = 0; i < truth->n; i++)
 	{
-		if (question->true_id[i] == id)
+		if (truth->id[i] == id)
 			return i;
 	}
 	return -1;
@@ -361,18 +444,19 @@ true_rank(const Question *question, uint32 id, float key)
  * for each the least ef that finds it.  Returns the number of expansions.
  */
 static int64
-search_for(Calibration *calibration, const Question *question, int max_k,
+search_for(Calibration *calibration, const Question *question, const Truth *truth, int max_k,
 		   GvAmTrial *trial)
 {
 	GvHnswIndex *ix = &calibration->ix;
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswSearch search = {0};
+	uint64		n_nodes = pg_atomic_read_u64(&calibration->shared->n_nodes);
 	int			ef = FIRST_EF;
-	int			last_ef = (int) Max(Min(calibration->n_nodes / SWEEP_FRACTION, LAST_EF), FIRST_EF);
+	int			last_ef = (int) Max(Min(n_nodes / SWEEP_FRACTION, LAST_EF), FIRST_EF);
 	int			n_true_found = 0;
 	int64		n_seen = 0;
 
-	trial->n_true = Min(question->n_true, max_k);
+	trial->n_true = Min(truth->n, max_k);
 	trial->max_k = max_k;
 	for (int i = 0; i < GV_AM_RECALL_MAX_K; i++)
 		trial->needed[i] = GV_AM_RECALL_NOT_FOUND;
@@ -395,7 +479,7 @@ search_for(Calibration *calibration, const Question *question, int max_k,
 
 		for (; n_seen < search.n_found; n_seen++)
 		{
-			int			rank = true_rank(question, search.found[n_seen].id,
+			int			rank = true_rank(truth, search.found[n_seen].id,
 										 search.found[n_seen].key);
 
 			if (rank >= 0 && rank < trial->n_true)
@@ -418,30 +502,49 @@ search_for(Calibration *calibration, const Question *question, int max_k,
 	return search.n_found;
 }
 
-/* Search for all query vectors, or as many as the cost allows */
+/*
+ * Search for a query vector, if the cost allows.
+ *
+ * Called in their order: what has been expanded for others, when this one is
+ * left, was for those before.
+ */
 static void
-try_queries(Calibration *calibration)
+try_query(Calibration *calibration, int i)
 {
-	GV_TEST_POINT("hnsw-calibrating");
-	calibration->trial = palloc(sizeof(GvAmTrial) * calibration->n_questions);
-	for (int i = 0; i < calibration->n_questions; i++)
-	{
-		MemoryContext old_context;
+	MemoryContext old_context;
+	Truth	   *truth;
 
-		if (calibration->may_expand <= 0 && i >= MIN_QUERIES)
+	if ((int64) pg_atomic_read_u64(&calibration->shared->n_expanded) >= calibration->may_expand &&
+		i >= MIN_QUERIES)
+		return;
+	gv_base_vacuum_delay();
+	MemoryContextReset(calibration->search_context);
+	old_context = MemoryContextSwitchTo(calibration->search_context);
+	truth = palloc(sizeof(Truth));
+	gather_truth(calibration, i, truth);
+	/* the last of many neighbors take longest */
+	calibration->n_expanded[i] = search_for(calibration, &calibration->question[i], truth,
+											i % MANY_EVERY == 0 ? GV_AM_RECALL_MAX_K : FEW_K,
+											&calibration->trial[i]);
+	pg_atomic_fetch_add_u64(&calibration->shared->n_expanded, calibration->n_expanded[i]);
+	MemoryContextSwitchTo(old_context);
+	show_done(calibration, calibration->n_questions + i + 1);
+}
+
+/* How many of the query vectors the cost allows: as if one process had searched */
+static int
+count_trials(const Calibration *calibration)
+{
+	int64		n_expanded = 0;
+	int			n;
+
+	for (n = 0; n < calibration->n_questions; n++)
+	{
+		if (n_expanded >= calibration->may_expand && n >= MIN_QUERIES)
 			break;
-		gv_base_vacuum_delay();
-		MemoryContextReset(calibration->search_context);
-		old_context = MemoryContextSwitchTo(calibration->search_context);
-		/* the last of many neighbors take longest */
-		calibration->may_expand -= search_for(calibration, &calibration->question[i],
-											  i % MANY_EVERY == 0 ? GV_AM_RECALL_MAX_K : FEW_K,
-											  &calibration->trial[calibration->n_trials]);
-		MemoryContextSwitchTo(old_context);
-		calibration->n_trials++;
-		show_done(calibration, calibration->n_questions + i + 1);
+		n_expanded += calibration->n_expanded[n];
 	}
-	show_done(calibration, 2 * (int64) calibration->n_questions);
+	return n;
 }
 
 /* --- the calibration ----------------------------------------------------- */
@@ -489,29 +592,96 @@ store(GvHnswIndex *ix, GvHnswCalibrationSource source, const GvAmRecallTable *ta
 	UnlockReleaseBuffer(buf);
 }
 
-/* Calibrate with the query vectors that were chosen */
-static void
-measure(Calibration *calibration, bool bound_cost, GvAmRecallTable *table)
+static char *
+place(char **next, Size size)
 {
-	memset(table, 0, sizeof(*table));
+	char	   *start = *next;
+
+	*next += MAXALIGN(size);
+	return start;
+}
+
+/*
+ * Lay out what processes share for n query vectors in an area of memory.
+ *
+ * area: NULL to learn the size
+ * with_points: with room for the points of the query vectors
+ */
+static Size
+place_shared(Calibration *calibration, char *area, int n, int n_places, bool with_points)
+{
+	char	   *next = area;
+
+	calibration->shared = (Shared *) place(&next, sizeof(Shared));
+	calibration->question_id = (uint32 *) place(&next, n * sizeof(uint32));
+	calibration->trial = (GvAmTrial *) place(&next, n * sizeof(GvAmTrial));
+	calibration->n_expanded = (int64 *) place(&next, n * sizeof(int64));
+	calibration->truths = (Truth *) place(&next, (Size) n_places * n * sizeof(Truth));
+	if (with_points)
+		calibration->point = (float *) place(&next, (Size) n * sizeof(float) *
+											 calibration->ix.layout.padded_dim);
+	return next - area;
+}
+
+/* Begin with the query vectors that were chosen */
+static void
+init_shared(Calibration *calibration, int n_places)
+{
+	Shared	   *shared = calibration->shared;
+
+	shared->n_questions = calibration->n_questions;
+	shared->n_places = n_places;
+	pg_atomic_init_u32(&shared->n_taken, 0);
+	pg_atomic_init_u64(&shared->n_nodes, 0);
+	pg_atomic_init_u64(&shared->n_expanded, 0);
 	if (calibration->show_progress)
 	{
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
 									 2 * (int64) calibration->n_questions);
 	}
-	if (calibration->n_questions < MIN_QUERIES)
+}
+
+/* All searches together cost no more than a part of a build */
+static void
+bound_cost(Calibration *calibration)
+{
+	calibration->may_expand = FREE_EXPANSIONS +
+		(int64) pg_atomic_read_u64(&calibration->shared->n_nodes) * EXPANSIONS_PER_NODE;
+}
+
+static void
+fit(Calibration *calibration, GvAmRecallTable *table)
+{
+	int			n_trials = count_trials(calibration);
+
+	show_done(calibration, 2 * (int64) calibration->n_questions);
+	gv_am_recall_fit(calibration->trial, n_trials,
+					 Max(Min(n_trials / TRIALS_PER_BUCKET, MAX_BUCKETS), 1), table);
+}
+
+/* Calibrate with the query vectors that were chosen, in one process */
+static void
+measure(Calibration *calibration, bool is_bounded, GvAmRecallTable *table)
+{
+	int			n = calibration->n_questions;
+	uint32		n_items = count_truth_items(calibration);
+
+	memset(table, 0, sizeof(*table));
+	if (n < MIN_QUERIES)
 		return;
-	find_truth(calibration);
-	if (calibration->n_nodes < MIN_NODES)
+	place_shared(calibration, palloc(place_shared(calibration, NULL, n, 1, false)), n, 1, false);
+	init_shared(calibration, 1);
+	for (uint32 item = 0; item < n_items; item++)
+		find_truth(calibration, item);
+	if (pg_atomic_read_u64(&calibration->shared->n_nodes) < MIN_NODES)
 		return;
-	if (bound_cost)
-		calibration->may_expand = FREE_EXPANSIONS +
-			(int64) calibration->n_nodes * EXPANSIONS_PER_NODE;
-	try_queries(calibration);
-	gv_am_recall_fit(calibration->trial, calibration->n_trials,
-					 Max(Min(calibration->n_trials / TRIALS_PER_BUCKET, MAX_BUCKETS), 1),
-					 table);
+	if (is_bounded)
+		bound_cost(calibration);
+	GV_TEST_POINT("hnsw-calibrating");
+	for (int i = 0; i < n; i++)
+		try_query(calibration, i);
+	fit(calibration, table);
 }
 
 /* Prepare a calibration, in a context of its own */
@@ -531,24 +701,33 @@ begin_calibration(Relation index, bool show_progress)
 	return calibration;
 }
 
+/* How many rows of the index are to be query vectors */
+static int
+count_wanted(const Calibration *calibration)
+{
+	const GvHnswLayout *layout = &calibration->ix.layout;
+	bool		has_codes = gv_hnsw_layout_has_codes(layout);
+	Size		size = sizeof(Question) + sizeof(GvAmTrial) + sizeof(Truth) +
+		(has_codes ? layout->padded_dim * sizeof(float) : BLCKSZ / 4);
+	int			n = has_codes ? N_QUERIES : N_EXACT_QUERIES;
+
+	if ((uint64) RelationGetNumberOfBlocks(calibration->ix.rel) * layout->nodes_per_page <
+		MIN_NODES)
+		return 0;
+	return Max(Min((Size) n, maintenance_work_mem * (Size) 1024 / MEMORY_PART / size), MIN_QUERIES);
+}
+
 /* Calibrate with rows of the index */
 static void
 calibrate_rows(Relation index, bool show_progress, double n_rows, double n_table_rows)
 {
 	Calibration *calibration = begin_calibration(index, show_progress);
 	MemoryContext old_context = MemoryContextSwitchTo(calibration->context);
-	const GvHnswLayout *layout = &calibration->ix.layout;
-	bool		has_codes = gv_hnsw_layout_has_codes(layout);
-	Size		size = sizeof(Question) + sizeof(GvAmTrial) +
-		GV_AM_RECALL_MAX_K * (sizeof(uint32) + sizeof(float)) +
-		(has_codes ? layout->padded_dim * sizeof(float) : BLCKSZ / 4);
-	int			n = has_codes ? N_QUERIES : N_EXACT_QUERIES;
+	int			n = count_wanted(calibration);
 	GvAmRecallTable table;
 
-	n = Max(Min((Size) n, maintenance_work_mem * (Size) 1024 / MEMORY_PART / size), MIN_QUERIES);
-	calibration->question = palloc0(sizeof(Question) * n);
-	if ((uint64) RelationGetNumberOfBlocks(index) * layout->nodes_per_page >= MIN_NODES)
-		choose_nodes(calibration, n);
+	calibration->question = palloc0(sizeof(Question) * (n + 1));
+	choose_nodes(calibration, n);
 	measure(calibration, true, &table);
 	if (table.n_buckets > 0)
 		store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table, n_rows, n_table_rows);
@@ -607,13 +786,136 @@ gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values, in
 
 /*
  * gv_hnsw_calibrate_build
- *		Calibrate an index that was just built.
+ *		Calibrate an index that was just built, in one process.
  */
 void
 gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows)
 {
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_CALIBRATE);
 	calibrate_rows(index, true, n_rows, n_table_rows);
+}
+
+/* --- in a build ---------------------------------------------------------- */
+
+/* Take part in the calibration: its query vectors are in the memory of the arrays */
+static Calibration *
+join(GvHnswBuild *build)
+{
+	Calibration *calibration = build->calibration;
+	Shared	   *shared = (Shared *) build->area;
+
+	if (calibration == NULL)
+	{
+		build->calibration = calibration = begin_calibration(build->index, false);
+		calibration->n_questions = shared->n_questions;
+		place_shared(calibration, build->area, shared->n_questions, shared->n_places, true);
+		calibration->question = MemoryContextAllocZero(calibration->context, sizeof(Question) *
+													   shared->n_questions);
+		for (int i = 0; i < shared->n_questions; i++)
+		{
+			calibration->question[i].id = calibration->question_id[i];
+			calibration->question[i].z = calibration->point +
+				(Size) i * calibration->ix.layout.padded_dim;
+		}
+	}
+	return calibration;
+}
+
+/*
+ * gv_hnsw_calibrate_begin
+ *		Begin to calibrate an index while all processes of its build are there.
+ *
+ * The index is written, and the arrays are needed no more: the calibration takes
+ * their memory.  The other processes begin with the nodes at once.
+ *
+ * Returns whether the caller has to call gv_hnsw_calibrate_finish; if not, the
+ * calibration is left to one process.
+ */
+bool
+gv_hnsw_calibrate_begin(GvHnswBuild *build)
+{
+	Calibration *calibration;
+	MemoryContext old_context;
+	int			n_places;
+	int			n;
+
+	if (build->parallel == NULL || build->graph.dims == 0 ||
+		maintenance_work_mem < MIN_SHARING_MEMORY)
+		return false;
+	n_places = build->parallel->nworkers_launched + 1;
+	calibration = begin_calibration(build->index, true);
+	old_context = MemoryContextSwitchTo(calibration->context);
+	n = count_wanted(calibration);
+	if (n > 0 && place_shared(calibration, NULL, n, n_places, true) <= build->area_size)
+	{
+		place_shared(calibration, build->area, n, n_places, true);
+		calibration->question = palloc0(sizeof(Question) * n);
+		for (int i = 0; i < n; i++)
+			calibration->question[i].z = calibration->point +
+				(Size) i * calibration->ix.layout.padded_dim;
+		choose_nodes(calibration, n);
+	}
+	MemoryContextSwitchTo(old_context);
+	if (calibration->n_questions < n || n == 0)
+	{
+		MemoryContextDelete(calibration->context);
+		return false;
+	}
+	for (int i = 0; i < n; i++)
+		calibration->question_id[i] = calibration->question[i].id;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_CALIBRATE);
+	init_shared(calibration, n_places);
+	build->calibration = calibration;
+	gv_hnsw_build_begin_job(build, GV_HNSW_JOB_FIND_TRUTH, 0, count_truth_items(calibration));
+	return true;
+}
+
+/*
+ * gv_hnsw_calibrate_find_truth, gv_hnsw_calibrate_try_query
+ *		Do an item of the two jobs.
+ */
+void
+gv_hnsw_calibrate_find_truth(GvHnswBuild *build, uint32 item)
+{
+	Calibration *calibration = join(build);
+	MemoryContext old_context = MemoryContextSwitchTo(calibration->context);
+
+	find_truth(calibration, item);
+	MemoryContextSwitchTo(old_context);
+}
+
+void
+gv_hnsw_calibrate_try_query(GvHnswBuild *build, uint32 item)
+{
+	Calibration *calibration = join(build);
+
+	bound_cost(calibration);
+	try_query(calibration, item);
+}
+
+/*
+ * gv_hnsw_calibrate_finish
+ *		Take part in what was begun, and finish it.
+ */
+void
+gv_hnsw_calibrate_finish(GvHnswBuild *build, double n_rows, double n_table_rows)
+{
+	Calibration *calibration = build->calibration;
+	GvAmRecallTable table;
+
+	gv_hnsw_build_end_job(build);
+	if (pg_atomic_read_u64(&calibration->shared->n_nodes) >= MIN_NODES)
+	{
+		GV_TEST_POINT("hnsw-calibrating");
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_TRY_QUERY, 0, calibration->n_questions);
+		bound_cost(calibration);
+		memset(&table, 0, sizeof(table));
+		fit(calibration, &table);
+		if (table.n_buckets > 0)
+			store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table, n_rows, n_table_rows);
+	}
+	MemoryContextDelete(calibration->context);
+	build->calibration = NULL;
 }
 
 /* Has a number of rows changed so much that a calibration is stale? */

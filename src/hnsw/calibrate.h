@@ -16,6 +16,13 @@
 
 #include "hnsw/page.h"
 
+struct GvHnswBuild;
+
+extern bool gv_hnsw_calibrate_begin(struct GvHnswBuild *build);
+extern void gv_hnsw_calibrate_find_truth(struct GvHnswBuild *build, uint32 item);
+extern void gv_hnsw_calibrate_try_query(struct GvHnswBuild *build, uint32 item);
+extern void gv_hnsw_calibrate_finish(struct GvHnswBuild *build, double n_rows,
+									 double n_table_rows);
 extern void gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows);
 extern void gv_hnsw_calibrate_stale(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 extern uint32 gv_hnsw_calibration_hash(const GvHnswMetaPageData *meta);
