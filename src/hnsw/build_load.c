@@ -80,7 +80,7 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 	build->filters = place(&next, n * build->ix.filters.packed_size);
 	if (graph->dims > 0)
 	{
-		gv_hnsw_points_place(&graph->points, place(&next, n * GV_HNSW_POINT_SIZE(graph->dims)));
+		gv_hnsw_points_place(&graph->points, place(&next, GV_HNSW_POINTS_SIZE(n, graph->dims)), n);
 		graph->points.rest = (uint8 *) place(&next, n * graph->points.rest_bytes);
 		build->center = (float *) place(&next, graph->dims * sizeof(float));
 		if (graph->opclass->metric == GV_AM_METRIC_INNER_PRODUCT)
@@ -91,6 +91,8 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 		graph->values = place(&next, shared->values_capacity);
 		graph->value_offset = (uint64 *) place(&next, n * sizeof(uint64));
 	}
+	/* where cache lines begin */
+	next = (char *) TYPEALIGN(GV_HNSW_POINT_ALIGN, next);
 	graph->links = (uint32 *) place(&next, n * graph->degree * sizeof(uint32));
 	graph->link_keys = (float *) place(&next, n * graph->degree * sizeof(float));
 	graph->n_links = (uint8 *) place(&next, n);
@@ -106,7 +108,8 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 									  sizeof(uint32));
 	build->area = area;
 	build->area_size = next - area;
-	return next - area;
+	/* the area may begin anywhere in a cache line */
+	return next - area + GV_HNSW_POINT_ALIGN;
 }
 
 /* What is learned from a sample of the table */
@@ -560,7 +563,7 @@ number_rows(GvHnswBuild *build, uint32 n_rows)
 		kept.value_offset = palloc(sizeof(uint64));
 	else
 	{
-		gv_hnsw_points_place(&kept.points, palloc(GV_HNSW_POINT_SIZE(graph->dims)));
+		gv_hnsw_points_place(&kept.points, palloc(GV_HNSW_POINTS_SIZE(1, graph->dims)), 1);
 		kept.points.rest = palloc(graph->points.rest_bytes + 1);
 	}
 	for (uint32 start = 0; start < n_rows; start++)

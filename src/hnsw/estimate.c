@@ -53,8 +53,8 @@ measure_distance(const GvHnswLayout *layout)
 	double		best = 1;
 
 	gv_hnsw_points_init(&points, layout);
-	n = MEASURED_BYTES / GV_HNSW_POINT_SIZE(points.dims);
-	gv_hnsw_points_place(&points, palloc0(MEASURED_BYTES));
+	n = MEASURED_BYTES / (sizeof(GvHnswPointHead) + points.dims);
+	gv_hnsw_points_place(&points, palloc0(GV_HNSW_POINTS_SIZE(n, points.dims)), n);
 	for (uint32 i = 0; i < n; i++)
 	{
 		for (int d = 0; d < points.dims; d++)

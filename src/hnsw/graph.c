@@ -155,12 +155,12 @@ prefetch_keys(const GvHnswGraph *graph, uint32 row)
 static inline void
 prefetch_point(const GvHnswGraph *graph, uint32 row)
 {
-	char	   *point = (char *) gv_hnsw_point_head(&graph->points, row);
-	int			n_bytes = GV_HNSW_POINT_SIZE(graph->dims);
+	char	   *high = (char *) gv_hnsw_point_high(&graph->points, row);
 
+	__builtin_prefetch(gv_hnsw_point_head(&graph->points, row));
 	/* the processor fetches the rest of a long one by itself */
-	for (int b = 0; b < Min(n_bytes, MAX_PREFETCH); b += 64)
-		__builtin_prefetch(point + b);
+	for (int b = 0; b < Min(graph->dims, MAX_PREFETCH); b += 64)
+		__builtin_prefetch(high + b);
 }
 
 /* Search the rows linked so far; the pool holds the result */
@@ -204,6 +204,8 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		/* most often among the next to expand, as it is not yet known to be */
 		for (int ahead = 0; ahead < EXPANDED_AT_ONCE && place < pool->n; ahead++)
 			prefetch_links(graph, (uint32) pool->element[place++]);
+		for (int j = 1; j < n_next; j++)
+			prefetch_links(graph, next[j]);
 		for (int j = 0; j < n_next; j++)
 		{
 			uint32	   *links = graph->links + (Size) next[j] * graph->degree;

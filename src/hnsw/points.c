@@ -62,15 +62,14 @@ gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout)
 
 /*
  * gv_hnsw_points_place
- *		Lay out heads and high planes in an area of GV_HNSW_POINT_SIZE(dims) bytes a
- *		point, aligned to 8.
+ *		Lay out heads and high planes of n points in an area of
+ *		GV_HNSW_POINTS_SIZE(n, dims) bytes.
  */
 void
-gv_hnsw_points_place(GvHnswPoints *points, char *area)
+gv_hnsw_points_place(GvHnswPoints *points, char *area, Size n)
 {
 	points->head = (GvHnswPointHead *) area;
-	points->high = (int8 *) (area + sizeof(GvHnswPointHead));
-	points->stride = GV_HNSW_POINT_SIZE(points->dims);
+	points->high = (int8 *) TYPEALIGN(GV_HNSW_POINT_ALIGN, points->head + n);
 }
 
 /*

@@ -33,26 +33,29 @@ typedef struct GvHnswPoints
 	int			dims;
 	int			rest_bits;		/* 8, 4 or 0 */
 	int			rest_bytes;		/* of one point */
-	/* of the first point; that of another is i * stride bytes further */
-	GvHnswPointHead *head;
-	int8	   *high;			/* int8[dims] */
-	Size		stride;
+	GvHnswPointHead *head;		/* of each point */
+	int8	   *high;			/* int8[][dims] */
 	uint8	   *rest;			/* uint8[][rest_bytes] */
 } GvHnswPoints;
 
-/* A point's head and high plane follow each other: distances look at both */
-#define GV_HNSW_POINT_SIZE(dims) (sizeof(GvHnswPointHead) + (Size) (dims))
+/* Planes begin where the processor's cache lines do, if there are as many dimensions */
+#define GV_HNSW_POINT_ALIGN 64
+
+/* Bytes of n points' heads and high planes */
+#define GV_HNSW_POINTS_SIZE(n, dims) \
+	(TYPEALIGN(GV_HNSW_POINT_ALIGN, (Size) (n) * sizeof(GvHnswPointHead)) + \
+	 (Size) (n) * (dims) + GV_HNSW_POINT_ALIGN)
 
 static inline GvHnswPointHead *
 gv_hnsw_point_head(const GvHnswPoints *points, uint32 i)
 {
-	return (GvHnswPointHead *) ((char *) points->head + i * points->stride);
+	return points->head + i;
 }
 
 static inline int8 *
 gv_hnsw_point_high(const GvHnswPoints *points, uint32 i)
 {
-	return points->high + i * points->stride;
+	return points->high + (Size) i * points->dims;
 }
 
 static inline uint8 *
@@ -72,18 +75,18 @@ gv_hnsw_point_unit(const GvHnswPoints *points, uint32 i)
 static inline void
 gv_hnsw_point_prefetch(const GvHnswPoints *points, uint32 i)
 {
-	const char *head = (const char *) gv_hnsw_point_head(points, i);
+	const char *high = (const char *) gv_hnsw_point_high(points, i);
 	const char *rest = (const char *) gv_hnsw_point_rest(points, i);
 
-	for (Size b = 0; b < GV_HNSW_POINT_SIZE(points->dims); b += 64)
-		__builtin_prefetch(head + b);
+	for (int b = 0; b < points->dims; b += 64)
+		__builtin_prefetch(high + b);
 	for (int b = 0; b < points->rest_bytes; b += 64)
 		__builtin_prefetch(rest + b);
 }
 
 extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,
 								float *keys);
-extern void gv_hnsw_points_place(GvHnswPoints *points, char *area);
+extern void gv_hnsw_points_place(GvHnswPoints *points, char *area, Size n);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);
 extern void gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z);
