@@ -482,6 +482,7 @@ link_rows(GvHnswBuild *build)
 	uint32		n_order = shared->n_order;
 	uint32		batch = FIRST_BATCH;
 	uint64		n_before = build->shards ? build->shards->n_linked : 0;
+	BlockNumber n_blocks = gv_hnsw_build_count_blocks(build);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LINK);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
@@ -494,7 +495,12 @@ link_rows(GvHnswBuild *build)
 		batch = Min(Min(batch * 2, Max(done / 50, 1)), Min(shared->max_batch, n_order - done));
 		/* rows that follow each other are near each other and look at the same points */
 		qsort(graph->order + done, batch, sizeof(uint32), compare_rows);
-		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LINK, done, batch);
+		gv_hnsw_build_begin_job(build, GV_HNSW_JOB_LINK, done, batch);
+		/* what one process does alone is done while the others link */
+		if (build->shards == NULL && graph->dims > 0)
+			gv_hnsw_build_extend(build, (BlockNumber) ((uint64) n_blocks * (done + batch) /
+													   n_order));
+		gv_hnsw_build_end_job(build);
 
 		/* collect the links by target */
 		for (uint32 i = done; i < done + batch; i++)

@@ -161,6 +161,8 @@ extern void gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 i);
 
 /* build_write.c */
 extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);
+extern BlockNumber gv_hnsw_build_count_blocks(const GvHnswBuild *build);
+extern void gv_hnsw_build_extend(GvHnswBuild *build, BlockNumber n_blocks);
 extern void gv_hnsw_build_write_index(GvHnswBuild *build);
 extern Buffer gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind);
 extern float gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm);

@@ -516,8 +516,43 @@ gv_hnsw_build_write_meta(GvHnswBuild *build)
 }
 
 /*
+ * gv_hnsw_build_count_blocks
+ *		How many blocks the metapage and all nodes with codes take.
+ */
+BlockNumber
+gv_hnsw_build_count_blocks(const GvHnswBuild *build)
+{
+	uint32		per_page = build->ix.layout.nodes_per_page;
+	uint32		n_pages = (build->shared->n_nodes + per_page - 1) / per_page;
+
+	return n_pages == 0 ? 1 : gv_hnsw_build_block(build, n_pages - 1) + 1;
+}
+
+/*
+ * gv_hnsw_build_extend
+ *		Make the index so many blocks long, for pages that are filled later.
+ */
+void
+gv_hnsw_build_extend(GvHnswBuild *build, BlockNumber n_blocks)
+{
+	for (BlockNumber i = RelationGetNumberOfBlocks(build->index); i < n_blocks; i++)
+	{
+		Buffer		buf;
+
+		CHECK_FOR_INTERRUPTS();
+		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
+		if (i == GV_HNSW_META_BLKNO)
+			gv_hnsw_write_meta(BufferGetPage(buf), &build->shared->meta);
+		else
+			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_FREE);
+		MarkBufferDirty(buf);
+		UnlockReleaseBuffer(buf);
+	}
+}
+
+/*
  * gv_hnsw_build_write_index
- *		Write the graph to the index, which has no pages yet.
+ *		Write the graph to the index, which has empty pages at most.
  */
 void
 gv_hnsw_build_write_index(GvHnswBuild *build)
@@ -525,27 +560,14 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	bool		has_codes = gv_hnsw_layout_has_codes(&build->ix.layout);
 	GvHnswMetaPageData *meta = &build->shared->meta;
 	BlockNumber n_node_pages;
-	BlockNumber n_blocks;
 	GvHnswChunkWriter writer = {build, InvalidBuffer, 0};
-	Buffer		buf;
 
 	n_node_pages = has_codes ? number_nodes_with_codes(build) : number_exact_nodes(build);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
 
 	/* the metapage and the node pages get their places before others come */
-	n_blocks = n_node_pages == 0 ? 1 :
-		gv_hnsw_build_block(build, n_node_pages - 1) + 1;
-	for (BlockNumber i = 0; i < n_blocks; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
-		if (i == 0)
-			gv_hnsw_write_meta(BufferGetPage(buf), meta);
-		else
-			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_FREE);
-		MarkBufferDirty(buf);
-		UnlockReleaseBuffer(buf);
-	}
+	gv_hnsw_build_extend(build, n_node_pages == 0 ? 1 :
+						 gv_hnsw_build_block(build, n_node_pages - 1) + 1);
 
 	if (build->ix.filters.n > 0)
 		write_filters(build);
