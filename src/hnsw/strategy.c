@@ -221,8 +221,14 @@ gv_hnsw_strategy_probe(GvHnswStrategy *strategy, int ef, int64 limit)
 	strategy->part_to_read = gv_hnsw_filter_sample(strategy->index, strategy->filter,
 												   N_SAMPLED_PAGES, &strategy->part);
 	strategy->part = Max(strategy->part, 1 / slots);
-	return cost_of_sweep(strategy) + slots * strategy->part_to_read * GV_HNSW_COST_OF_READ >
-		WORTH_OF_PROBE * (double) ef;
+	if (cost_of_sweep(strategy) + slots * strategy->part_to_read * GV_HNSW_COST_OF_READ >
+		WORTH_OF_PROBE * (double) ef)
+		return true;
+
+	/* nodes lie beside their neighbors, so pages that others pass may be missing in the sample */
+	gv_hnsw_strategy_know(strategy);
+	strategy->part_to_read = strategy->passing.n_passing / slots;
+	return strategy->passing.n_passing * GV_HNSW_COST_OF_READ > WORTH_OF_PROBE * (double) ef;
 }
 
 /*
