@@ -173,6 +173,20 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 }
 
 /*
+ * gv_am_has_block
+ *		Does a relation, which never shrinks, have a block?
+ */
+bool
+gv_am_has_block(GvAmHints *hints, Relation rel, BlockNumber blkno)
+{
+	if (!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel)))
+		return blkno < RelationGetNumberOfBlocks(rel);
+	if (blkno >= hints->n_known)
+		hints->n_known = RelationGetNumberOfBlocks(rel);
+	return blkno < hints->n_known;
+}
+
+/*
  * gv_am_io_depth
  *		How many blocks to ask the operating system for ahead; 0: none.
  *
@@ -201,11 +215,8 @@ gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkno)
 {
 	PrefetchBufferResult result;
 
-	if (!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel)))
-		return;
-	if (blkno >= hints->n_known)
-		hints->n_known = RelationGetNumberOfBlocks(rel);
-	if (blkno >= hints->n_known)
+	if (!GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel)) ||
+		!gv_am_has_block(hints, rel, blkno))
 		return;
 	GV_TEST_POINT("am-ask-for-block");
 	result = PrefetchBuffer(rel, MAIN_FORKNUM, blkno);

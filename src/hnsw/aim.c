@@ -39,6 +39,10 @@
 
 #define MAX_EF (PG_INT32_MAX / 64)
 
+/* The recall that a search for neighbors aims at, and its cost in ef_construction */
+#define LINKING_RECALL 0.95
+#define MAX_LINKING_FACTOR 4
+
 /*
  * The ef that reaches a recall for the k nearest rows.
  *
@@ -180,6 +184,23 @@ gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
 
 	ef_for_all(meta, target, FIRST_K, &least, &largest, &mean);
 	return mean;
+}
+
+/*
+ * gv_hnsw_aim_linking_ef
+ *		Return the ef of a search for the neighbors of a new node.
+ *
+ * A build compares points, an insert goes by codes: where rows are hard to tell
+ * apart it must look at more to find as good neighbors.
+ */
+int
+gv_hnsw_aim_linking_ef(const GvHnswMetaPageData *meta)
+{
+	int			ef = meta->ef_construction;
+
+	if (meta->calibration.n_buckets == 0 || meta->padded_dim == 0)
+		return ef;
+	return Min(Max(ef, gv_hnsw_aim_mean_ef(meta, LINKING_RECALL)), ef * MAX_LINKING_FACTOR);
 }
 
 /*

@@ -27,6 +27,7 @@ extern int	gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta,
 							   GvHnswSearch *search, int ef);
 extern int	gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef);
 extern int	gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target);
+extern int	gv_hnsw_aim_linking_ef(const GvHnswMetaPageData *meta);
 extern int	gv_hnsw_aim_planned_ef(Relation index, double n_rows);
 
 #endif							/* GV_HNSW_AIM_H */

@@ -266,6 +266,7 @@ fill_node(Merge *merge, GvHnswNode node, uint32 s)
 		gv_hnsw_node_put_lane(layout, node, i,
 							  gv_hnsw_build_node_id(build, GV_HNSW_LINK_ROW(lane->link)),
 							  &factors, nibbles);
+		gv_hnsw_node_mark_lane(layout, node, i, merge->candidates[i].fills);
 	}
 }
 

@@ -116,6 +116,7 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[i + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		gv_hnsw_node_set_lane(layout, node, i, build->row_id[neighbor], p, &point);
+		gv_hnsw_node_mark_lane(layout, node, i, (links[i] & GV_HNSW_LINK_FILL) != 0);
 	}
 }
 

@@ -35,10 +35,10 @@
 #include "base/random.h"
 #include "hnsw/build.h"
 #include "hnsw/calibrate.h"
-#include "hnsw/contest.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
 #include "hnsw/search.h"
+#include "hnsw/vectors.h"
 #include "quant/rotation.h"
 
 /*
@@ -224,7 +224,7 @@ choose_nodes(Calibration *calibration, int n_wanted)
 		if (gv_hnsw_id_block(&ix->layout, id) == GV_HNSW_META_BLKNO ||
 			!gv_idset_add(&known, id))
 			continue;
-		vector = gv_hnsw_copy_vector(ix, &search, id, &bias, &version, NULL, NULL);
+		vector = gv_hnsw_copy_vector(ix, &search, id, &bias, &version);
 		if (vector == NULL)
 			continue;
 		if (gv_hnsw_layout_has_codes(&ix->layout))

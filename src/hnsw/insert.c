@@ -21,7 +21,7 @@
 
 #include "am/xlog.h"
 #include "base/compat.h"
-#include "base/random.h"
+#include "hnsw/aim.h"
 #include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
@@ -45,37 +45,13 @@ typedef struct Insertion
 	GvHnswRotated rotated;
 	uint64		hash;
 	GvHnswSearch search;
-	GvHnswCandidate *chosen;	/* source: place in search.found */
+	GvHnswVectors vectors;		/* of the nodes around */
+	GvHnswCandidate *chosen;
 	int			n_chosen;
-	uint32		id;				/* of the new node */
+	int			n_diverse;		/* the first of them; the others only fill */
+	GvHnswVector vector;		/* of the new node */
 	int			n_linked;		/* nodes that link to it */
-	GvHnswContest contest;
-	MemoryContext scratch;		/* reset for each neighbor */
 } Insertion;
-
-/* The found node of a candidate */
-static inline GvHnswFound *
-candidate_found(Insertion *ins, const GvHnswCandidate *candidate)
-{
-	return &ins->search.found[candidate->source];
-}
-
-static void
-found_pair_keys(void *context, const GvHnswCandidate *candidate,
-				const GvHnswCandidate *others, int n, float *keys)
-{
-	Insertion  *ins = context;
-	float	   *va = candidate_found(ins, candidate)->vector;
-
-	for (int i = 0; i < n; i++)
-	{
-		float	   *vb = candidate_found(ins, &others[i])->vector;
-
-		keys[i] = gv_hnsw_layout_has_codes(&ins->ix->layout) ?
-			gv_kernels->l2_squared_f32(va, vb, ins->ix->layout.own_dims) :
-			gv_am_exact_key(ins->ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
-	}
-}
 
 /* Search the graph for the row's surroundings */
 static void
@@ -83,8 +59,8 @@ search_surroundings(Insertion *ins, const GvHnswCache *cache)
 {
 	GvHnswSearch *search = &ins->search;
 
-	search->keep_vectors = true;
-	gv_hnsw_search_init(search, ins->ix, CurrentMemoryContext, ins->ix->meta.ef_construction);
+	gv_hnsw_search_init(search, ins->ix, CurrentMemoryContext,
+						gv_hnsw_aim_linking_ef(&ins->ix->meta));
 	if (gv_hnsw_layout_has_codes(&ins->ix->layout))
 		gv_hnsw_search_set_point(search, ins->z);
 	else
@@ -104,7 +80,7 @@ search_surroundings(Insertion *ins, const GvHnswCache *cache)
 	}
 }
 
-/* Choose neighbors among the nodes found */
+/* Choose neighbors among the best of the nodes found */
 static void
 choose_neighbors(Insertion *ins)
 {
@@ -120,12 +96,12 @@ choose_neighbors(Insertion *ins)
 		if (found->state != GV_HNSW_NODE_LIVE)
 			continue;
 		ins->chosen[n].key = found->key - found->key_bias;
-		ins->chosen[n].id = found->id;
-		ins->chosen[n++].source = i;
+		ins->chosen[n++].id = found->id;
 	}
 	gv_hnsw_sort_candidates(ins->chosen, n);
-	ins->n_chosen = gv_hnsw_prune(ins->chosen, n, degree, degree, NULL,
-								  found_pair_keys, ins);
+	n = Min(n, ins->ix->meta.ef_construction);
+	ins->n_chosen = gv_hnsw_vectors_choose(&ins->vectors, ins->chosen, n, degree,
+										   &ins->n_diverse);
 }
 
 /* Does the node hold exactly the row's vector?  Caller holds its page's lock. */
@@ -211,17 +187,18 @@ make_node(Insertion *ins, Size *size)
 		gv_hnsw_node_get_own(layout, node, p);
 		for (int i = 0; i < ins->n_chosen; i++)
 		{
-			const float *q = candidate_found(ins, &ins->chosen[i])->vector;
+			const float *q = gv_hnsw_vectors_read(&ins->vectors, ins->chosen[i].id)->z;
 
 			product += gv_kernels->inner_product_f32(p, q, layout->own_dims);
 		}
 		gv_hnsw_node_choose_center(layout, node, ins->n_chosen > 0 ? product / ins->n_chosen : 0);
 		for (int i = 0; i < ins->n_chosen; i++)
 		{
-			GvHnswFound *found = candidate_found(ins, &ins->chosen[i]);
-			GvHnswPoint point = {found->vector, found->key_bias};
+			GvHnswVector *other = gv_hnsw_vectors_read(&ins->vectors, ins->chosen[i].id);
+			GvHnswPoint point = {other->z, other->key_bias};
 
-			gv_hnsw_node_set_lane(layout, node, i, found->id, p, &point);
+			gv_hnsw_node_set_lane(layout, node, i, other->id, p, &point);
+			gv_hnsw_node_mark_lane(layout, node, i, i >= ins->n_diverse);
 		}
 	}
 	else
@@ -335,11 +312,11 @@ put_node(Insertion *ins, Buffer buf, GvHnswNode image, Size size)
 		RecordPageWithFreeSpace(ix->rel, blkno, Min(left, gv_hnsw_fsm_request(size) - 1));
 		return false;
 	}
-	ins->id = gv_hnsw_make_id(layout, blkno, slot);
+	ins->vector.id = gv_hnsw_make_id(layout, blkno, slot);
 	if (ix->filters.n > 0)
 	{
 		filter_buf = gv_hnsw_filter_lock(ix, blkno);
-		gv_hnsw_filter_write(ix, xlog, filter_buf, ins->id, ins->filters);
+		gv_hnsw_filter_write(ix, xlog, filter_buf, ins->vector.id, ins->filters);
 	}
 	gv_xlog_finish(xlog);
 	if (BufferIsValid(filter_buf))
@@ -380,39 +357,6 @@ write_node(Insertion *ins)
 		elog(ERROR, "could not add a node to index \"%s\"", RelationGetRelationName(ix->rel));
 }
 
-/*
- * Which link a neighbor of the new node gives up for it, decided by reading
- * the neighbor's neighbors.  Invalid if it need not or will not.
- */
-static uint32
-choose_by_vectors(Insertion *ins, const GvHnswCandidate *candidate)
-{
-	GvHnswIndex *ix = ins->ix;
-	int			degree = Min(ix->layout.degree, 2 * ix->meta.m);
-	float	   *new_vector = gv_hnsw_layout_has_codes(&ix->layout) ? ins->z :
-		(float *) DatumGetPointer(ins->value);
-	uint32		neighbors[PG_UINT8_MAX];
-	uint32		result = GV_HNSW_INVALID_ID;
-	int			n = 0;
-	float		bias;
-	uint16		version;
-	MemoryContext old_context = MemoryContextSwitchTo(ins->scratch);
-	float	   *vector = gv_hnsw_copy_vector(ix, &ins->search, candidate->id, &bias,
-											 &version, neighbors, &n);
-
-	if (vector != NULL && n >= degree)
-	{
-		int			lane = gv_hnsw_contest_by_vectors(&ins->contest, vector, neighbors, n,
-													  new_vector, candidate->key);
-
-		if (lane >= 0)
-			result = neighbors[lane];
-	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextReset(ins->scratch);
-	return result;
-}
-
 /* Would changing a neighbor of the new node log no whole page? */
 static bool
 neighbor_is_cheap(Insertion *ins, const GvHnswCandidate *candidate)
@@ -428,60 +372,6 @@ neighbor_is_cheap(Insertion *ins, const GvHnswCandidate *candidate)
 	return is_cheap;
 }
 
-/* Link one of the new node's neighbors back to it, unless it has died */
-static void
-link_back(Insertion *ins, const GvHnswCandidate *candidate)
-{
-	GvHnswIndex *ix = ins->ix;
-	const GvHnswLayout *layout = &ix->layout;
-	GvHnswFound *found = candidate_found(ins, candidate);
-	int			degree = Min(layout->degree, 2 * ix->meta.m);
-	uint32		given_up = GV_HNSW_INVALID_ID;
-	Buffer		buf;
-	GvXlog	   *xlog;
-	GvHnswNode	node;
-
-	CHECK_FOR_INTERRUPTS();
-
-	/* a decision that reads other pages comes before the lock */
-	if (!ins->contest.by_codes)
-		given_up = choose_by_vectors(ins, candidate);
-	GV_TEST_POINT("hnsw-insert-link");
-
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, found->id));
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, found->id));
-	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
-	{
-		int			lane = node->n_neighbors;
-
-		Assert(node->version == found->version);
-		if (gv_hnsw_node_find_lane(layout, node, ins->id) >= 0)
-			lane = -1;
-		else if (lane >= degree)
-		{
-			if (ins->contest.by_codes)
-				lane = gv_hnsw_contest_by_codes(&ins->contest, node, found->vector,
-												candidate->key);
-			else
-				lane = given_up == GV_HNSW_INVALID_ID ? -1 :
-					gv_hnsw_node_find_lane(layout, node, given_up);
-		}
-		if (lane >= 0)
-		{
-			GvHnswPoint point = {ins->z, ins->rotated.key_bias};
-
-			xlog = gv_xlog_begin(ix->rel);
-			node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf),
-									 gv_hnsw_id_slot(layout, found->id));
-			gv_hnsw_node_set_lane(layout, node, lane, ins->id, found->vector, &point);
-			gv_xlog_finish(xlog);
-			ins->n_linked++;
-		}
-	}
-	UnlockReleaseBuffer(buf);
-}
-
 /*
  * Make the nearest neighbor link back though it prefers others.  Without any
  * link to it no search would find the new node.
@@ -489,11 +379,8 @@ link_back(Insertion *ins, const GvHnswCandidate *candidate)
 static void
 force_link_back(Insertion *ins)
 {
-	GvHnswPoint point = {ins->z, ins->rotated.key_bias};
-
 	for (int i = 0; i < ins->n_chosen && ins->n_linked == 0; i++)
-		ins->n_linked = gv_hnsw_force_link(ins->ix, &ins->search, ins->chosen[i].id,
-										   ins->id, &point);
+		ins->n_linked = gv_hnsw_force_link(&ins->vectors, ins->chosen[i].id, &ins->vector);
 }
 
 /*
@@ -510,15 +397,18 @@ link_neighbors(Insertion *ins)
 
 	for (int i = 0; i < ins->n_chosen && ins->n_linked < MAX_LINKS_BACK; i++)
 	{
-		int			n_linked = ins->n_linked;
 		bool		is_cheap;
 
 		CHECK_FOR_INTERRUPTS();
 		is_cheap = neighbor_is_cheap(ins, &ins->chosen[i]);
 		if (!is_cheap && n_dear >= MAX_DEAR_LINKS_BACK)
 			continue;
-		link_back(ins, &ins->chosen[i]);
-		n_dear += !is_cheap && ins->n_linked > n_linked;
+		gv_hnsw_vectors_trim(&ins->vectors);
+		if (gv_hnsw_offer_link(&ins->vectors, ins->chosen[i].id, &ins->vector))
+		{
+			ins->n_linked++;
+			n_dear += !is_cheap;
+		}
 		GV_TEST_POINT("hnsw-insert-linked-back");
 	}
 }
@@ -565,14 +455,14 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 		ins.hash = gv_am_value_hash(value);
 	}
 
+	ins.vector.z = ins.z != NULL ? ins.z : (float *) DatumGetPointer(value);
+	ins.vector.key_bias = ins.rotated.key_bias;
 	search_surroundings(&ins, cache);
 	GV_TEST_POINT("hnsw-insert-searched");
 	if (join_equal_node(&ins))
 		return;
+	gv_hnsw_vectors_init(&ins.vectors, &ix, CurrentMemoryContext, work_mem * (Size) 1024);
 	choose_neighbors(&ins);
-	gv_hnsw_contest_init(&ins.contest, &ix, &ins.search);
-	ins.scratch = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert neighbor",
-										ALLOCSET_DEFAULT_SIZES);
 	write_node(&ins);
 	GV_TEST_POINT("hnsw-insert-written");
 	link_neighbors(&ins);
@@ -582,7 +472,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 
 	point.z = ins.z;
 	point.key_bias = ins.rotated.key_bias;
-	gv_hnsw_consider_entry(&ix, ins.id, &point, ins.n_linked == 0);
+	gv_hnsw_consider_entry(&ix, ins.vector.id, &point, ins.n_linked == 0);
 }
 
 /*

@@ -232,14 +232,20 @@ fit_edge_scale(float *edge_scale, GvHalf *add, GvHalf *rescale, int n, float mag
 	for (int i = 0; i < n; i++)
 	{
 		put_factor(&add[i], get_factor(&add[i]) * (*edge_scale / scale));
-		put_factor(&rescale[i], get_factor(&rescale[i]) * (*edge_scale / scale));
+		{
+			GvHalf		mark = rescale[i] & 1;
+
+			put_factor(&rescale[i], get_factor(&rescale[i]) * (*edge_scale / scale));
+			rescale[i] = (GvHalf) ((rescale[i] & ~1) | mark);
+		}
 	}
 	*edge_scale = scale;
 }
 
 /*
  * gv_hnsw_node_put_lane
- *		Write one neighbor of a node, whose code is made already.
+ *		Write one neighbor of a node, whose code is made already; its link is
+ *		marked as one that does not only fill.
  *
  * lane: 0..n_neighbors; n_neighbors is raised if it is the next
  * factors: with the neighbor's key_bias in the addend
@@ -259,6 +265,7 @@ gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uin
 				   Max(fabsf(factors->add), fabsf(factors->rescale)));
 	put_factor(&add[lane], factors->add / node->edge_scale);
 	put_factor(&rescale[lane], factors->rescale / node->edge_scale);
+	gv_hnsw_node_mark_lane(layout, node, lane, false);
 	gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
 					   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
 	if (lane == node->n_neighbors)
@@ -343,24 +350,6 @@ gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id)
 			return lane;
 	}
 	return -1;
-}
-
-/*
- * gv_hnsw_node_lane_distance2
- *		Estimate the squared distance of a neighbor and the center of the codes.
- *
- * From the factor alone: it is 2 |x-p|^2 / l1, and l1 is near
- * |x-p| sqrt(2 / pi) code_dims / sqrt(own_dims).
- */
-float
-gv_hnsw_node_lane_distance2(const GvHnswLayout *layout, GvHnswNode node, int lane)
-{
-	float		rescale = get_factor(&gv_hnsw_node_rescale(layout, node)[lane]) *
-		node->edge_scale;
-	float		norm = -0.5f * rescale * 0.797885f * layout->code_dims /
-		sqrtf((float) layout->own_dims);
-
-	return norm * norm;
 }
 
 /*

@@ -34,10 +34,30 @@ extern void gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, i
 								  const uint8 *nibbles);
 extern void gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane);
 extern int	gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id);
-extern float gv_hnsw_node_lane_distance2(const GvHnswLayout *layout, GvHnswNode node,
-										 int lane);
 extern void gv_hnsw_entry_set_lane(const GvHnswLayout *layout, GvHnswEntryBlock block,
 								   int lane, uint32 id, const GvHnswPoint *point);
+
+/*
+ * Does a link only fill a place?  A shorter link leads to its node as well, so
+ * that it goes first when another comes.  The lowest bit of the factor that has
+ * room for it says so: it is advice, nodes written before there was a mark have
+ * any.  Links without codes have none.
+ */
+static inline bool
+gv_hnsw_node_lane_fills(const GvHnswLayout *layout, GvHnswNode node, int lane)
+{
+	return gv_hnsw_layout_has_codes(layout) &&
+		(gv_hnsw_node_rescale(layout, node)[lane] & 1) != 0;
+}
+
+static inline void
+gv_hnsw_node_mark_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, bool fills)
+{
+	GvHalf	   *rescale = &gv_hnsw_node_rescale(layout, node)[lane];
+
+	if (gv_hnsw_layout_has_codes(layout))
+		*rescale = (GvHalf) ((*rescale & ~1) | (fills ? 1 : 0));
+}
 
 /*
  * The squared distance of a query to the center of a node's codes, from its

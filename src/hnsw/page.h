@@ -140,7 +140,8 @@ typedef GvHnswMetaPageData *GvHnswMetaPage;
  *		own vector				own_dims elements, padded to 8 bytes
  *		uint32 neighbor[]		degree ids; the first n_neighbors count
  *		GvHalf add[]			degree factors, in units of edge_scale
- *		GvHalf rescale[]		degree factors, in units of edge_scale
+ *		GvHalf rescale[]		degree factors, in units of edge_scale; the lowest
+ *								bit is a mark, see gv_hnsw_node_lane_fills
  *		uint8 codes[][]			blocks_per_node FastScan blocks
  * and for nodes with exact vectors:
  *		uint32 neighbor[]		degree ids

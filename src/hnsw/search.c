@@ -157,7 +157,6 @@ add_found(GvHnswSearch *search, GvHnswNode node, uint32 id, float key, float key
 	found->state = node->state;
 	found->tid = node->tid;
 	found->value_hash = node->value_hash;
-	found->vector = NULL;
 	return found;
 }
 
@@ -214,12 +213,6 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 		float		center_key = gv_hnsw_node_base(node, search->z_norm2, key);
 		GvHnswFound *found = add_found(search, node, id, key, node->u.key_bias);
 
-		if (search->keep_vectors)
-		{
-			found->vector = MemoryContextAlloc(search->context,
-											   sizeof(float) * layout->own_dims);
-			gv_hnsw_node_get_own(layout, node, found->vector);
-		}
 		make_room_for_live(search, found);
 		bound = gv_pool_bound(&search->pool);
 
@@ -411,13 +404,6 @@ expand_exact(GvHnswSearch *search, uint32 id)
 		found = add_found(search, node, id,
 						  gv_am_exact_key(index->opclass, search->value, value), 0);
 		found->error = 0;
-		if (search->keep_vectors)
-		{
-			Size		size = VARSIZE(DatumGetPointer(value));
-
-			found->vector = MemoryContextAlloc(search->context, size);
-			memcpy(found->vector, DatumGetPointer(value), size);
-		}
 		make_room_for_live(search, found);
 		n = node->n_neighbors;
 		memcpy(ids, gv_hnsw_node_neighbors(&index->layout, node), n * sizeof(uint32));
@@ -495,6 +481,18 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 
 	for (int i = 0; i < n_best; i++)
 		insert_into_pool(search, best_key[i], best_id[i]);
+}
+
+/*
+ * gv_hnsw_search_seed_node
+ *		Begin at a node; of exact values its key is taken for the least there is.
+ */
+void
+gv_hnsw_search_seed_node(GvHnswSearch *search, uint32 id)
+{
+	if (!gv_hnsw_layout_has_codes(&search->index->layout))
+		gv_idset_add(&search->seen, id);
+	insert_into_pool(search, -INFINITY, id);
 }
 
 /*

@@ -26,7 +26,6 @@ typedef struct GvHnswFound
 	uint8		state;
 	ItemPointerData tid;
 	uint64		value_hash;
-	float	   *vector;			/* float[own_dims], if asked for; of exact values a Datum */
 } GvHnswFound;
 
 /* A node seen beside a neighbor, not expanded */
@@ -46,7 +45,6 @@ typedef struct GvHnswSearch
 	float		z_norm2;		/* |z|^2 */
 	GvRabitqQuery query;
 	Datum		value;			/* the value, if there are no codes */
-	bool		keep_vectors;	/* fill GvHnswFound.vector */
 	bool		keep_spilled;	/* the search may be resumed */
 	const struct GvHnswPassing *passing;	/* nodes whose way is a detour are not in it */
 	float		detour;			/* the part by which a detour is longer */
@@ -80,6 +78,7 @@ extern void gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index,
 								MemoryContext context, int ef);
 extern void gv_hnsw_search_set_point(GvHnswSearch *search, float *z);
 extern void gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache);
+extern void gv_hnsw_search_seed_node(GvHnswSearch *search, uint32 id);
 extern bool gv_hnsw_search_found_live(const GvHnswSearch *search);
 extern void gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache);
 extern bool gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found);

@@ -6,9 +6,8 @@
  * Three passes over the pages, in physical order:
  *	1. Take out dead tids.  A node without tids becomes DEAD: it still leads
  *	   searches on, but nobody links to it any more.
- *	2. Repair each live node that links to a DEAD one: drop the link, and fill
- *	   the place with the best of the neighbors' neighbors.  Then see to it that
- *	   each live node has a link to it.
+ *	2. Repair each live node that links to a DEAD one, see repair.c.  Then see to
+ *	   it that each live node has a link to it.
  *	3. Free the slots of DEAD nodes.  By now no live node links to them.
  *
  * One page is locked at a time, but for tid chunks under their node.  Between
@@ -34,19 +33,12 @@
 #include "base/idset.h"
 #include "base/random.h"
 #include "hnsw/calibrate.h"
-#include "hnsw/contest.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
-#include "hnsw/prune.h"
+#include "hnsw/repair.h"
 #include "hnsw/write.h"
-
-/* Candidates for a repaired node's new links whose vectors are read */
-#define N_REPAIR_READS 48
-
-/* The same without codes, where there are no estimates to go by */
-#define N_EXACT_REPAIR_READS 256
 
 /* Live nodes kept to stand in for dead entries: as many as the table has */
 #define N_STAND_INS GV_HNSW_MAX_ENTRIES
@@ -66,7 +58,7 @@ typedef struct Vacuum
 	uint64		n_live;
 	GvRandom	random;
 	BufferAccessStrategy strategy;
-	MemoryContext context;		/* reset for each node repaired */
+	GvHnswRepair repair;
 } Vacuum;
 
 static Buffer
@@ -216,233 +208,6 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	UnlockReleaseBuffer(buf);
 }
 
-/* A candidate for a new link of a node under repair */
-typedef struct RepairCandidate
-{
-	float	   *vector;
-	float		key_bias;
-} RepairCandidate;
-
-typedef struct Repair
-{
-	Vacuum	   *vacuum;
-	RepairCandidate *candidate;
-} Repair;
-
-static void
-repair_pair_keys(void *context, const GvHnswCandidate *candidate,
-				 const GvHnswCandidate *others, int n, float *keys)
-{
-	Repair	   *repair = context;
-	GvHnswIndex *ix = &repair->vacuum->ix;
-	float	   *va = repair->candidate[candidate->source].vector;
-
-	for (int i = 0; i < n; i++)
-	{
-		float	   *vb = repair->candidate[others[i].source].vector;
-
-		keys[i] = gv_hnsw_layout_has_codes(&ix->layout) ?
-			gv_kernels->l2_squared_f32(va, vb, ix->layout.own_dims) :
-			gv_am_exact_key(ix->opclass, PointerGetDatum(va), PointerGetDatum(vb));
-	}
-}
-
-/* Copy the own vector of a node that is read; NULL if it is not live */
-static float *
-copy_vector(Vacuum *vacuum, GvHnswSearch *search, uint32 id, float *key_bias)
-{
-	GvHnswIndex *ix = &vacuum->ix;
-	Buffer		buf;
-	GvHnswNode	node;
-	float	   *vector = NULL;
-
-	if (gv_hnsw_id_block(&ix->layout, id) >= RelationGetNumberOfBlocks(ix->rel))
-		return NULL;
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, id));
-	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(&ix->layout, id));
-	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
-	{
-		if (gv_hnsw_layout_has_codes(&ix->layout))
-		{
-			vector = palloc(sizeof(float) * ix->layout.padded_dim);
-			memset(vector, 0, sizeof(float) * ix->layout.padded_dim);
-			gv_hnsw_node_get_own(&ix->layout, node, vector);
-			*key_bias = node->u.key_bias;
-		}
-		else
-		{
-			Datum		value = gv_hnsw_node_value(search, node);
-			Size		size = VARSIZE(DatumGetPointer(value));
-
-			vector = palloc(size);
-			memcpy(vector, DatumGetPointer(value), size);
-			*key_bias = 0;
-		}
-	}
-	UnlockReleaseBuffer(buf);
-	return vector;
-}
-
-/*
- * Collect the neighbors of a dead node as candidates, with estimates of their
- * keys to the node under repair.
- */
-static int
-collect_neighbors(Vacuum *vacuum, GvHnswSearch *search, uint32 dead_id,
-				  GvHnswCandidate *candidates, int n, GvIdset *known)
-{
-	GvHnswIndex *ix = &vacuum->ix;
-	const GvHnswLayout *layout = &ix->layout;
-	Buffer		buf;
-	GvHnswNode	node;
-
-	if (gv_hnsw_id_block(layout, dead_id) >= RelationGetNumberOfBlocks(ix->rel))
-		return n;
-	buf = gv_am_read_buffer(ix->hints, ix->rel, gv_hnsw_id_block(layout, dead_id));
-	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, dead_id));
-	if (node != NULL)
-	{
-		uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
-
-		for (int base = 0; base < node->n_neighbors; base += GV_FASTSCAN_LANES)
-		{
-			float		estimates[GV_FASTSCAN_LANES] = {0};
-			int			n_lanes = Min(GV_FASTSCAN_LANES, node->n_neighbors - base);
-
-			if (gv_hnsw_layout_has_codes(layout))
-				gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node,
-																 base / GV_FASTSCAN_LANES),
-											  search->query.table, search->query.n_groups,
-											  gv_hnsw_node_add(layout, node) + base,
-											  gv_hnsw_node_rescale(layout, node) + base,
-											  gv_hnsw_node_base(node, search->z_norm2,
-																gv_hnsw_node_key(layout, node,
-																				 search->z)),
-											  node->edge_scale, search->query.mul,
-											  search->query.bias, estimates);
-			for (int lane = 0; lane < n_lanes; lane++)
-			{
-				uint32		id = neighbors[base + lane];
-
-				if (gv_idset_contains(&vacuum->dead, id) || !gv_idset_add(known, id))
-					continue;
-				candidates[n].id = id;
-				candidates[n++].key = estimates[lane];
-			}
-		}
-	}
-	UnlockReleaseBuffer(buf);
-	return n;
-}
-
-/*
- * Repair a live node: replace its links to dead nodes.
- *
- * neighbors: its links when its page was looked at
- */
-static void
-repair_node(Vacuum *vacuum, uint32 id, const uint32 *neighbors, int n_neighbors)
-{
-	GvHnswIndex *ix = &vacuum->ix;
-	const GvHnswLayout *layout = &ix->layout;
-	int			degree = Min(layout->degree, 2 * ix->meta.m);
-	GvHnswSearch search = {0};
-	GvHnswCandidate *candidates = palloc(sizeof(GvHnswCandidate) *
-										 ((Size) (n_neighbors + 1) * (layout->degree + 1)));
-	Repair		repair = {vacuum, NULL};
-	GvIdset		known;
-	int			n = 0;
-	int			n_read = 0;
-	int			n_chosen;
-	float		bias;
-	float	   *vector;
-	Buffer		buf;
-	GvXlog	   *xlog;
-	GvHnswNode	node;
-
-	gv_hnsw_search_init(&search, ix, CurrentMemoryContext, 1);
-	vector = copy_vector(vacuum, &search, id, &bias);
-	if (vector == NULL)
-		return;
-	if (gv_hnsw_layout_has_codes(layout))
-		gv_hnsw_search_set_point(&search, vector);
-
-	gv_idset_init(&known, CurrentMemoryContext, 256);
-	gv_idset_add(&known, id);
-	for (int i = 0; i < n_neighbors; i++)
-	{
-		if (!gv_idset_contains(&vacuum->dead, neighbors[i]))
-			gv_idset_add(&known, neighbors[i]);
-	}
-	for (int i = 0; i < n_neighbors; i++)
-	{
-		if (gv_idset_contains(&vacuum->dead, neighbors[i]))
-			n = collect_neighbors(vacuum, &search, neighbors[i], candidates, n, &known);
-	}
-
-	/* the nearest by estimate are read; the live neighbors compete with them */
-	gv_hnsw_sort_candidates(candidates, n);
-	n = Min(n, gv_hnsw_layout_has_codes(layout) ? N_REPAIR_READS : N_EXACT_REPAIR_READS);
-	for (int i = 0; i < n_neighbors; i++)
-	{
-		if (!gv_idset_contains(&vacuum->dead, neighbors[i]))
-			candidates[n++].id = neighbors[i];
-	}
-	repair.candidate = palloc0(sizeof(RepairCandidate) * (n + 1));
-	for (int i = 0; i < n; i++)
-	{
-		RepairCandidate *c = &repair.candidate[n_read];
-
-		c->vector = copy_vector(vacuum, &search, candidates[i].id, &c->key_bias);
-		if (c->vector == NULL)
-			continue;
-		candidates[n_read].id = candidates[i].id;
-		candidates[n_read].source = n_read;
-		candidates[n_read].key = gv_hnsw_layout_has_codes(layout) ?
-			gv_kernels->l2_squared_f32(vector, c->vector, layout->own_dims) :
-			gv_am_exact_key(ix->opclass, PointerGetDatum(vector), PointerGetDatum(c->vector));
-		n_read++;
-	}
-	gv_hnsw_sort_candidates(candidates, n_read);
-	n_chosen = gv_hnsw_prune(candidates, n_read, degree, degree, NULL, repair_pair_keys,
-							 &repair);
-
-	GV_TEST_POINT("hnsw-vacuum-repairing");
-
-	/*
-	 * The page may have changed: links that were added meanwhile stay, and
-	 * only what is chosen and not there is added.
-	 */
-	buf = read_page(vacuum, gv_hnsw_id_block(layout, id), BUFFER_LOCK_EXCLUSIVE);
-	xlog = gv_xlog_begin(ix->rel);
-	node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf), gv_hnsw_id_slot(layout, id));
-	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
-	{
-		uint32	   *now = gv_hnsw_node_neighbors(layout, node);
-
-		for (int lane = node->n_neighbors - 1; lane >= 0; lane--)
-		{
-			if (gv_idset_contains(&vacuum->dead, now[lane]))
-				gv_hnsw_node_remove_lane(layout, node, lane);
-		}
-		for (int i = 0; i < n_chosen && node->n_neighbors < degree; i++)
-		{
-			RepairCandidate *c = &repair.candidate[candidates[i].source];
-			GvHnswPoint point = {c->vector, c->key_bias};
-
-			if (gv_hnsw_node_find_lane(layout, node, candidates[i].id) < 0)
-				gv_hnsw_node_set_lane(layout, node, node->n_neighbors, candidates[i].id,
-									  vector, &point);
-		}
-		gv_xlog_finish(xlog);
-	}
-	else
-		gv_xlog_cancel(xlog);
-	UnlockReleaseBuffer(buf);
-}
-
 /* Pass 2 for a page of nodes */
 static void
 repair_page(Vacuum *vacuum, BlockNumber blkno)
@@ -467,14 +232,7 @@ repair_page(Vacuum *vacuum, BlockNumber blkno)
 		for (int i = 0; i < n && !needs_repair; i++)
 			needs_repair = gv_idset_contains(&vacuum->dead, neighbors[i]);
 		if (needs_repair)
-		{
-			MemoryContext old_context = MemoryContextSwitchTo(vacuum->context);
-
-			CHECK_FOR_INTERRUPTS();
-			repair_node(vacuum, gv_hnsw_make_id(&ix->layout, blkno, slot), neighbors, n);
-			MemoryContextSwitchTo(old_context);
-			MemoryContextReset(vacuum->context);
-		}
+			gv_hnsw_repair_node(&vacuum->repair, gv_hnsw_make_id(&ix->layout, blkno, slot));
 	}
 }
 
@@ -500,47 +258,6 @@ note_links(Vacuum *vacuum, BlockNumber blkno, uint8 *linked, uint64 n_slots)
 		}
 	}
 	UnlockReleaseBuffer(buf);
-}
-
-/* Make the nearest of a node's neighbors link to it, or else the entry table */
-static void
-link_node(Vacuum *vacuum, uint32 id)
-{
-	GvHnswIndex *ix = &vacuum->ix;
-	GvHnswSearch search = {0};
-	GvHnswPoint point = {NULL, 0};
-	GvHnswCandidate candidates[PG_UINT8_MAX];
-	uint32		neighbors[PG_UINT8_MAX];
-	int			n_neighbors = 0;
-	int			n = 0;
-	uint16		version;
-	float	   *vector;
-	bool		done = false;
-
-	gv_hnsw_search_init(&search, ix, CurrentMemoryContext, 1);
-	vector = gv_hnsw_copy_vector(ix, &search, id, &point.key_bias, &version, neighbors,
-								 &n_neighbors);
-	if (vector == NULL)
-		return;
-	point.z = vector;
-	for (int i = 0; i < n_neighbors; i++)
-	{
-		float		bias;
-		float	   *other = gv_hnsw_copy_vector(ix, &search, neighbors[i], &bias, &version,
-												NULL, NULL);
-
-		if (other == NULL)
-			continue;
-		candidates[n].id = neighbors[i];
-		candidates[n++].key = gv_hnsw_layout_has_codes(&ix->layout) ?
-			gv_kernels->l2_squared_f32(vector, other, ix->layout.own_dims) :
-			gv_am_exact_key(ix->opclass, PointerGetDatum(vector), PointerGetDatum(other));
-	}
-	gv_hnsw_sort_candidates(candidates, n);
-	for (int i = 0; i < n && !done; i++)
-		done = gv_hnsw_force_link(ix, &search, candidates[i].id, id, &point);
-	if (!done)
-		gv_hnsw_consider_entry(ix, id, &point, true);
 }
 
 /*
@@ -578,13 +295,7 @@ link_lost_nodes(Vacuum *vacuum, BlockNumber n_blocks)
 			is_lost = node != NULL && node->state == GV_HNSW_NODE_LIVE;
 			UnlockReleaseBuffer(buf);
 			if (is_lost)
-			{
-				MemoryContext old_context = MemoryContextSwitchTo(vacuum->context);
-
-				link_node(vacuum, id);
-				MemoryContextSwitchTo(old_context);
-				MemoryContextReset(vacuum->context);
-			}
+				gv_hnsw_repair_lost_node(&vacuum->repair, id);
 		}
 	}
 	pfree(linked);
@@ -827,6 +538,7 @@ repair_entries(Vacuum *vacuum)
 				uint32		id;
 				GvHnswPoint point = {NULL, 0};
 				float	   *vector = NULL;
+				uint16		version;
 				Buffer		meta_buf;
 				GvXlog	   *xlog;
 				GvHnswEntryBlock b_now;
@@ -835,7 +547,7 @@ repair_entries(Vacuum *vacuum)
 					continue;
 				id = find_stand_in(vacuum, old_id);
 				if (id != GV_HNSW_INVALID_ID)
-					vector = copy_vector(vacuum, &search, id, &point.key_bias);
+					vector = gv_hnsw_copy_vector(ix, &search, id, &point.key_bias, &version);
 				point.z = vector;
 
 				GV_TEST_POINT("hnsw-vacuum-entry");
@@ -894,9 +606,8 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->callback = callback;
 	vacuum->callback_state = callback_state;
 	vacuum->strategy = info->strategy;
-	vacuum->context = AllocSetContextCreate(context, "hnsw vacuum node",
-											ALLOCSET_DEFAULT_SIZES);
 	gv_idset_init(&vacuum->dead, context, 1024);
+	gv_hnsw_repair_init(&vacuum->repair, &vacuum->ix, &vacuum->dead, context);
 	vacuum->stand_in = palloc(sizeof(uint32) * N_STAND_INS);
 	vacuum->random.state = vacuum->ix.meta.seed;
 

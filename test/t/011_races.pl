@@ -428,7 +428,7 @@ for my $kind (@kinds)
 			CREATE TABLE items (id int, v vector(24));
 			CREATE INDEX items_v ON items USING hnsw (v $opclass) WITH (m = 2, ef_construction = 8);
 			INSERT INTO items SELECT i, point(20 * i, 24) FROM generate_series(1, $n) i});
-		my $insert = stop_at($node, 'hnsw-insert-link', 'INSERT INTO items VALUES (11, point(200, 24))');
+		my $insert = stop_at($node, 'hnsw-link', 'INSERT INTO items VALUES (11, point(200, 24))');
 		$node->safe_psql('postgres', 'INSERT INTO items SELECT 11 + i, point(200 + 20 * i, 24) FROM generate_series(1, ' . "$n_more) i");
 		is(go_on($insert), '', "$name: the insert goes on");
 		finds_all($name, $operator);

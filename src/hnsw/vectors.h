@@ -1,0 +1,65 @@
+/*-------------------------------------------------------------------------
+ *
+ * vectors.h
+ *		Vectors of nodes, each read once for a piece of work.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_HNSW_VECTORS_H
+#define GV_HNSW_VECTORS_H
+
+#include "postgres.h"
+
+#include "hnsw/node.h"
+#include "hnsw/prune.h"
+#include "hnsw/search.h"
+
+/* A node's vector */
+typedef struct GvHnswVector
+{
+	uint32		id;
+	uint16		version;		/* of the node */
+	float		key_bias;
+	float	   *z;				/* float[own_dims], with codes; else the value */
+} GvHnswVector;
+
+/* Vectors that were read; nobody may free their nodes meanwhile, see write.h */
+typedef struct GvHnswVectors
+{
+	GvHnswIndex *ix;
+	GvHnswSearch reader;		/* for values of several pages */
+	GvRabitqQuery query;		/* to estimate keys of links */
+	MemoryContext context;		/* of all that is read */
+	Size		max_bytes;
+	GvHnswVector **place;		/* by id, open addressing; at most half are taken */
+	uint32		mask;
+	uint32		n;
+} GvHnswVectors;
+
+/* The links of a node */
+typedef struct GvHnswLinks
+{
+	int			n;				/* 0 if the node is not live */
+	uint32		id[PG_UINT8_MAX];
+	bool		has_marks;		/* there are codes: the rest is written */
+	bool		fills[PG_UINT8_MAX];	/* see gv_hnsw_node_lane_fills */
+	/* estimates of the neighbors' keys to the node, without key_bias */
+	float		key[PG_UINT8_MAX + GV_FASTSCAN_LANES];
+} GvHnswLinks;
+
+extern float *gv_hnsw_copy_vector(GvHnswIndex *ix, GvHnswSearch *search, uint32 id,
+								  float *key_bias, uint16 *version);
+extern void gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix,
+								 MemoryContext context, Size max_bytes);
+extern void gv_hnsw_vectors_trim(GvHnswVectors *vectors);
+extern GvHnswVector *gv_hnsw_vectors_read(GvHnswVectors *vectors, uint32 id);
+extern void gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
+									   GvHnswLinks *links);
+extern void gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id);
+extern void gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n);
+extern float gv_hnsw_vectors_key(const GvHnswVectors *vectors, const GvHnswVector *a,
+								 const GvHnswVector *b);
+extern int	gv_hnsw_vectors_choose(GvHnswVectors *vectors, GvHnswCandidate *candidates,
+								   int n, int degree, int *n_diverse);
+
+#endif							/* GV_HNSW_VECTORS_H */
