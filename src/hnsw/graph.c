@@ -315,12 +315,13 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 	{
 		for (int i = 0; i < n; i++)
 		{
-			if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] > key)
-				longer[n_longer++] = i;
+			if ((links[i] & GV_HNSW_LINK_FILL) || keys[i] <= key)
+				continue;
+			longer[n_longer] = i;
+			longer_rows[n_longer++] = links[i];
 		}
-		for (int i = 0; i < n_longer; i++)
-			longer_rows[i] = links[longer[i]];
-		gv_hnsw_graph_keys(graph, source, longer_rows, n_longer, longer_keys);
+		if (n_longer > 0)
+			gv_hnsw_graph_keys(graph, source, longer_rows, n_longer, longer_keys);
 		for (int i = 0; i < n_longer; i++)
 		{
 			if (longer_keys[i] <= keys[longer[i]])
