@@ -196,6 +196,8 @@ my %answers;
 my $distance = 'v <-> q.q';
 my $l1_distance = 'v <+> q.q';
 $node->safe_psql('postgres', 'VACUUM items');
+# VACUUM does not wait until its log is on disk, this does
+$node->safe_psql('postgres', 'CREATE TABLE flushed ()');
 my $before = top_lists($node, 'items', 'questions', $distance, 10);
 my $before_l1 = top_lists($node, 'items', 'questions', $l1_distance, 10);
 $node->stop('immediate');
