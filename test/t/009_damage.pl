@@ -36,13 +36,7 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX long_ip ON long USING hnsw (s sparsevec_ip_ops) WITH (m = 8, ef_construction = 32);
 });
 
-# from PostgreSQL 18 on, a new server has checksums
-if ($node->safe_psql('postgres', 'SHOW data_checksums') eq 'on')
-{
-	$node->stop;
-	system_or_bail('pg_checksums', '--disable', '-D', $node->data_dir);
-	$node->start;
-}
+disable_checksums($node);
 
 my %tables = (items_cosine => 'items', items_l2 => 'items', items_l1 => 'items', long_l2 => 'long', long_ip => 'long');
 my %orders = (items_cosine => 'v <=> point(7, 24)', items_l2 => 'v <-> point(7, 24)', items_l1 => 'v <+> point(7, 24)',

@@ -125,6 +125,8 @@ my $internal = '';
 for my $line (split(/\n/, slurp_file($node->logfile)))
 {
 	$errors{$1}++ if $line =~ /^\d+ \w{5} (?:ERROR|FATAL):  (\w{5}):/;
+	# operators were deleted above, and PostgreSQL itself may want one of them
+	next if $line =~ /^\d+ XX000 (?:ERROR:  XX000: cache lookup failed for function 0|LOCATION:  object_aclmask_ext,)/;
 	$internal .= "$line\n" if $line =~ /^\d+ XX\w{3} (?:ERROR|FATAL|LOCATION|WARNING):/;
 }
 is($internal, '', 'no internal error, no damage');

@@ -18,6 +18,9 @@ use GigavecTest;
 
 my $node = new_server('recall', "fsync = off\nmax_wal_size = 4GB\nautovacuum = off\n", allows_streaming => 1);
 
+# one page is made that of an older version below
+disable_checksums($node);
+
 # What scans of an index know of the recall that they reach
 sub calibration
 {

@@ -20,7 +20,7 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
-  new_server prepare_database start_again
+  new_server prepare_database start_again disable_checksums
   is_sound is_complete top_lists make_truth recall
   data_folder copy_vectors
 );
@@ -63,6 +63,18 @@ sub prepare_database
 			'SELECT array_agg(2 * noise(i % 20, j, 7) + noise(i, j, seed))::vector
 			 FROM generate_series(1, dim) j';
 	});
+	return;
+}
+
+# Let pages be changed in files: from PostgreSQL 18 on a new server has checksums
+sub disable_checksums
+{
+	my ($node) = @_;
+
+	return if $node->safe_psql('postgres', 'SHOW data_checksums') eq 'off';
+	$node->stop;
+	system_or_bail('pg_checksums', '--disable', '-D', $node->data_dir);
+	$node->start;
 	return;
 }
 
