@@ -208,7 +208,8 @@ insert(GvPool *pool, List *list, float key, uint32_t id)
 			gv_unit_fail("a new candidate is not where it should be");
 		has_rejected = place < 0 || (n_before == pool->capacity &&
 									 !(before[n_before - 1] & GV_POOL_EXPANDED));
-		rejected = place < 0 ? gv_pool_element(key, id) : before[n_before - 1];
+		if (has_rejected)
+			rejected = place < 0 ? gv_pool_element(key, id) : before[n_before - 1];
 	}
 	else
 		has_rejected = gv_pool_insert(pool, key, id, &rejected);
