@@ -3,14 +3,15 @@
  * contest.c
  *		Links to a node from its neighbors, who may have to give one up.
  *
- * The neighbors of a full node and the new one compete as in a robust prune:
- * in the order of their distances, whoever is nearer to one that was chosen
- * before than to the node is passed over, for that one leads to it.  The
- * farthest of those passed over has to go.
+ * With codes, links are marked that only fill a place, since a shorter one leads
+ * to their nodes.  The new link is judged as in a build: against the others
+ * only, and a full node gives up the longest that fills.  Without codes there
+ * are no marks, so all neighbors and the new node compete as in a robust prune,
+ * and the farthest of those passed over has to go.
  *
- * Distances are those of the nodes' own vectors.  To go by the codes on the
- * node's page, which spares reading its neighbors, costs recall where rows come
- * and go, see README.md; they say in which order to look.
+ * Links are judged by the nodes' own vectors.  To go by the codes on the node's
+ * page, which spares reading its neighbors, costs recall where rows come and go,
+ * see README.md; they only tell which link that fills is the longest.
  *
  *-------------------------------------------------------------------------
  */
@@ -60,8 +61,8 @@ judge_by_marks(GvHnswVectors *vectors, const GvHnswVector *own, GvHnswLinks *lin
 		other = gv_hnsw_vectors_read(vectors, links->id[i]);
 		if (other == NULL)
 		{
-			verdict->takes = true;
-			verdict->given_up = links->id[i];
+			/* it has died: its place is free */
+			*verdict = (Verdict) {.takes = true, .given_up = links->id[i]};
 			return;
 		}
 		links->key[i] = gv_hnsw_vectors_key(vectors, own, other);

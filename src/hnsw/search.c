@@ -485,7 +485,7 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 
 /*
  * gv_hnsw_search_seed_node
- *		Begin at a node; of exact values its key is taken for the least there is.
+ *		Begin at a node: it is expanded first, whatever its key.
  */
 void
 gv_hnsw_search_seed_node(GvHnswSearch *search, uint32 id)

@@ -89,7 +89,7 @@ make_places(GvHnswVectors *vectors, uint32 n_places)
  *		Begin with no vectors.
  *
  * context: parent of the context that holds them
- * max_bytes: what gv_hnsw_vectors_trim lets them take; 0: no limit
+ * max_bytes: what gv_hnsw_vectors_trim lets them take
  */
 void
 gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix, MemoryContext context,
