@@ -225,6 +225,8 @@ gv_type_check_dim(int dim, const char *type, int max_dim, struct Node *escontext
 /*
  * gv_type_refuse_typmod
  *		Report a number of dimensions that the type modifier does not allow.
+ *
+ * The message has pgvector's words, here and below: its clients look for them.
  */
 bool
 gv_type_refuse_typmod(int32 typmod, int dim, const char *type,
@@ -232,9 +234,8 @@ gv_type_refuse_typmod(int32 typmod, int dim, const char *type,
 {
 	ereturn(escontext, false,
 			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("%s of dimension %d does not fit type %s(%d)",
-					type, dim, type, typmod),
-			 errhint("All values of this type need %d dimensions.", typmod)));
+			 errmsg("expected %d dimensions, not %d", typmod, dim),
+			 errdetail("The value is for type %s(%d).", type, typmod)));
 }
 
 /*
@@ -246,8 +247,7 @@ gv_type_refuse_different_dims(int dim1, int dim2, const char *type)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("%s values must have the same number of dimensions, not %d and %d",
-					type, dim1, dim2)));
+			 errmsg("different %s dimensions %d and %d", type, dim1, dim2)));
 }
 
 /*
