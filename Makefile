@@ -16,7 +16,8 @@ EXTVERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" gigavec.control
 MODULE_big = gigavec
 
 OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/base/*.c src/distance/*.c \
-	src/type/*.c src/quant/*.c src/gpu/*.c src/am/*.c src/hnsw/*.c)))
+	src/type/*.c src/quant/*.c src/gpu/*.c src/am/*.c src/hnsw/*.c \
+	src/bm25/*.c)))
 
 SQL_INSTALL = $(sort $(wildcard sql/install/*.sql))
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql

@@ -220,6 +220,23 @@ gv_base_owns_relation(Oid relation, Oid role)
 #endif
 }
 
+/*
+ * gv_base_name_to_list
+ *		Take a name apart that may have a schema and double quotes.
+ *
+ * Since 16 errors may be handed to a caller that asks for them.
+ */
+#include "utils/regproc.h"
+static inline List *
+gv_base_name_to_list(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return stringToQualifiedNameList(name, NULL);
+#else
+	return stringToQualifiedNameList(name);
+#endif
+}
+
 /* Which conditions beside an order were not planned before 17: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
 

@@ -1,0 +1,925 @@
+/*-------------------------------------------------------------------------
+ *
+ * tokens.c
+ *		From text to lexemes by a text search configuration.
+ *
+ * PostgreSQL's parser and dictionaries are driven directly, for a tsvector
+ * holds 1 MB of lexemes and 255 positions of each.  For whatever to_tsvector
+ * takes the lexemes and positions are those of to_tsvector.
+ *
+ * Most words of a text have been seen before, so what a word became is kept,
+ * in bounded memory, until a text search object changes.  A dictionary that
+ * looks at several words at once (a thesaurus) is asked every time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "tsearch/ts_cache.h"
+#include "tsearch/ts_public.h"
+#include "utils/inval.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "bm25/bigram.h"
+#include "bm25/tokens.h"
+
+/*
+ * Bytes that the parser gets at once: it makes wide characters of them.  More
+ * than to_tsvector takes, so that what it takes is never cut.
+ */
+#define PIECE_SIZE (1024 * 1024)
+
+/* What became of words is forgotten beyond so many words, or bytes */
+#define CACHE_MAX_WORDS (64 * 1024)
+#define CACHE_MAX_BYTES (8 * 1024 * 1024)
+
+/* Slots of a tokenizer that has seen nothing: most of them read one query */
+#define CACHE_MIN_SLOTS 64
+
+/* Longer words are not kept */
+#define CACHE_MAX_WORD 64
+
+/* A lexeme that a word became */
+typedef struct Lexeme
+{
+	const char *lexeme;
+	uint32		len;
+	bool		partial;
+	uint32		advance;		/* positions after the lexeme before; of a word's
+								 * first lexeme 1 or more */
+	uint64		hash;
+} Lexeme;
+
+/* What a word became */
+typedef struct Word
+{
+	uint32		hash;
+	int			type;			/* of token, by the parser */
+	uint32		len;
+	int			n_lexemes;
+	uint32		advance;		/* positions that the word takes; 0: no word */
+	Lexeme	   *lexemes;
+	char		word[FLEXIBLE_ARRAY_MEMBER];
+} Word;
+
+/* A token of the parser */
+typedef struct RawToken
+{
+	int			type;
+	int			len;
+	char	   *word;
+} RawToken;
+
+/* A lexeme of the document in the making */
+typedef struct OpenTerm
+{
+	GvBm25Term	term;
+	uint32		last_position;
+} OpenTerm;
+
+typedef struct Occurrence
+{
+	uint32		term;
+	uint32		position;
+} Occurrence;
+
+struct GvBm25Tokenizer
+{
+	Oid			config;
+	int			flags;
+	MemoryContext context;		/* of the struct; parent of the others */
+
+	/* words seen before */
+	MemoryContext cache_context;
+	uint64		generation;		/* of text search objects when it was begun */
+	Word	  **cache;			/* Word *[n_cache] or NULL; by hash */
+	uint32		n_cache;		/* a power of two, more than twice n_words */
+	uint32		n_words;
+	Size		n_bytes;
+
+	/* the piece of text at hand */
+	MemoryContext piece_context;	/* the parser's */
+	MemoryContext word_context; /* the dictionaries' */
+	TSConfigCacheEntry *map;
+	TSParserCacheEntry *parser;
+	void	   *parser_state;
+	bool		at_end;
+	RawToken   *ahead;			/* tokens that have been read, not yet used */
+	int			n_ahead;
+	int			max_ahead;
+
+	/* the document */
+	MemoryContext document_context;
+	uint32		position;		/* the last one given away */
+	OpenTerm   *terms;
+	int			n_terms;
+	int			max_terms;
+	uint32	   *slots;			/* number of term + 1, or 0; by hash */
+	int			n_slots;
+	Occurrence *occurrences;
+	Size		n_occurrences;
+	Size		max_occurrences;
+	uint32		last_length_position;
+	GvBm25Document document;
+
+	/* a scan instead of a document */
+	GvBm25TokenCallback callback;
+	void	   *arg;
+	const char *base;			/* the scanned text */
+	Size		base_size;
+};
+
+/* Counts the changes of text search objects in this session */
+static uint64 objects_generation = 1;
+
+static void
+objects_changed(Datum arg, int cache_id, uint32 hash_value)
+{
+	objects_generation++;
+}
+
+/* Watch the text search objects; once a session */
+static void
+watch_objects(void)
+{
+	static bool watching = false;
+
+	if (watching)
+		return;
+	CacheRegisterSyscacheCallback(TSPARSEROID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSTEMPLATEOID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSDICTOID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSCONFIGOID, objects_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(TSCONFIGMAP, objects_changed, (Datum) 0);
+	watching = true;
+}
+
+/*
+ * gv_bm25_check_tokenizer
+ *		Raise an error unless a tokenizer can be made so.
+ */
+void
+gv_bm25_check_tokenizer(Oid config, int flags)
+{
+	if (!SearchSysCacheExists1(TSCONFIGOID, ObjectIdGetDatum(config)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("text search configuration with OID %u does not exist", config)));
+	if ((flags & GV_BM25_TOKENS_CJK_BIGRAM) && GetDatabaseEncoding() != PG_UTF8)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("pairs of characters cannot be indexed in this database"),
+				 errdetail("The option \"cjk\" needs the encoding UTF8, the database has %s.",
+						   GetDatabaseEncodingName())));
+}
+
+/*
+ * gv_bm25_tokenizer_create
+ *		Make a tokenizer in a context of its own below the given one.
+ *
+ * flags: of GV_BM25_TOKENS_*.  Raises an error if there is no such
+ * configuration, or the encoding does not allow bigrams.
+ */
+GvBm25Tokenizer *
+gv_bm25_tokenizer_create(MemoryContext context, Oid config, int flags)
+{
+	MemoryContext own;
+	GvBm25Tokenizer *tokenizer;
+
+	gv_bm25_check_tokenizer(config, flags);
+	watch_objects();
+	own = AllocSetContextCreate(context, "bm25 tokenizer", ALLOCSET_SMALL_SIZES);
+	tokenizer = MemoryContextAllocZero(own, sizeof(GvBm25Tokenizer));
+	tokenizer->config = config;
+	tokenizer->flags = flags;
+	tokenizer->context = own;
+	tokenizer->cache_context = AllocSetContextCreate(own, "bm25 words", ALLOCSET_DEFAULT_SIZES);
+	tokenizer->piece_context = AllocSetContextCreate(own, "bm25 parser", ALLOCSET_DEFAULT_SIZES);
+	tokenizer->word_context = AllocSetContextCreate(own, "bm25 dictionaries",
+													ALLOCSET_DEFAULT_SIZES);
+	tokenizer->document_context = AllocSetContextCreate(own, "bm25 document",
+														ALLOCSET_DEFAULT_SIZES);
+	return tokenizer;
+}
+
+/*
+ * gv_bm25_tokenizer_free
+ *		Free a tokenizer and the document that it made last.
+ */
+void
+gv_bm25_tokenizer_free(GvBm25Tokenizer *tokenizer)
+{
+	MemoryContextDelete(tokenizer->context);
+}
+
+/*
+ * gv_bm25_tokenizer_flags
+ *		The flags that a tokenizer was made with.
+ */
+int
+gv_bm25_tokenizer_flags(const GvBm25Tokenizer *tokenizer)
+{
+	return tokenizer->flags;
+}
+
+/* Forget the words */
+static void
+reset_cache(GvBm25Tokenizer *tokenizer)
+{
+	MemoryContextReset(tokenizer->cache_context);
+	tokenizer->cache = NULL;
+	tokenizer->n_cache = 0;
+	tokenizer->n_words = 0;
+	tokenizer->n_bytes = 0;
+	tokenizer->generation = objects_generation;
+}
+
+/* Double the slots */
+static void
+grow_cache(GvBm25Tokenizer *tokenizer)
+{
+	Word	  **old = tokenizer->cache;
+	uint32		n_old = tokenizer->n_cache;
+	uint32		mask;
+
+	tokenizer->n_cache = old ? n_old * 2 : CACHE_MIN_SLOTS;
+	mask = tokenizer->n_cache - 1;
+	tokenizer->cache = MemoryContextAllocZero(tokenizer->cache_context,
+											  sizeof(Word *) * tokenizer->n_cache);
+	for (uint32 i = 0; i < n_old; i++)
+	{
+		uint32		slot;
+
+		if (old[i] == NULL)
+			continue;
+		slot = old[i]->hash & mask;
+		while (tokenizer->cache[slot] != NULL)
+			slot = (slot + 1) & mask;
+		tokenizer->cache[slot] = old[i];
+	}
+	if (old)
+		pfree(old);
+}
+
+/* The slot of a word: what it became, or NULL where it should be put */
+static Word **
+find_word(GvBm25Tokenizer *tokenizer, const RawToken *token, uint32 hash)
+{
+	uint32		mask;
+
+	if (2 * tokenizer->n_words >= tokenizer->n_cache)
+		grow_cache(tokenizer);
+	mask = tokenizer->n_cache - 1;
+	for (uint32 i = hash & mask;; i = (i + 1) & mask)
+	{
+		Word	   *word = tokenizer->cache[i];
+
+		if (word == NULL ||
+			(word->hash == hash && word->type == token->type && word->len == (uint32) token->len &&
+			 memcmp(word->word, token->word, token->len) == 0))
+			return &tokenizer->cache[i];
+	}
+}
+
+/* Keep what a token became; word is in memory of the dictionaries */
+static void
+keep_word(GvBm25Tokenizer *tokenizer, const RawToken *token, const Word *word, uint32 hash)
+{
+	Size		size = MAXALIGN(offsetof(Word, word) + token->len);
+	Size		total = size + MAXALIGN(sizeof(Lexeme) * word->n_lexemes);
+	char	   *memory;
+	Word	   *kept;
+	Word	  **slot;
+
+	for (int i = 0; i < word->n_lexemes; i++)
+		total += word->lexemes[i].len;
+	if (total > CACHE_MAX_BYTES / 16)
+		return;
+	if (tokenizer->n_words >= CACHE_MAX_WORDS || tokenizer->n_bytes + total > CACHE_MAX_BYTES)
+		reset_cache(tokenizer);
+	slot = find_word(tokenizer, token, hash);
+	memory = MemoryContextAlloc(tokenizer->cache_context, total);
+	kept = (Word *) memory;
+	*kept = *word;
+	kept->hash = hash;
+	kept->type = token->type;
+	kept->len = token->len;
+	memcpy(kept->word, token->word, token->len);
+	memory += size;
+	kept->lexemes = (Lexeme *) memory;
+	memory += MAXALIGN(sizeof(Lexeme) * word->n_lexemes);
+	for (int i = 0; i < word->n_lexemes; i++)
+	{
+		kept->lexemes[i] = word->lexemes[i];
+		kept->lexemes[i].lexeme = memory;
+		memcpy(memory, word->lexemes[i].lexeme, word->lexemes[i].len);
+		memory += word->lexemes[i].len;
+	}
+	*slot = kept;
+	tokenizer->n_words++;
+	tokenizer->n_bytes += total;
+}
+
+/* Double the slots of the document's terms */
+static void
+grow_slots(GvBm25Tokenizer *tokenizer)
+{
+	uint32		mask;
+
+	tokenizer->n_slots = tokenizer->n_slots == 0 ? 256 : tokenizer->n_slots * 2;
+	if (tokenizer->slots)
+		pfree(tokenizer->slots);
+	tokenizer->slots = MemoryContextAllocExtended(tokenizer->document_context,
+												  sizeof(uint32) * tokenizer->n_slots,
+												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	mask = tokenizer->n_slots - 1;
+	for (int i = 0; i < tokenizer->n_terms; i++)
+	{
+		uint32		slot = (uint32) tokenizer->terms[i].term.hash & mask;
+
+		while (tokenizer->slots[slot] != 0)
+			slot = (slot + 1) & mask;
+		tokenizer->slots[slot] = i + 1;
+	}
+}
+
+/* Find a lexeme among the document's, or add it; returns its number */
+static int
+find_term(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme)
+{
+	uint32		mask = tokenizer->n_slots - 1;
+	uint32		slot;
+	OpenTerm   *term;
+	char	   *copy;
+
+	for (slot = (uint32) lexeme->hash & mask; tokenizer->slots[slot] != 0; slot = (slot + 1) & mask)
+	{
+		term = &tokenizer->terms[tokenizer->slots[slot] - 1];
+		if (term->term.hash == lexeme->hash && term->term.len == lexeme->len &&
+			memcmp(term->term.lexeme, lexeme->lexeme, lexeme->len) == 0)
+			return tokenizer->slots[slot] - 1;
+	}
+	if (tokenizer->n_terms == tokenizer->max_terms)
+	{
+		tokenizer->max_terms *= 2;
+		tokenizer->terms = repalloc_huge(tokenizer->terms,
+										 sizeof(OpenTerm) * tokenizer->max_terms);
+	}
+	copy = MemoryContextAlloc(tokenizer->document_context, lexeme->len);
+	memcpy(copy, lexeme->lexeme, lexeme->len);
+	term = &tokenizer->terms[tokenizer->n_terms];
+	memset(term, 0, sizeof(OpenTerm));
+	term->term.lexeme = copy;
+	term->term.len = lexeme->len;
+	term->term.hash = lexeme->hash;
+	tokenizer->slots[slot] = ++tokenizer->n_terms;
+	if (tokenizer->n_terms > tokenizer->n_slots / 2)
+		grow_slots(tokenizer);
+	return tokenizer->n_terms - 1;
+}
+
+/* Add a lexeme at a position to the document */
+static void
+add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
+{
+	int			number = find_term(tokenizer, lexeme);
+	OpenTerm   *term = &tokenizer->terms[number];
+
+	if (tokenizer->last_length_position != position)
+	{
+		tokenizer->last_length_position = position;
+		tokenizer->document.length++;
+	}
+	/* variants of a word may have a part in common */
+	if (term->last_position == position)
+		return;
+	term->last_position = position;
+	term->term.tf++;
+	if (!(tokenizer->flags & GV_BM25_TOKENS_POSITIONS))
+		return;
+	if (tokenizer->n_occurrences == tokenizer->max_occurrences)
+	{
+		tokenizer->max_occurrences *= 2;
+		tokenizer->occurrences = repalloc_huge(tokenizer->occurrences,
+											   sizeof(Occurrence) * tokenizer->max_occurrences);
+	}
+	tokenizer->occurrences[tokenizer->n_occurrences].term = number;
+	tokenizer->occurrences[tokenizer->n_occurrences].position = position;
+	tokenizer->n_occurrences++;
+}
+
+/* Take what a word became; the word is where it stands in the text */
+static void
+take_word(GvBm25Tokenizer *tokenizer, const Word *word, const char *text, Size size)
+{
+	uint32		position = tokenizer->position;
+
+	for (int i = 0; i < word->n_lexemes; i++)
+	{
+		const Lexeme *lexeme = &word->lexemes[i];
+
+		position += lexeme->advance;
+		if (tokenizer->callback)
+		{
+			GvBm25Token token = {0};
+
+			token.lexeme = lexeme->lexeme;
+			token.len = lexeme->len;
+			token.hash = lexeme->hash;
+			token.partial = lexeme->partial;
+			token.position = position;
+			/* a parser may tell of words that do not stand in the text */
+			if (text >= tokenizer->base && text + size <= tokenizer->base + tokenizer->base_size)
+			{
+				token.start = text - tokenizer->base;
+				token.size = size;
+			}
+			tokenizer->callback(tokenizer->arg, &token);
+		}
+		else
+			add_lexeme(tokenizer, lexeme, position);
+	}
+	tokenizer->position += word->advance;
+}
+
+/*
+ * Make a word of a dictionary's answer.
+ *
+ * Each answer takes a position, even one without lexemes: so stop words keep
+ * the words around them apart.  A lexeme may ask for a position more.
+ */
+static void
+make_word(const TSLexeme *answer, Word *word)
+{
+	uint32		pending = 1;
+	int			n = 0;
+
+	while (answer[n].lexeme != NULL)
+		n++;
+	memset(word, 0, offsetof(Word, word));
+	word->lexemes = palloc(sizeof(Lexeme) * Max(n, 1));
+	word->advance = 1;
+	for (int i = 0; i < n; i++)
+	{
+		Lexeme	   *lexeme = &word->lexemes[word->n_lexemes];
+		Size		len = strlen(answer[i].lexeme);
+
+		if (answer[i].flags & TSL_ADDPOS)
+		{
+			pending++;
+			word->advance++;
+		}
+		if (len == 0 || len > GV_BM25_MAX_LEXEME)
+			continue;
+		lexeme->lexeme = answer[i].lexeme;
+		lexeme->len = len;
+		lexeme->partial = (answer[i].flags & TSL_PREFIX) != 0;
+		lexeme->hash = gv_bm25_hash_lexeme(lexeme->lexeme, lexeme->len);
+		lexeme->advance = pending;
+		pending = 0;
+		word->n_lexemes++;
+	}
+}
+
+/* The dictionaries of a type of token; NULL if it has none */
+static ListDictionary *
+get_dictionaries(GvBm25Tokenizer *tokenizer, int type)
+{
+	if (type <= 0 || type >= tokenizer->map->lenmap || tokenizer->map->map[type].len == 0)
+		return NULL;
+	return &tokenizer->map->map[type];
+}
+
+/*
+ * The i-th token from here on that has dictionaries, read if need be; NULL
+ * after the last.
+ */
+static RawToken *
+peek_token(GvBm25Tokenizer *tokenizer, int i)
+{
+	while (i >= tokenizer->n_ahead)
+	{
+		RawToken   *token;
+		MemoryContext old;
+
+		if (tokenizer->at_end)
+			return NULL;
+		CHECK_FOR_INTERRUPTS();
+		if (tokenizer->n_ahead == tokenizer->max_ahead)
+		{
+			tokenizer->max_ahead = Max(16, tokenizer->max_ahead * 2);
+			tokenizer->ahead = tokenizer->ahead ?
+				repalloc_huge(tokenizer->ahead, sizeof(RawToken) * tokenizer->max_ahead) :
+				MemoryContextAlloc(tokenizer->context, sizeof(RawToken) * tokenizer->max_ahead);
+		}
+		token = &tokenizer->ahead[tokenizer->n_ahead];
+		token->word = NULL;
+		token->len = 0;
+		old = MemoryContextSwitchTo(tokenizer->piece_context);
+		token->type = DatumGetInt32(FunctionCall3(&tokenizer->parser->prstoken,
+												  PointerGetDatum(tokenizer->parser_state),
+												  PointerGetDatum(&token->word),
+												  PointerGetDatum(&token->len)));
+		MemoryContextSwitchTo(old);
+		if (token->type <= 0)
+			tokenizer->at_end = true;
+		else if (token->len > 0 && token->len <= GV_BM25_MAX_LEXEME &&
+				 get_dictionaries(tokenizer, token->type) != NULL)
+			tokenizer->n_ahead++;
+	}
+	return &tokenizer->ahead[i];
+}
+
+/* Forget the first n tokens */
+static void
+consume_tokens(GvBm25Tokenizer *tokenizer, int n)
+{
+	tokenizer->n_ahead -= n;
+	if (tokenizer->n_ahead > 0)
+		memmove(tokenizer->ahead, tokenizer->ahead + n, sizeof(RawToken) * tokenizer->n_ahead);
+}
+
+/* Is a dictionary one of those of a type of token? */
+static bool
+takes_type(GvBm25Tokenizer *tokenizer, Oid dictionary, int type)
+{
+	ListDictionary *dictionaries = get_dictionaries(tokenizer, type);
+
+	for (int i = 0; dictionaries && i < dictionaries->len; i++)
+	{
+		if (dictionaries->dictIds[i] == dictionary)
+			return true;
+	}
+	return false;
+}
+
+/* Ask a dictionary about a word; NULL if it does not know it */
+static TSLexeme *
+ask_dictionary(Oid dictionary, char *word, int len, DictSubState *state)
+{
+	TSDictionaryCacheEntry *entry = lookup_ts_dictionary_cache(dictionary);
+
+	return (TSLexeme *) DatumGetPointer(FunctionCall4(&entry->lexize,
+													  PointerGetDatum(entry->dictData),
+													  PointerGetDatum(word), Int32GetDatum(len),
+													  PointerGetDatum(state)));
+}
+
+/*
+ * Ask a dictionary that wants more words about the tokens after the first.
+ * Returns the answer for the most words, and in *n_used their number; best is
+ * that for the first word.
+ */
+static TSLexeme *
+ask_for_several(GvBm25Tokenizer *tokenizer, Oid dictionary, TSLexeme *best, DictSubState *state,
+				int *n_used)
+{
+	*n_used = 1;
+	for (int i = 1; state->getnext; i++)
+	{
+		RawToken   *next = peek_token(tokenizer, i);
+		TSLexeme   *answer;
+
+		if (next != NULL && !takes_type(tokenizer, dictionary, next->type))
+			break;
+		state->getnext = false;
+		state->isend = next == NULL;
+		answer = ask_dictionary(dictionary, next ? next->word : NULL, next ? next->len : 0, state);
+		if (answer != NULL)
+		{
+			best = answer;
+			*n_used = next ? i + 1 : i;
+		}
+		if (next == NULL)
+			break;
+	}
+	return best;
+}
+
+/*
+ * Ask the dictionaries about the first token, until one knows it.  Returns how
+ * many tokens were used; *alone is whether nothing but the first one counted.
+ */
+static int
+ask_dictionaries(GvBm25Tokenizer *tokenizer, Word *word, bool *alone)
+{
+	RawToken   *first = peek_token(tokenizer, 0);
+	ListDictionary *dictionaries = get_dictionaries(tokenizer, first->type);
+	char	   *text = first->word;
+	int			len = first->len;
+
+	*alone = true;
+	memset(word, 0, offsetof(Word, word));
+	for (int i = 0; i < dictionaries->len; i++)
+	{
+		DictSubState state = {false, false, NULL};
+		TSLexeme   *answer = ask_dictionary(dictionaries->dictIds[i], text, len, &state);
+		int			n_used = 1;
+
+		if (state.getnext)
+		{
+			*alone = false;
+			answer = ask_for_several(tokenizer, dictionaries->dictIds[i], answer, &state, &n_used);
+		}
+		if (answer == NULL)
+			continue;
+		/* a filter hands a changed word on to the dictionaries after it */
+		if (answer->lexeme != NULL && (answer->flags & TSL_FILTER))
+		{
+			text = answer->lexeme;
+			len = strlen(text);
+			continue;
+		}
+		make_word(answer, word);
+		return n_used;
+	}
+	return 1;
+}
+
+/* Take the first token, and maybe some after it */
+static void
+take_token(GvBm25Tokenizer *tokenizer, RawToken *token)
+{
+	RawToken	first = *token;
+	uint32		hash = 0;
+	bool		short_enough = first.len <= CACHE_MAX_WORD;
+	MemoryContext old;
+	Word		word;
+	bool		alone;
+	int			n_used;
+	Size		size = first.len;
+
+	if (short_enough)
+	{
+		Word	   *known;
+
+		hash = hash_bytes((const unsigned char *) first.word, first.len) + (uint32) first.type;
+		known = *find_word(tokenizer, &first, hash);
+		if (known)
+		{
+			take_word(tokenizer, known, first.word, size);
+			consume_tokens(tokenizer, 1);
+			return;
+		}
+	}
+	old = MemoryContextSwitchTo(tokenizer->word_context);
+	n_used = ask_dictionaries(tokenizer, &word, &alone);
+	MemoryContextSwitchTo(old);
+	if (n_used > 1)
+	{
+		RawToken   *last = &tokenizer->ahead[n_used - 1];
+
+		size = last->word + last->len - first.word;
+	}
+	take_word(tokenizer, &word, first.word, size);
+	if (alone && short_enough)
+		keep_word(tokenizer, &first, &word, hash);
+	consume_tokens(tokenizer, n_used);
+	MemoryContextReset(tokenizer->word_context);
+}
+
+/* Let the configuration's parser read a piece of text */
+static void
+parse_piece(GvBm25Tokenizer *tokenizer, const char *text, int length)
+{
+	MemoryContext old = MemoryContextSwitchTo(tokenizer->piece_context);
+	RawToken   *token;
+
+	tokenizer->parser_state = DatumGetPointer(FunctionCall2(&tokenizer->parser->prsstart,
+															PointerGetDatum(text),
+															Int32GetDatum(length)));
+	MemoryContextSwitchTo(old);
+	tokenizer->at_end = false;
+	tokenizer->n_ahead = 0;
+	while ((token = peek_token(tokenizer, 0)) != NULL)
+		take_token(tokenizer, token);
+	FunctionCall1(&tokenizer->parser->prsend, PointerGetDatum(tokenizer->parser_state));
+	MemoryContextReset(tokenizer->piece_context);
+}
+
+/* Where to cut a text that is longer than a piece: after a blank, or a character */
+static Size
+cut_piece(const char *text, Size length)
+{
+	Size		n;
+
+	if (length <= PIECE_SIZE)
+		return length;
+	for (n = PIECE_SIZE; n > PIECE_SIZE / 2; n--)
+	{
+		if (text[n - 1] == ' ' || text[n - 1] == '\n' || text[n - 1] == '\t' || text[n - 1] == '\r')
+			return n;
+	}
+	return pg_mbcliplen(text, (int) Min(length, (Size) PIECE_SIZE + MAX_MULTIBYTE_CHAR_LEN),
+						PIECE_SIZE);
+}
+
+/* Read a text by the configuration's parser alone */
+static void
+parse_text(GvBm25Tokenizer *tokenizer, const char *text, Size length)
+{
+	while (length > 0)
+	{
+		Size		n = cut_piece(text, length);
+
+		parse_piece(tokenizer, text, (int) n);
+		text += n;
+		length -= n;
+	}
+}
+
+/* Take one or two characters of an unspaced script as a word */
+static void
+take_characters(GvBm25Tokenizer *tokenizer, const char *text, Size size)
+{
+	Word		word;
+	Lexeme		lexeme;
+
+	memset(&word, 0, offsetof(Word, word));
+	lexeme.lexeme = text;
+	lexeme.len = size;
+	lexeme.partial = false;
+	lexeme.advance = 1;
+	lexeme.hash = gv_bm25_hash_lexeme(text, lexeme.len);
+	word.n_lexemes = 1;
+	word.advance = 1;
+	word.lexemes = &lexeme;
+	take_word(tokenizer, &word, text, size);
+}
+
+/* Take a run of characters of unspaced scripts: each two neighbors are a word */
+static void
+take_run(GvBm25Tokenizer *tokenizer, const char *text, Size length)
+{
+	Size		first = 0;
+	Size		second = pg_utf_mblen((const unsigned char *) text);
+
+	if (second >= length)
+		take_characters(tokenizer, text, length);
+	while (second < length)
+	{
+		Size		end = second + pg_utf_mblen((const unsigned char *) text + second);
+
+		CHECK_FOR_INTERRUPTS();
+		take_characters(tokenizer, text + first, end - first);
+		first = second;
+		second = end;
+	}
+}
+
+/* Read a text */
+static void
+read_text(GvBm25Tokenizer *tokenizer, const char *text, Size length)
+{
+	/* entries may have been rebuilt since the last text */
+	tokenizer->map = lookup_ts_config_cache(tokenizer->config);
+	tokenizer->parser = lookup_ts_parser_cache(tokenizer->map->prsId);
+	MemoryContextReset(tokenizer->piece_context);
+	MemoryContextReset(tokenizer->word_context);
+	if (tokenizer->generation != objects_generation)
+		reset_cache(tokenizer);
+	if (!(tokenizer->flags & GV_BM25_TOKENS_CJK_BIGRAM))
+	{
+		parse_text(tokenizer, text, length);
+		return;
+	}
+	while (length > 0)
+	{
+		bool		unspaced;
+		Size		n = gv_bm25_find_run(text, length, &unspaced);
+
+		if (unspaced)
+			take_run(tokenizer, text, n);
+		else
+			parse_text(tokenizer, text, n);
+		text += n;
+		length -= n;
+	}
+}
+
+/*
+ * gv_bm25_tokenizer_begin
+ *		Begin a document; the one before is no longer valid.
+ */
+void
+gv_bm25_tokenizer_begin(GvBm25Tokenizer *tokenizer)
+{
+	MemoryContextReset(tokenizer->document_context);
+	tokenizer->callback = NULL;
+	tokenizer->position = 0;
+	tokenizer->last_length_position = 0;
+	memset(&tokenizer->document, 0, sizeof(GvBm25Document));
+	tokenizer->n_terms = 0;
+	tokenizer->max_terms = 64;
+	tokenizer->terms = MemoryContextAlloc(tokenizer->document_context,
+										  sizeof(OpenTerm) * tokenizer->max_terms);
+	tokenizer->slots = NULL;
+	tokenizer->n_slots = 0;
+	grow_slots(tokenizer);
+	tokenizer->n_occurrences = 0;
+	if (tokenizer->flags & GV_BM25_TOKENS_POSITIONS)
+	{
+		tokenizer->max_occurrences = 128;
+		tokenizer->occurrences =
+			MemoryContextAlloc(tokenizer->document_context,
+							   sizeof(Occurrence) * tokenizer->max_occurrences);
+	}
+}
+
+/*
+ * gv_bm25_tokenizer_add
+ *		Add a text to the document, of any length, in the database's encoding.
+ */
+void
+gv_bm25_tokenizer_add(GvBm25Tokenizer *tokenizer, const char *text, Size length)
+{
+	/* positions do not run out before the memory does */
+	if (tokenizer->position > 0)
+		tokenizer->position += tokenizer->position < PG_UINT32_MAX / 2 ? GV_BM25_TEXT_GAP : 0;
+	read_text(tokenizer, text, length);
+}
+
+/*
+ * gv_bm25_tokenizer_add_array
+ *		Add the elements of a text[] that are not NULL, each as a text.
+ */
+void
+gv_bm25_tokenizer_add_array(GvBm25Tokenizer *tokenizer, ArrayType *array)
+{
+	ArrayIterator iterator = array_create_iterator(array, 0, NULL);
+	Datum		value;
+	bool		isnull;
+
+	Assert(ARR_ELEMTYPE(array) == TEXTOID || ARR_ELEMTYPE(array) == VARCHAROID);
+	while (array_iterate(iterator, &value, &isnull))
+	{
+		text	   *element;
+
+		if (isnull)
+			continue;
+		element = DatumGetTextPP(value);
+		gv_bm25_tokenizer_add(tokenizer, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+		if ((Pointer) element != DatumGetPointer(value))
+			pfree(element);
+	}
+	array_free_iterator(iterator);
+}
+
+/*
+ * gv_bm25_tokenizer_finish
+ *		Return the document, which is valid until the next one begins.
+ */
+const GvBm25Document *
+gv_bm25_tokenizer_finish(GvBm25Tokenizer *tokenizer)
+{
+	GvBm25Document *document = &tokenizer->document;
+	uint32	   *positions = NULL;
+	uint32	  **next = NULL;
+
+	document->n_terms = tokenizer->n_terms;
+	document->terms = MemoryContextAllocHuge(tokenizer->document_context,
+											 sizeof(GvBm25Term) * Max(tokenizer->n_terms, 1));
+	if (tokenizer->flags & GV_BM25_TOKENS_POSITIONS)
+	{
+		positions = MemoryContextAllocHuge(tokenizer->document_context,
+										   sizeof(uint32) * Max(tokenizer->n_occurrences, 1));
+		next = MemoryContextAllocHuge(tokenizer->document_context,
+									  sizeof(uint32 *) * Max(tokenizer->n_terms, 1));
+	}
+	for (int i = 0; i < tokenizer->n_terms; i++)
+	{
+		document->terms[i] = tokenizer->terms[i].term;
+		if (positions)
+		{
+			document->terms[i].positions = next[i] = positions;
+			positions += document->terms[i].tf;
+		}
+	}
+	for (Size i = 0; next && i < tokenizer->n_occurrences; i++)
+		*next[tokenizer->occurrences[i].term]++ = tokenizer->occurrences[i].position;
+	return document;
+}
+
+/*
+ * gv_bm25_tokenizer_scan
+ *		Call back with each lexeme of a text; no document is made of it.
+ *
+ * Ends the document at hand, if any.  The callback may raise an error.
+ */
+void
+gv_bm25_tokenizer_scan(GvBm25Tokenizer *tokenizer, const char *text, Size length,
+					   GvBm25TokenCallback callback, void *arg)
+{
+	tokenizer->position = 0;
+	tokenizer->callback = callback;
+	tokenizer->arg = arg;
+	tokenizer->base = text;
+	tokenizer->base_size = length;
+	read_text(tokenizer, text, length);
+	tokenizer->callback = NULL;
+}
