@@ -5,7 +5,8 @@
  *
  * Thai, Lao, Myanmar and Khmer, the Chinese characters, the Japanese
  * syllabaries and Bopomofo; Korean too, which sets blanks, but between groups
- * of words and particles.  Punctuation of these scripts separates.
+ * of words and particles.  Punctuation of these scripts separates: a parser
+ * takes it for letters in some locales.
  *
  *-------------------------------------------------------------------------
  */
@@ -51,26 +52,37 @@ static const Range ranges[] = {
 	{0x20000, 0x3FFFF},			/* rare Chinese characters */
 };
 
+static const Range separators[] = {
+	{0x0E4F, 0x0E4F},			/* Thai */
+	{0x0E5A, 0x0E5B},
+	{0x104A, 0x104F},			/* Myanmar */
+	{0x17D4, 0x17DA},			/* Khmer */
+	{0x3000, 0x3004},			/* Chinese and Japanese */
+	{0x3008, 0x303F},
+	{0x30FB, 0x30FB},
+	{0xFE30, 0xFE4F},
+	{0xFF01, 0xFF0F},			/* full-width forms of ASCII */
+	{0xFF1A, 0xFF20},
+	{0xFF3B, 0xFF40},
+	{0xFF5B, 0xFF65},
+};
+
 /* First byte of the smallest of these characters in UTF-8 */
 #define FIRST_BYTE 0xE0
 
-/*
- * gv_bm25_is_unspaced
- *		Does a character belong to a script without blanks between words?
- */
-bool
-gv_bm25_is_unspaced(uint32 codepoint)
+static bool
+is_in(const Range *table, int n, uint32 codepoint)
 {
 	int			low = 0;
-	int			high = lengthof(ranges) - 1;
+	int			high = n - 1;
 
 	while (low <= high)
 	{
 		int			middle = (low + high) / 2;
 
-		if (codepoint < ranges[middle].first)
+		if (codepoint < table[middle].first)
 			high = middle - 1;
-		else if (codepoint > ranges[middle].last)
+		else if (codepoint > table[middle].last)
 			low = middle + 1;
 		else
 			return true;
@@ -79,28 +91,44 @@ gv_bm25_is_unspaced(uint32 codepoint)
 }
 
 /*
+ * gv_bm25_is_unspaced
+ *		Does a character belong to a script without blanks between words?
+ */
+bool
+gv_bm25_is_unspaced(uint32 codepoint)
+{
+	return is_in(ranges, lengthof(ranges), codepoint);
+}
+
+/* The kind of a character of valid UTF-8 */
+static GvBm25RunKind
+classify(const unsigned char *s)
+{
+	uint32		codepoint;
+
+	if (*s < FIRST_BYTE)
+		return GV_BM25_RUN_SPACED;
+	codepoint = utf8_to_unicode(s);
+	if (gv_bm25_is_unspaced(codepoint))
+		return GV_BM25_RUN_UNSPACED;
+	return is_in(separators, lengthof(separators), codepoint) ?
+		GV_BM25_RUN_SEPARATOR : GV_BM25_RUN_SPACED;
+}
+
+/*
  * gv_bm25_find_run
- *		Bytes of the run of characters that a text begins with, all of unspaced
- *		scripts or none.
+ *		Bytes of the run of characters of one kind that a text begins with.
  *
  * text: valid UTF-8, length > 0
  */
 Size
-gv_bm25_find_run(const char *text, Size length, bool *unspaced)
+gv_bm25_find_run(const char *text, Size length, GvBm25RunKind *kind)
 {
 	const unsigned char *s = (const unsigned char *) text;
 	Size		i = 0;
 
-	*unspaced = false;
-	while (i < length)
-	{
-		bool		is_unspaced = s[i] >= FIRST_BYTE && gv_bm25_is_unspaced(utf8_to_unicode(s + i));
-
-		if (i == 0)
-			*unspaced = is_unspaced;
-		else if (is_unspaced != *unspaced)
-			break;
+	*kind = classify(s);
+	while (i < length && classify(s + i) == *kind)
 		i += pg_utf_mblen(s + i);
-	}
 	return Min(i, length);
 }

@@ -790,12 +790,12 @@ read_text(GvBm25Tokenizer *tokenizer, const char *text, Size length)
 	}
 	while (length > 0)
 	{
-		bool		unspaced;
-		Size		n = gv_bm25_find_run(text, length, &unspaced);
+		GvBm25RunKind kind;
+		Size		n = gv_bm25_find_run(text, length, &kind);
 
-		if (unspaced)
+		if (kind == GV_BM25_RUN_UNSPACED)
 			take_run(tokenizer, text, n);
-		else
+		else if (kind == GV_BM25_RUN_SPACED)
 			parse_text(tokenizer, text, n);
 		text += n;
 		length -= n;
