@@ -70,7 +70,7 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control
 # Instruction sets by file: the rest is built for the ABI baseline
 GV_KERNEL_ARCH := $(shell $(CC) -dumpmachine)
 include $(srcdir)/src/distance/kernels.mk
-$(filter src/distance/%,$(OBJS)): override CFLAGS += $(GV_KERNEL_CFLAGS)
+$(filter src/distance/% src/quant/%,$(OBJS)): override CFLAGS += $(GV_KERNEL_CFLAGS)
 src/distance/kernel_avx2.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX2)
 src/distance/kernel_avx512.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX512)
 

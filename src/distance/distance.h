@@ -49,6 +49,9 @@ typedef enum GvSimdLevel
 /* Largest number of groups the FastScan kernel takes */
 #define GV_FASTSCAN_MAX_GROUPS 16384
 
+/* Vectors of one panel of products_f32 */
+#define GV_PRODUCTS_PANEL 16
+
 /* Bytes of n 12-bit integers as l2_squared_f32_i12 takes them */
 #define GV_INT12_BYTES(n) ((n) + ((n) + 31) / 32 * 16)
 
@@ -69,6 +72,21 @@ typedef struct GvKernels
 	float		(*linf_f32) (const float *a, const float *b, int n);
 	/* sums[0] = <a,b>, sums[1] = <a,a>, sums[2] = <b,b> */
 	void		(*cosine_f32) (const float *a, const float *b, int n, float *sums);
+
+	/*
+	 * Products of many vectors with many others, which lie in panels of 16,
+	 * element by element
+	 *
+	 * a: float32[n_a][n], by pointers
+	 * b: float32[n_panels][n][16]
+	 * products: float32[n_a][16 * n_panels], written
+	 *
+	 * Within 1e-6 * (4 + n / 1000) * sum |term|.  Each product is added up in
+	 * the order of its elements, so it has the same bits whatever n_a and
+	 * n_panels, and at every level but the scalar one, which cannot fuse.
+	 */
+	void		(*products_f32) (const float *const *a, int n_a, const float *b,
+								 int n_panels, int n, float *products);
 
 	/* float16 */
 	float		(*l2_squared_f16) (const GvHalf *a, const GvHalf *b, int n);

@@ -597,6 +597,11 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+#define PRODUCTS_ROWS 6
+#define PRODUCTS_VECS 2
+#define PRODUCTS_LONE_VECS 8
+#include "distance/kernel_products.h"
+
 #define TABLE_NAME gv_distance_table_avx2
 #define TABLE_LEVEL GV_SIMD_AVX2
 #define TABLE_LABEL "avx2"

@@ -542,6 +542,11 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 
 #include "distance/kernel_widen.h"
 
+#define PRODUCTS_ROWS 8
+#define PRODUCTS_VECS 2
+#define PRODUCTS_LONE_VECS 4
+#include "distance/kernel_products.h"
+
 #define TABLE_NAME gv_distance_table_avx512
 #define TABLE_LEVEL GV_SIMD_AVX512
 #define TABLE_LABEL "avx512"

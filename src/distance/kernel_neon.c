@@ -376,6 +376,11 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+#define PRODUCTS_ROWS 4
+#define PRODUCTS_VECS 4
+#define PRODUCTS_LONE_VECS 8
+#include "distance/kernel_products.h"
+
 #define TABLE_NAME gv_distance_table_neon
 #define TABLE_LEVEL GV_SIMD_NEON
 #define TABLE_LABEL "neon"

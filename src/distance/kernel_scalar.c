@@ -445,6 +445,11 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+#define PRODUCTS_ROWS 2
+#define PRODUCTS_VECS 4
+#define PRODUCTS_LONE_VECS 8
+#include "distance/kernel_products.h"
+
 #define TABLE_NAME gv_distance_table_scalar
 #define TABLE_LEVEL GV_SIMD_SCALAR
 #define TABLE_LABEL "scalar"

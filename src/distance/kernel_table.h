@@ -18,6 +18,7 @@ const GvKernels TABLE_NAME = {
 	.l1_f32 = l1_f32,
 	.linf_f32 = linf_f32,
 	.cosine_f32 = cosine_f32,
+	.products_f32 = products_f32,
 	.l2_squared_f16 = l2_squared_f16,
 	.inner_product_f16 = inner_product_f16,
 	.l1_f16 = l1_f16,

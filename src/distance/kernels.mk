@@ -2,7 +2,8 @@
 # GV_KERNEL_ARCH set to what $(CC) -dumpmachine prints.
 #
 # No kernel may fuse a product and a sum unless it says so: some promise results
-# that are bit-identical on every machine (distance.h).
+# that are bit-identical on every machine (distance.h).  Nor may src/quant, where
+# codes and centroids are made.
 GV_KERNEL_CFLAGS = -ffp-contract=off
 
 ifneq (,$(filter x86_64%,$(GV_KERNEL_ARCH)))

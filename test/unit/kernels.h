@@ -17,6 +17,7 @@ extern void gv_unit_test_integer(const GvKernels *kernels);
 extern void gv_unit_test_int12(const GvKernels *kernels);
 extern void gv_unit_test_convert(const GvKernels *kernels);
 extern void gv_unit_test_fastscan(const GvKernels *kernels);
+extern void gv_unit_test_products(const GvKernels *kernels);
 extern void gv_unit_test_hadamard(const GvKernels *kernels);
 
 extern double gv_unit_half_value(GvHalf h);

@@ -52,6 +52,7 @@ main(int argc, char **argv)
 		gv_unit_test_convert(gv_kernels);
 		gv_unit_test_fastscan(gv_kernels);
 		gv_unit_test_hadamard(gv_kernels);
+		gv_unit_test_products(gv_kernels);
 	}
 	return gv_unit_finish();
 }
