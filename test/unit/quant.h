@@ -11,5 +11,6 @@
 extern void gv_unit_test_rotation(void);
 extern void gv_unit_test_rabitq(void);
 extern void gv_unit_test_rabitq_error(void);
+extern void gv_unit_test_kmeans(void);
 
 #endif							/* GV_UNIT_QUANT_H */
