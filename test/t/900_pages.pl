@@ -13,7 +13,6 @@ use strict;
 use warnings;
 
 use Cwd qw(abs_path getcwd);
-use File::Basename;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -32,7 +31,7 @@ $node->start;
 
 foreach my $page (@pages)
 {
-	my ($name) = fileparse($page, '.md');
+	my $name = $page =~ s{^\Q$source\E/|\.md$}{}gr;
 	my @blocks = slurp_file($page) =~ /^```sql\n(.*?)^```\n(?:\n?^```text\n(.*?)^```$)?/msg;
 
 	if ($name eq 'README')
