@@ -52,6 +52,9 @@ typedef enum GvSimdLevel
 /* Vectors of one panel of products_f32 */
 #define GV_PRODUCTS_PANEL 16
 
+/* Largest number of dimensions of the kernels over columns */
+#define GV_COLUMNS_MAX_DIM 64
+
 /* Bytes of n 12-bit integers as l2_squared_f32_i12 takes them */
 #define GV_INT12_BYTES(n) ((n) + ((n) + 31) / 32 * 16)
 
@@ -87,6 +90,36 @@ typedef struct GvKernels
 	 */
 	void		(*products_f32) (const float *const *a, int n_a, const float *b,
 								 int n_panels, int n, float *products);
+
+	/*
+	 * Distances of n points, kept column by column, from one query; each equals
+	 * that of the kernel of two arrays at the same level, to the last bit but
+	 * the sign of a zero.
+	 *
+	 * columns: float32[dim][stride], the first n of each row count
+	 * query: float32[dim], 1 <= dim <= GV_COLUMNS_MAX_DIM
+	 * out: float32[n], written; ab = <query, point>, bb = <point, point>
+	 */
+	void		(*columns_l2_squared) (const float *columns, int stride, const float *query,
+									   int dim, int n, float *out);
+	void		(*columns_l1) (const float *columns, int stride, const float *query,
+							   int dim, int n, float *out);
+	void		(*columns_linf) (const float *columns, int stride, const float *query,
+								 int dim, int n, float *out);
+	void		(*columns_cosine) (const float *columns, int stride, const float *query,
+								   int dim, int n, float *ab, float *bb);
+
+	/*
+	 * Distances of n boxes from a query, 0 inside.  low and high are columns as
+	 * above.  Every operation is monotone, so none is greater than what the
+	 * kernels above give for a point of the box at the same level.
+	 */
+	void		(*boxes_l2_squared) (const float *low, const float *high, int stride,
+									 const float *query, int dim, int n, float *out);
+	void		(*boxes_l1) (const float *low, const float *high, int stride,
+							 const float *query, int dim, int n, float *out);
+	void		(*boxes_linf) (const float *low, const float *high, int stride,
+							   const float *query, int dim, int n, float *out);
 
 	/* float16 */
 	float		(*l2_squared_f16) (const GvHalf *a, const GvHalf *b, int n);

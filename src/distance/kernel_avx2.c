@@ -84,6 +84,12 @@ vec_max(Vec x, Vec y)
 												_mm256_castps_si256(y)));
 }
 
+GV_DISTANCE_INLINE Vec
+vec_positive(Vec x)
+{
+	return _mm256_max_ps(x, _mm256_setzero_ps());
+}
+
 GV_DISTANCE_INLINE float
 vec_sum(Vec x)
 {
@@ -186,6 +192,7 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
+#include "distance/kernel_columns.h"
 
 GV_DISTANCE_INLINE int32_t
 sum_i32(__m256i x)

@@ -82,6 +82,12 @@ vec_max(Vec x, Vec y)
 												_mm512_castps_si512(y)));
 }
 
+GV_DISTANCE_INLINE Vec
+vec_positive(Vec x)
+{
+	return _mm512_max_ps(x, _mm512_setzero_ps());
+}
+
 GV_DISTANCE_INLINE float
 vec_sum(Vec x)
 {
@@ -176,6 +182,7 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
+#include "distance/kernel_columns.h"
 
 /* Sixty-four bytes from p + i on, of which those beyond n are zero, not read */
 GV_DISTANCE_INLINE __m512i

@@ -16,6 +16,7 @@
  *	vec_fnma(x, y, z)	z - x * y, the same
  *	vec_abs(x)
  *	vec_max(x, y)		of lanes that are not negative; NaN wins
+ *	vec_positive(x)		lanes below zero made zero
  *	vec_sum(x)			sum of the lanes
  *	vec_largest(x)		largest of the lanes, as by vec_max
  *	vec_store(p, x)		write VEC_LANES floats

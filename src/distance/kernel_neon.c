@@ -83,6 +83,12 @@ vec_max(Vec x, Vec y)
 										   vreinterpretq_u32_f32(y)));
 }
 
+GV_DISTANCE_INLINE Vec
+vec_positive(Vec x)
+{
+	return vmaxq_f32(x, vdupq_n_f32(0));
+}
+
 GV_DISTANCE_INLINE float
 vec_sum(Vec x)
 {
@@ -177,6 +183,10 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
+
+/* vaddvq_f32 adds neighbors */
+#define VEC_SUM_NEIGHBORS
+#include "distance/kernel_columns.h"
 
 /* Sixteen bytes from p + i on, of which those beyond n are zero, not read */
 GV_DISTANCE_INLINE uint8x16_t

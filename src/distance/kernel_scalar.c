@@ -93,6 +93,12 @@ vec_max(Vec x, Vec y)
 	return (Vec) ((greater & (VecInt) x) | (~greater & (VecInt) y));
 }
 
+GV_DISTANCE_INLINE Vec
+vec_positive(Vec x)
+{
+	return (Vec) ((VecInt) x & ((VecInt) x > 0));
+}
+
 GV_DISTANCE_INLINE float
 vec_sum(Vec x)
 {
@@ -227,6 +233,7 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
+#include "distance/kernel_columns.h"
 
 static int32_t
 inner_product_i8(const int8_t *a, const int8_t *b, int n)

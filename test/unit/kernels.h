@@ -14,6 +14,7 @@ extern void gv_unit_test_dispatch(const char *expected);
 extern void gv_unit_test_dense(const GvKernels *kernels);
 extern void gv_unit_test_special(const GvKernels *kernels);
 extern void gv_unit_test_integer(const GvKernels *kernels);
+extern void gv_unit_test_columns(const GvKernels *kernels);
 extern void gv_unit_test_int12(const GvKernels *kernels);
 extern void gv_unit_test_convert(const GvKernels *kernels);
 extern void gv_unit_test_fastscan(const GvKernels *kernels);

@@ -48,6 +48,7 @@ main(int argc, char **argv)
 		gv_unit_test_dense(gv_kernels);
 		gv_unit_test_special(gv_kernels);
 		gv_unit_test_integer(gv_kernels);
+		gv_unit_test_columns(gv_kernels);
 		gv_unit_test_int12(gv_kernels);
 		gv_unit_test_convert(gv_kernels);
 		gv_unit_test_fastscan(gv_kernels);
