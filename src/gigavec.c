@@ -27,6 +27,7 @@
 #include "base/compat.h"
 #include "distance/distance.h"
 #include "hnsw/hnsw.h"
+#include "kdtree/kdtree.h"
 
 PG_MODULE_MAGIC;
 
@@ -87,6 +88,7 @@ _PG_init(void)
 	gv_am_paths_init();
 	gv_am_recall_init();
 	gv_hnsw_init();
+	gv_kdtree_init();
 	MarkGUCPrefixReserved("gigavec");
 }
 

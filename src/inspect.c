@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "inspect.h"
+#include "kdtree/kdtree.h"
 
 GV_FUNCTION(gv_check_index);
 GV_FUNCTION(gv_show_index_stats);
@@ -48,6 +49,7 @@ struct GvInspector
 
 static const GvInspector inspectors[] = {
 	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats},
+	{gv_kdtree_build, gv_kdtree_check, gv_kdtree_stats},
 };
 
 /*

@@ -41,10 +41,12 @@ DEFINE_OPCLASS(vector_l2, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_L2);
 DEFINE_OPCLASS(vector_ip, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_INNER_PRODUCT);
 DEFINE_OPCLASS(vector_cosine, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_COSINE);
 DEFINE_OPCLASS(vector_l1, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_L1);
+DEFINE_OPCLASS(vector_linf, GV_AM_ELEMENT_FLOAT, GV_AM_METRIC_LINF);
 DEFINE_OPCLASS(halfvec_l2, GV_AM_ELEMENT_HALF, GV_AM_METRIC_L2);
 DEFINE_OPCLASS(halfvec_ip, GV_AM_ELEMENT_HALF, GV_AM_METRIC_INNER_PRODUCT);
 DEFINE_OPCLASS(halfvec_cosine, GV_AM_ELEMENT_HALF, GV_AM_METRIC_COSINE);
 DEFINE_OPCLASS(halfvec_l1, GV_AM_ELEMENT_HALF, GV_AM_METRIC_L1);
+DEFINE_OPCLASS(halfvec_linf, GV_AM_ELEMENT_HALF, GV_AM_METRIC_LINF);
 DEFINE_OPCLASS(sparsevec_l2, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_L2);
 DEFINE_OPCLASS(sparsevec_ip, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_INNER_PRODUCT);
 DEFINE_OPCLASS(sparsevec_cosine, GV_AM_ELEMENT_SPARSE, GV_AM_METRIC_COSINE);
@@ -182,6 +184,8 @@ float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
 			if (unlikely(!is_in_range(sums[1]) || !is_in_range(sums[2])))
 				return cosine_key(gv_type_cosine_similarity(a->x, b->x, a->dim));
 			return cosine_from_sums(sums[0], sums[1], sums[2]);
+		case GV_AM_METRIC_LINF:
+			return gv_kernels->linf_f32(a->x, b->x, a->dim);
 		default:
 			return gv_kernels->l1_f32(a->x, b->x, a->dim);
 	}
@@ -201,6 +205,8 @@ half_key(GvAmMetric metric, const GvHalfvec *a, const GvHalfvec *b)
 		case GV_AM_METRIC_COSINE:
 			gv_kernels->cosine_f16(a->x, b->x, a->dim, sums);
 			return cosine_from_sums(sums[0], sums[1], sums[2]);
+		case GV_AM_METRIC_LINF:
+			return gv_kernels->linf_f16(a->x, b->x, a->dim);
 		default:
 			return gv_kernels->l1_f16(a->x, b->x, a->dim);
 	}
@@ -274,8 +280,8 @@ bit_key(GvAmMetric metric, VarBit *a, VarBit *b)
  *
  * a, b: detoasted, of the same dimensions
  *
- * Squared L2, negative inner product, 1 - cosine, L1, Hamming or Jaccard
- * distance, by the metric.
+ * Squared L2, negative inner product, 1 - cosine, L1, L-infinity, Hamming or
+ * Jaccard distance, by the metric.
  */
 float
 gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b)

@@ -23,7 +23,8 @@ typedef enum GvAmMetric
 	GV_AM_METRIC_COSINE,
 	GV_AM_METRIC_L1,
 	GV_AM_METRIC_HAMMING,
-	GV_AM_METRIC_JACCARD
+	GV_AM_METRIC_JACCARD,
+	GV_AM_METRIC_LINF
 } GvAmMetric;
 
 /* Stored in metapages: never renumber */

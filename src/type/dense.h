@@ -36,6 +36,9 @@
 
 #include "postgres.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "utils/array.h"
 
 #include "base/compat.h"
@@ -81,6 +84,42 @@ extern float8 *gv_type_open_state(ArrayType *state, const char *type,
 								  int max_dim, int *dim);
 extern ArrayType *gv_type_new_state(int dim);
 extern void gv_type_check_sums(const float8 *sums, int dim);
+
+/*
+ * gv_type_sums_in_range
+ *		Have the sums of squares of a cosine kernel lost nothing to the range of
+ *		float32?
+ */
+static inline bool
+gv_type_sums_in_range(const float *sums)
+{
+	return sums[1] >= 1e-30f && sums[1] <= FLT_MAX &&
+		sums[2] >= 1e-30f && sums[2] <= FLT_MAX;
+}
+
+/*
+ * gv_type_cosine_from_sums
+ *		Cosine from such sums.
+ */
+static inline double
+gv_type_cosine_from_sums(const float *sums)
+{
+	return (double) sums[0] / sqrt((double) sums[1] * (double) sums[2]);
+}
+
+/*
+ * gv_type_distance_from_cosine
+ *		1 - cosine, from 0 to 2 whatever rounding did; NaN of NaN.
+ */
+static inline double
+gv_type_distance_from_cosine(double cosine)
+{
+	if (cosine > 1)
+		cosine = 1;
+	else if (cosine < -1)
+		cosine = -1;
+	return 1 - cosine;
+}
 
 /*
  * gv_type_check_typmod

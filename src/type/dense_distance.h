@@ -11,10 +11,6 @@
  *-------------------------------------------------------------------------
  */
 
-/* Between these a sum of squares has lost nothing to the range of float32 */
-#define SUM_MIN 1e-30f
-#define SUM_MAX FLT_MAX
-
 /*
  * Euclidean distance.
  */
@@ -85,19 +81,12 @@ DENSE_FUNCTION(cosine_distance) (PG_FUNCTION_ARGS)
 
 	get_operands(fcinfo, &a, &b);
 	DENSE_KERNEL(cosine) (a->x, b->x, a->dim, sums);
-	if (likely(sums[1] >= SUM_MIN && sums[1] <= SUM_MAX &&
-			   sums[2] >= SUM_MIN && sums[2] <= SUM_MAX))
-		similarity = (double) sums[0] / sqrt((double) sums[1] * (double) sums[2]);
+	if (likely(gv_type_sums_in_range(sums)))
+		similarity = gv_type_cosine_from_sums(sums);
 	else
 		similarity = gv_type_cosine_similarity(dense_floats(a), dense_floats(b),
 											   a->dim);
-
-	/* rounding may lead out of the range; NaN passes both comparisons */
-	if (similarity > 1)
-		similarity = 1;
-	else if (similarity < -1)
-		similarity = -1;
-	PG_RETURN_FLOAT8(1 - similarity);
+	PG_RETURN_FLOAT8(gv_type_distance_from_cosine(similarity));
 }
 
 /*
@@ -147,6 +136,3 @@ DENSE_FUNCTION(linf_distance) (PG_FUNCTION_ARGS)
 	get_operands(fcinfo, &a, &b);
 	PG_RETURN_FLOAT8((double) DENSE_KERNEL(linf) (a->x, b->x, a->dim));
 }
-
-#undef SUM_MIN
-#undef SUM_MAX

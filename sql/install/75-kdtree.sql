@@ -1,0 +1,76 @@
+/* ---- access method kdtree ---- */
+
+CREATE FUNCTION gigavec.kdtree_handler(internal) RETURNS index_am_handler
+	AS 'MODULE_PATHNAME', 'gv_kdtree_handler' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.kdtree_handler(internal) IS 'handler of the access method kdtree';
+
+CREATE ACCESS METHOD kdtree TYPE INDEX HANDLER gigavec.kdtree_handler;
+COMMENT ON ACCESS METHOD kdtree IS 'tree for exact nearest neighbors in few dimensions';
+
+CREATE FUNCTION gigavec.opclass_vector_linf(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'gv_am_opclass_vector_linf' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.opclass_vector_linf(internal) IS 'operator classes: vector, L-infinity distance';
+
+CREATE FUNCTION gigavec.opclass_halfvec_linf(internal) RETURNS internal
+	AS 'MODULE_PATHNAME', 'gv_am_opclass_halfvec_linf' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.opclass_halfvec_linf(internal) IS 'operator classes: halfvec, L-infinity distance';
+
+/* ---- kdtree: operator classes of vector ---- */
+
+CREATE OPERATOR FAMILY @extschema@.vector_l2_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.vector_l2_ops USING kdtree IS 'vector by Euclidean distance';
+CREATE OPERATOR CLASS @extschema@.vector_l2_ops DEFAULT FOR TYPE @extschema@.vector USING kdtree AS
+	OPERATOR 1 @extschema@.<-> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_vector_l2(internal);
+COMMENT ON OPERATOR CLASS @extschema@.vector_l2_ops USING kdtree IS 'vector by Euclidean distance';
+
+CREATE OPERATOR FAMILY @extschema@.vector_cosine_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.vector_cosine_ops USING kdtree IS 'vector by cosine distance';
+CREATE OPERATOR CLASS @extschema@.vector_cosine_ops FOR TYPE @extschema@.vector USING kdtree AS
+	OPERATOR 1 @extschema@.<=> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_vector_cosine(internal);
+COMMENT ON OPERATOR CLASS @extschema@.vector_cosine_ops USING kdtree IS 'vector by cosine distance';
+
+CREATE OPERATOR FAMILY @extschema@.vector_l1_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.vector_l1_ops USING kdtree IS 'vector by taxicab distance';
+CREATE OPERATOR CLASS @extschema@.vector_l1_ops FOR TYPE @extschema@.vector USING kdtree AS
+	OPERATOR 1 @extschema@.<+> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_vector_l1(internal);
+COMMENT ON OPERATOR CLASS @extschema@.vector_l1_ops USING kdtree IS 'vector by taxicab distance';
+
+CREATE OPERATOR FAMILY @extschema@.vector_linf_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.vector_linf_ops USING kdtree IS 'vector by L-infinity distance';
+CREATE OPERATOR CLASS @extschema@.vector_linf_ops FOR TYPE @extschema@.vector USING kdtree AS
+	OPERATOR 1 @extschema@.<*> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_vector_linf(internal);
+COMMENT ON OPERATOR CLASS @extschema@.vector_linf_ops USING kdtree IS 'vector by L-infinity distance';
+
+/* ---- kdtree: operator classes of halfvec ---- */
+
+CREATE OPERATOR FAMILY @extschema@.halfvec_l2_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.halfvec_l2_ops USING kdtree IS 'halfvec by Euclidean distance';
+CREATE OPERATOR CLASS @extschema@.halfvec_l2_ops DEFAULT FOR TYPE @extschema@.halfvec USING kdtree AS
+	OPERATOR 1 @extschema@.<-> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_halfvec_l2(internal);
+COMMENT ON OPERATOR CLASS @extschema@.halfvec_l2_ops USING kdtree IS 'halfvec by Euclidean distance';
+
+CREATE OPERATOR FAMILY @extschema@.halfvec_cosine_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.halfvec_cosine_ops USING kdtree IS 'halfvec by cosine distance';
+CREATE OPERATOR CLASS @extschema@.halfvec_cosine_ops FOR TYPE @extschema@.halfvec USING kdtree AS
+	OPERATOR 1 @extschema@.<=> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_halfvec_cosine(internal);
+COMMENT ON OPERATOR CLASS @extschema@.halfvec_cosine_ops USING kdtree IS 'halfvec by cosine distance';
+
+CREATE OPERATOR FAMILY @extschema@.halfvec_l1_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.halfvec_l1_ops USING kdtree IS 'halfvec by taxicab distance';
+CREATE OPERATOR CLASS @extschema@.halfvec_l1_ops FOR TYPE @extschema@.halfvec USING kdtree AS
+	OPERATOR 1 @extschema@.<+> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_halfvec_l1(internal);
+COMMENT ON OPERATOR CLASS @extschema@.halfvec_l1_ops USING kdtree IS 'halfvec by taxicab distance';
+
+CREATE OPERATOR FAMILY @extschema@.halfvec_linf_ops USING kdtree;
+COMMENT ON OPERATOR FAMILY @extschema@.halfvec_linf_ops USING kdtree IS 'halfvec by L-infinity distance';
+CREATE OPERATOR CLASS @extschema@.halfvec_linf_ops FOR TYPE @extschema@.halfvec USING kdtree AS
+	OPERATOR 1 @extschema@.<*> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
+	FUNCTION 1 gigavec.opclass_halfvec_linf(internal);
+COMMENT ON OPERATOR CLASS @extschema@.halfvec_linf_ops USING kdtree IS 'halfvec by L-infinity distance';

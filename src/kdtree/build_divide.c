@@ -1,0 +1,153 @@
+/*-------------------------------------------------------------------------
+ *
+ * build_divide.c
+ *		Dividing rows in memory at a median.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+
+#include "kdtree/build.h"
+
+/* Of more rows, such a number tells where they are widest */
+#define BOX_SAMPLE 2048
+
+/* Below this, sorting by insertion is quickest */
+#define SMALL_RANGE 12
+
+/* Rows between looks for an interrupt */
+#define ROWS_PER_INTERRUPT 65536
+
+/*
+ * gv_kdtree_rows_box
+ *		The box of a range of rows.
+ */
+void
+gv_kdtree_rows_box(const GvKdtreeRows *rows, uint64 first, uint64 n, GvKdtreeBox *box)
+{
+	gv_kdtree_box_init(box, rows->dim);
+	for (uint64 i = 0; i < n; i++)
+		gv_kdtree_box_add_point(box, gv_kdtree_row(rows, first + i) + rows->place_offset,
+								rows->dim);
+}
+
+/* The dimension where a range of rows is widest, by some of them if they are many */
+static int
+find_widest(const GvKdtreeRows *rows, uint64 first, uint64 n)
+{
+	uint64		step = n <= 2 * BOX_SAMPLE ? 1 : n / BOX_SAMPLE;
+	GvKdtreeBox box;
+
+	gv_kdtree_box_init(&box, rows->dim);
+	for (uint64 i = 0; i < n; i += step)
+		gv_kdtree_box_add_point(&box, gv_kdtree_row(rows, first + i) + rows->place_offset,
+								rows->dim);
+	return gv_kdtree_box_widest(&box, rows->dim);
+}
+
+static inline void
+swap_rows(const GvKdtreeRows *rows, float *a, float *b)
+{
+	for (int i = 0; i < rows->record_size; i++)
+	{
+		uint32		word;
+		uint32		other;
+
+		memcpy(&word, a + i, sizeof(word));
+		memcpy(&other, b + i, sizeof(other));
+		memcpy(a + i, &other, sizeof(other));
+		memcpy(b + i, &word, sizeof(word));
+	}
+}
+
+/* Sort a short range by a column */
+static void
+sort_range(const GvKdtreeRows *rows, int column, int64 low, int64 high)
+{
+	for (int64 i = low + 1; i <= high; i++)
+	{
+		for (int64 j = i; j > low; j--)
+		{
+			float	   *a = gv_kdtree_row(rows, j - 1);
+			float	   *b = gv_kdtree_row(rows, j);
+
+			if (a[column] <= b[column])
+				break;
+			swap_rows(rows, a, b);
+		}
+	}
+}
+
+/*
+ * Put the k-th row of a range, by a column, into its place, lesser ones before
+ * and greater ones behind it.
+ *
+ * Source: Floyd, Rivest, CACM 18(3), 1975, algorithm 489.
+ */
+static void
+select_row(const GvKdtreeRows *rows, int column, int64 low, int64 high, int64 k)
+{
+	while (high > low)
+	{
+		int64		i = low;
+		int64		j = high;
+		float		pivot;
+
+		if (high - low < SMALL_RANGE)
+		{
+			sort_range(rows, column, low, high);
+			return;
+		}
+		if (high - low > ROWS_PER_INTERRUPT)
+			CHECK_FOR_INTERRUPTS();
+		if (high - low > 600)
+		{
+			double		n = high - low + 1;
+			double		m = k - low + 1;
+			double		z = log(n);
+			double		s = 0.5 * exp(2 * z / 3);
+			double		sd = 0.5 * sqrt(z * s * (n - s) / n) * (m < n / 2 ? -1 : 1);
+			int64		from = (int64) (k - m * s / n + sd);
+			int64		to = (int64) (k + (n - m) * s / n + sd);
+
+			select_row(rows, column, Max(low, from), Min(high, to), k);
+		}
+		pivot = gv_kdtree_row(rows, k)[column];
+		while (i <= j)
+		{
+			while (gv_kdtree_row(rows, i)[column] < pivot)
+				i++;
+			while (gv_kdtree_row(rows, j)[column] > pivot)
+				j--;
+			if (i <= j)
+			{
+				swap_rows(rows, gv_kdtree_row(rows, i), gv_kdtree_row(rows, j));
+				i++;
+				j--;
+			}
+		}
+		if (j < k)
+			low = i;
+		if (k < i)
+			high = j;
+	}
+}
+
+/*
+ * gv_kdtree_rows_divide
+ *		Divide a range of rows where it is widest: n_left rows go first.
+ */
+void
+gv_kdtree_rows_divide(const GvKdtreeRows *rows, uint64 first, uint64 n, uint64 n_left)
+{
+	int			widest;
+
+	if (n_left == 0 || n_left >= n)
+		return;
+	widest = find_widest(rows, first, n);
+	select_row(rows, rows->place_offset + widest, first, first + n - 1, first + n_left);
+}

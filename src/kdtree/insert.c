@@ -1,0 +1,224 @@
+/*-------------------------------------------------------------------------
+ *
+ * insert.c
+ *		Adding a row to an index.
+ *
+ * Down from the root to the child whose box is nearest, one page locked at a
+ * time; a box that does not hold the point is enlarged before its page is
+ * read.  If a page was split since its parent was read, the point may belong
+ * elsewhere, and the way begins anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "am/testpoint.h"
+#include "am/xlog.h"
+#include "kdtree/descend.h"
+#include "kdtree/kdtree.h"
+
+/* How much room a box takes: the sum of its sides orders boxes of any dimensions */
+static double
+box_size(const GvKdtreeIndex *ix, Page page, int i)
+{
+	GvKdtreeBox box;
+	double		size = 0;
+
+	gv_kdtree_get_box(ix, page, i, &box);
+	for (int j = 0; j < ix->dim; j++)
+		size += (double) box.high[j] - box.low[j];
+	return size;
+}
+
+/*
+ * gv_kdtree_choose_child
+ *		The child of an inner page for a new point: the nearest, of several that
+ *		hold it the smallest.
+ *
+ * page: locked
+ * is_inside: set to whether its box holds the point
+ */
+int
+gv_kdtree_choose_child(const GvKdtreeIndex *ix, Page page, const GvKdtreePoint *point,
+					   bool *is_inside)
+{
+	int			n = gv_kdtree_page_head(page)->n;
+	float		distances[GV_KDTREE_ROOM / (3 * sizeof(float))];
+	double		least_size = 0;
+	int			best = 0;
+	bool		has_size = false;
+	GvKdtreeBox box;
+
+	gv_kernels->boxes_l2_squared(gv_kdtree_inner_low(page), gv_kdtree_inner_high(ix, page),
+								 ix->inner_capacity, point->place, ix->dim, n, distances);
+	for (int i = 1; i < n; i++)
+	{
+		double		size;
+
+		if (distances[i] > distances[best])
+			continue;
+		if (distances[i] < distances[best])
+		{
+			best = i;
+			has_size = false;
+			continue;
+		}
+		if (!has_size)
+			least_size = box_size(ix, page, best);
+		has_size = true;
+		size = box_size(ix, page, i);
+		if (size < least_size)
+		{
+			best = i;
+			least_size = size;
+		}
+	}
+	/* a distance of 0 may have been too small for float32 */
+	gv_kdtree_get_box(ix, page, best, &box);
+	*is_inside = gv_kdtree_box_has_point(&box, point->place, ix->dim);
+	return best;
+}
+
+/* Enlarge a child's box to hold a point; the page is locked exclusively */
+static void
+enlarge_child(GvKdtreeIndex *ix, Buffer buf, int child, const GvKdtreePoint *point)
+{
+	GvXlog	   *xlog = gv_xlog_begin(ix->rel);
+	Page		page = gv_xlog_page(xlog, buf);
+	GvKdtreeBox box;
+
+	gv_kdtree_get_box(ix, page, child, &box);
+	gv_kdtree_box_add_point(&box, point->place, ix->dim);
+	gv_kdtree_put_child(ix, page, child, &box, gv_kdtree_inner_children(ix, page)[child]);
+	gv_xlog_finish(xlog);
+}
+
+/* Put a point on a leaf that has room and is locked exclusively */
+static void
+add_to_leaf(GvKdtreeIndex *ix, Buffer buf, const GvKdtreePoint *point)
+{
+	GvXlog	   *xlog = gv_xlog_begin(ix->rel);
+	Page		page = gv_xlog_page(xlog, buf);
+
+	gv_kdtree_put_point(ix, page, gv_kdtree_page_head(page)->n++, point);
+	gv_xlog_finish(xlog);
+}
+
+/*
+ * Go down once.  Returns false, and sets *is_full if that is why, when the
+ * point found no place.
+ */
+static bool
+try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point, bool *is_full)
+{
+	BlockNumber blkno = GV_KDTREE_ROOT_BLKNO;
+	uint32		split = 0;
+	int			level = -1;		/* of the page; -1 of the root */
+	int			lock = BUFFER_LOCK_SHARE;
+
+	*is_full = false;
+	for (;;)
+	{
+		Buffer		buf;
+		Page		page;
+		GvKdtreeHead head;
+		int			child;
+		bool		is_inside;
+
+		CHECK_FOR_INTERRUPTS();
+		GV_TEST_POINT("kdtree-insert-page");
+		buf = gv_kdtree_read_page(ix, blkno, lock);
+		page = BufferGetPage(buf);
+		head = gv_kdtree_page_head(page);
+		if (level >= 0 && head->level != level)
+			gv_kdtree_report_corruption(ix->rel, blkno, "A page is not of its level.");
+		if (blkno != GV_KDTREE_ROOT_BLKNO && head->split > split)
+		{
+			UnlockReleaseBuffer(buf);
+			return false;
+		}
+
+		if (head->level == 0)
+		{
+			if (lock == BUFFER_LOCK_SHARE)
+			{
+				/* the root, and it may not be a leaf when it is locked again */
+				UnlockReleaseBuffer(buf);
+				lock = BUFFER_LOCK_EXCLUSIVE;
+				continue;
+			}
+			*is_full = head->n >= ix->leaf_capacity;
+			if (!*is_full)
+				add_to_leaf(ix, buf, point);
+			UnlockReleaseBuffer(buf);
+			return !*is_full;
+		}
+
+		child = gv_kdtree_choose_child(ix, page, point, &is_inside);
+		if (!is_inside)
+		{
+			if (lock == BUFFER_LOCK_SHARE)
+			{
+				/* the page may change between the locks, so look again */
+				UnlockReleaseBuffer(buf);
+				lock = BUFFER_LOCK_EXCLUSIVE;
+				continue;
+			}
+			enlarge_child(ix, buf, child, point);
+			page = BufferGetPage(buf);
+			head = gv_kdtree_page_head(page);
+		}
+		blkno = gv_kdtree_inner_children(ix, page)[child];
+		split = head->stamp;
+		level = head->level - 1;
+		lock = level == 0 ? BUFFER_LOCK_EXCLUSIVE : BUFFER_LOCK_SHARE;
+		UnlockReleaseBuffer(buf);
+	}
+}
+
+/*
+ * gv_kdtree_insert_point
+ *		Add a point to the tree.
+ */
+void
+gv_kdtree_insert_point(GvKdtreeIndex *ix, const GvKdtreePoint *point)
+{
+	bool		is_full;
+
+	while (!try_insert(ix, point, &is_full))
+	{
+		GV_TEST_POINT("kdtree-insert-again");
+		if (is_full)
+			gv_kdtree_make_room(ix, point);
+	}
+}
+
+/*
+ * gv_kdtree_insert
+ *		aminsert
+ */
+bool
+gv_kdtree_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
+				 Relation heap, IndexUniqueCheck unique_check, bool index_unchanged,
+				 IndexInfo *index_info)
+{
+	GvKdtreeIndex ix;
+	GvKdtreePoint point;
+	struct varlena *value;
+
+	if (isnull[0])
+		return false;
+	gv_kdtree_open(&ix, index);
+	value = PG_DETOAST_DATUM(values[0]);
+	gv_kdtree_set_point(&ix, PointerGetDatum(value), &point);
+	point.tid = *tid;
+	gv_kdtree_insert_point(&ix, &point);
+	if (PointerGetDatum(value) != values[0])
+		pfree(value);
+	return false;
+}

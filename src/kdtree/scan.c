@@ -1,0 +1,500 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		Scans in the exact order of distance.
+ *
+ * Best first: of all pages and points known, the nearest is next.  A point
+ * that is next is returned, a page that is next is read.  Most points of a
+ * leaf never come up, so only those enter the queue that are among the nearest
+ * wanted so far; the leaf itself waits for the rest, with the key of the
+ * nearest of them.  When it comes up again, what was not in the queue is told
+ * by its key, whatever became of the page meanwhile.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/relscan.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+
+#include "am/limit.h"
+#include "am/testpoint.h"
+#include "base/compat.h"
+#include "kdtree/kdtree.h"
+#include "kdtree/query.h"
+
+/* Points wanted at first if no LIMIT is known, and at most */
+#define FIRST_WANTED 64
+#define MAX_WANTED 8192
+
+/* The level of the root, which grows */
+#define ANY_LEVEL (-1)
+
+/* A point in the queue */
+typedef struct QueuedPoint
+{
+	double		key;
+	ItemPointerData tid;
+} QueuedPoint;
+
+/* The children of an inner page that did not come up yet */
+typedef struct Frontier
+{
+	uint32		stamp;			/* of the page */
+	int			level;			/* of the children */
+	double		after;
+	int			n;
+	int			nearest;		/* number of the nearest */
+	float	   *bounds;			/* float[n] */
+	uint32	   *children;		/* uint32[n] */
+} Frontier;
+
+/* A page in the queue, or the pages of a frontier */
+typedef struct QueuedPage
+{
+	double		lower;			/* no key is less */
+	double		after;			/* points up to this key were in the queue */
+	BlockNumber blkno;
+	uint32		split;			/* splits after this one are not known of */
+	int			level;
+	uint32		hops;			/* by links to the right */
+	Frontier   *frontier;
+} QueuedPage;
+
+typedef struct GvKdtreeScan
+{
+	GvKdtreeIndex ix;
+	MemoryContext context;		/* reset by a rescan */
+	bool		started;
+	int64		limit;			/* rows that the query wants, 0 if not known */
+	GvKdtreeQuery query;
+
+	/* heaps, the least first */
+	QueuedPoint *points;
+	int			n_points;
+	int			max_points;
+	QueuedPage *pages;
+	int			n_pages;
+	int			max_pages;
+
+	/* keys of the nearest wanted, the greatest first */
+	double	   *best;
+	int			n_best;
+	int			n_wanted;
+
+	double	   *keys;			/* double[leaf_capacity] */
+	uint16	   *candidates;		/* uint16[leaf_capacity] */
+} GvKdtreeScan;
+
+/* --- heaps ---------------------------------------------------------------- */
+
+static void
+push_point(GvKdtreeScan *so, double key, ItemPointer tid)
+{
+	int			i = so->n_points++;
+
+	if (i == so->max_points)
+	{
+		so->max_points *= 2;
+		so->points = repalloc_huge(so->points, sizeof(QueuedPoint) * so->max_points);
+	}
+	while (i > 0 && so->points[(i - 1) / 2].key > key)
+	{
+		so->points[i] = so->points[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	so->points[i].key = key;
+	so->points[i].tid = *tid;
+}
+
+static void
+pop_point(GvKdtreeScan *so, QueuedPoint *result)
+{
+	QueuedPoint last = so->points[--so->n_points];
+	int			i = 0;
+
+	*result = so->points[0];
+	for (;;)
+	{
+		int			child = 2 * i + 1;
+
+		if (child >= so->n_points)
+			break;
+		if (child + 1 < so->n_points && so->points[child + 1].key < so->points[child].key)
+			child++;
+		if (so->points[child].key >= last.key)
+			break;
+		so->points[i] = so->points[child];
+		i = child;
+	}
+	so->points[i] = last;
+}
+
+static void
+push_page(GvKdtreeScan *so, const QueuedPage *page)
+{
+	int			i = so->n_pages++;
+
+	if (i == so->max_pages)
+	{
+		so->max_pages *= 2;
+		so->pages = repalloc_huge(so->pages, sizeof(QueuedPage) * so->max_pages);
+	}
+	while (i > 0 && so->pages[(i - 1) / 2].lower > page->lower)
+	{
+		so->pages[i] = so->pages[(i - 1) / 2];
+		i = (i - 1) / 2;
+	}
+	so->pages[i] = *page;
+}
+
+static void
+pop_page(GvKdtreeScan *so, QueuedPage *result)
+{
+	QueuedPage	last = so->pages[--so->n_pages];
+	int			i = 0;
+
+	*result = so->pages[0];
+	for (;;)
+	{
+		int			child = 2 * i + 1;
+
+		if (child >= so->n_pages)
+			break;
+		if (child + 1 < so->n_pages && so->pages[child + 1].lower < so->pages[child].lower)
+			child++;
+		if (so->pages[child].lower >= last.lower)
+			break;
+		so->pages[i] = so->pages[child];
+		i = child;
+	}
+	so->pages[i] = last;
+}
+
+/* The key beyond which no point is wanted yet */
+static inline double
+wanted_limit(const GvKdtreeScan *so)
+{
+	return so->n_best < so->n_wanted ? INFINITY : so->best[0];
+}
+
+/* Count a key as wanted if it is among the nearest */
+static void
+add_best(GvKdtreeScan *so, double key)
+{
+	int			i;
+
+	if (so->n_best < so->n_wanted)
+	{
+		i = so->n_best++;
+		while (i > 0 && so->best[(i - 1) / 2] < key)
+		{
+			so->best[i] = so->best[(i - 1) / 2];
+			i = (i - 1) / 2;
+		}
+		so->best[i] = key;
+		return;
+	}
+	if (key >= so->best[0])
+		return;
+	i = 0;
+	for (;;)
+	{
+		int			child = 2 * i + 1;
+
+		if (child >= so->n_best)
+			break;
+		if (child + 1 < so->n_best && so->best[child + 1] > so->best[child])
+			child++;
+		if (so->best[child] <= key)
+			break;
+		so->best[i] = so->best[child];
+		i = child;
+	}
+	so->best[i] = key;
+}
+
+/* All that were wanted have left: want more, beside what is in the queue */
+static void
+want_more(GvKdtreeScan *so)
+{
+	if (so->n_wanted < MAX_WANTED)
+	{
+		so->n_wanted = Min(so->n_wanted * 2, MAX_WANTED);
+		so->best = repalloc(so->best, sizeof(double) * so->n_wanted);
+	}
+	so->n_best = 0;
+	for (int i = 0; i < so->n_points; i++)
+		add_best(so, so->points[i].key);
+}
+
+/* --- pages ---------------------------------------------------------------- */
+
+/* Find the nearest of a frontier's children, and queue the frontier by it */
+static void
+push_frontier(GvKdtreeScan *so, Frontier *frontier)
+{
+	QueuedPage	entry = {.frontier = frontier};
+	float		least = frontier->bounds[0];
+
+	for (int i = 1; i < frontier->n; i++)
+		least = Min(least, frontier->bounds[i]);
+	frontier->nearest = 0;
+	while (frontier->bounds[frontier->nearest] > least)
+		frontier->nearest++;
+	entry.lower = gv_kdtree_query_lower(&so->query, least);
+	push_page(so, &entry);
+}
+
+/* Take the nearest child out of a frontier */
+static void
+take_child(GvKdtreeScan *so, Frontier *frontier, QueuedPage *entry)
+{
+	int			i = frontier->nearest;
+
+	entry->blkno = frontier->children[i];
+	entry->split = frontier->stamp;
+	entry->level = frontier->level;
+	entry->after = frontier->after;
+	entry->hops = 0;
+	entry->frontier = NULL;
+	frontier->n--;
+	frontier->bounds[i] = frontier->bounds[frontier->n];
+	frontier->children[i] = frontier->children[frontier->n];
+	if (frontier->n > 0)
+		push_frontier(so, frontier);
+	else
+		pfree(frontier);
+}
+
+/* Queue the children of an inner page */
+static void
+read_inner(GvKdtreeScan *so, Page page, const QueuedPage *entry)
+{
+	GvKdtreeHead head = gv_kdtree_page_head(page);
+	int			n = head->n;
+	Frontier   *frontier = MemoryContextAlloc(so->context,
+											  MAXALIGN(sizeof(Frontier)) +
+											  (sizeof(float) + sizeof(uint32)) * n);
+
+	frontier->stamp = head->stamp;
+	frontier->level = head->level - 1;
+	frontier->after = entry->after;
+	frontier->n = n;
+	frontier->bounds = (float *) ((char *) frontier + MAXALIGN(sizeof(Frontier)));
+	frontier->children = (uint32 *) (frontier->bounds + n);
+	gv_kdtree_query_boxes(&so->query, &so->ix, page, frontier->bounds);
+	memcpy(frontier->children, gv_kdtree_inner_children(&so->ix, page), sizeof(uint32) * n);
+	push_frontier(so, frontier);
+}
+
+/* Queue the points of a leaf that are wanted, and the leaf for the others */
+static void
+read_leaf(GvKdtreeScan *so, Page page, const QueuedPage *entry)
+{
+	int			n = gv_kdtree_page_head(page)->n;
+	ItemPointer tids = gv_kdtree_leaf_tids(&so->ix, page);
+	double	   *keys = so->keys;
+	double		limit = wanted_limit(so);
+	double		rest = INFINITY;
+	bool		has_rest = false;
+	int			n_candidates = 0;
+
+	gv_kdtree_query_leaf(&so->query, &so->ix, page, keys);
+	for (int i = 0; i < n; i++)
+	{
+		if (keys[i] > limit || keys[i] <= entry->after)
+			continue;
+		so->candidates[n_candidates++] = i;
+		add_best(so, keys[i]);
+		limit = wanted_limit(so);
+	}
+	for (int i = 0; i < n_candidates; i++)
+	{
+		int			c = so->candidates[i];
+
+		if (keys[c] <= limit)
+			push_point(so, keys[c], &tids[c]);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (keys[i] > limit)
+		{
+			has_rest = true;
+			rest = Min(rest, keys[i]);
+		}
+	}
+	if (has_rest)
+	{
+		QueuedPage	again = {.lower = rest,.after = limit,.blkno = entry->blkno};
+
+		again.split = gv_kdtree_page_head(page)->split;
+		again.level = entry->level;
+		push_page(so, &again);
+	}
+}
+
+/* Read the nearest page */
+static void
+read_next_page(GvKdtreeScan *so)
+{
+	QueuedPage	entry;
+	Buffer		buf;
+	Page		page;
+	GvKdtreeHead head;
+
+	CHECK_FOR_INTERRUPTS();
+	pop_page(so, &entry);
+	if (entry.frontier != NULL)
+		take_child(so, entry.frontier, &entry);
+	GV_TEST_POINT("kdtree-scan-page");
+
+	buf = gv_kdtree_read_page(&so->ix, entry.blkno, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	head = gv_kdtree_page_head(page);
+	if (entry.level != ANY_LEVEL && head->level != entry.level)
+		gv_kdtree_report_corruption(so->ix.rel, entry.blkno, "A page is not of its level.");
+
+	/* part of what the parent promised, or of what waited, is elsewhere now */
+	if (entry.blkno != GV_KDTREE_ROOT_BLKNO && head->split > entry.split)
+	{
+		QueuedPage	right = entry;
+
+		right.blkno = head->right;
+		right.hops++;
+		if (!BlockNumberIsValid(head->right) ||
+			right.hops > RelationGetNumberOfBlocks(so->ix.rel))
+			gv_kdtree_report_corruption(so->ix.rel, entry.blkno,
+										"A page's link to the right leads nowhere.");
+		push_page(so, &right);
+	}
+
+	if (head->level == 0)
+		read_leaf(so, page, &entry);
+	else
+		read_inner(so, page, &entry);
+	UnlockReleaseBuffer(buf);
+}
+
+/* --- the access method's functions ---------------------------------------- */
+
+/*
+ * gv_kdtree_begin_scan
+ *		ambeginscan
+ */
+IndexScanDesc
+gv_kdtree_begin_scan(Relation index, int n_keys, int n_order_bys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, n_keys, n_order_bys);
+	GvKdtreeScan *so = palloc0(sizeof(GvKdtreeScan));
+
+	so->context = AllocSetContextCreate(CurrentMemoryContext, "kdtree scan",
+										ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = so;
+	return scan;
+}
+
+/*
+ * gv_kdtree_rescan
+ *		amrescan
+ */
+void
+gv_kdtree_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
+				 int n_order_bys)
+{
+	GvKdtreeScan *so = (GvKdtreeScan *) scan->opaque;
+
+	if (n_keys > 0 && keys != NULL)
+		memmove(scan->keyData, keys, n_keys * sizeof(ScanKeyData));
+	if (n_order_bys > 0 && order_bys != NULL)
+		memmove(scan->orderByData, order_bys, n_order_bys * sizeof(ScanKeyData));
+	so->limit = gv_am_limit_of(order_bys);
+	so->started = false;
+	MemoryContextReset(so->context);
+}
+
+/* Prepare the query and queue the root */
+static void
+start_scan(IndexScanDesc scan, GvKdtreeScan *so)
+{
+	QueuedPage	root = {.after = GV_KDTREE_BEFORE_ALL,.blkno = GV_KDTREE_ROOT_BLKNO};
+	MemoryContext old_context;
+	bool		is_null;
+
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan kdtree index \"%s\" with a snapshot that is not MVCC",
+						RelationGetRelationName(scan->indexRelation))));
+	pgstat_count_index_scan(scan->indexRelation);
+	gv_base_count_search(scan);
+
+	old_context = MemoryContextSwitchTo(so->context);
+	gv_kdtree_open(&so->ix, scan->indexRelation);
+	is_null = scan->numberOfOrderBys == 0 || (scan->orderByData->sk_flags & SK_ISNULL) != 0;
+	gv_kdtree_query_init(&so->query, &so->ix, is_null ? (Datum) 0 :
+						 PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument)),
+						 is_null);
+
+	so->n_wanted = so->limit > 0 ? Min(so->limit, MAX_WANTED) : FIRST_WANTED;
+	so->best = palloc(sizeof(double) * so->n_wanted);
+	so->n_best = 0;
+	so->max_points = 64;
+	so->points = palloc(sizeof(QueuedPoint) * so->max_points);
+	so->n_points = 0;
+	so->max_pages = 64;
+	so->pages = palloc(sizeof(QueuedPage) * so->max_pages);
+	so->n_pages = 0;
+	so->keys = palloc(sizeof(double) * so->ix.leaf_capacity);
+	so->candidates = palloc(sizeof(uint16) * so->ix.leaf_capacity);
+	root.level = ANY_LEVEL;
+	push_page(so, &root);
+	so->started = true;
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * gv_kdtree_get_tuple
+ *		amgettuple: return the next row in the order of distance.
+ */
+bool
+gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	GvKdtreeScan *so = (GvKdtreeScan *) scan->opaque;
+	QueuedPoint point;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!so->started)
+		start_scan(scan, so);
+
+	while (so->n_points == 0 || (so->n_pages > 0 && so->pages[0].lower < so->points[0].key))
+	{
+		if (so->n_pages == 0)
+			return false;
+		if (so->pages[0].lower > wanted_limit(so))
+			want_more(so);
+		read_next_page(so);
+	}
+	pop_point(so, &point);
+	scan->xs_heaptid = point.tid;
+	scan->xs_recheck = false;
+	scan->xs_recheckorderby = false;
+	return true;
+}
+
+/*
+ * gv_kdtree_end_scan
+ *		amendscan
+ */
+void
+gv_kdtree_end_scan(IndexScanDesc scan)
+{
+	GvKdtreeScan *so = (GvKdtreeScan *) scan->opaque;
+
+	MemoryContextDelete(so->context);
+	pfree(so);
+}

@@ -1,0 +1,147 @@
+/*-------------------------------------------------------------------------
+ *
+ * vacuum.c
+ *		VACUUM: take out what is dead.
+ *
+ * Pages are read in physical order.  A split moves points to a new block at
+ * the end of the index only, so what VACUUM has not seen lies before it.
+ * Boxes stay as they are, and so do empty leaves: points come back to them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "storage/lmgr.h"
+
+#include "am/testpoint.h"
+#include "am/xlog.h"
+#include "base/compat.h"
+#include "kdtree/index.h"
+#include "kdtree/kdtree.h"
+
+typedef struct Vacuum
+{
+	GvKdtreeIndex ix;
+	IndexVacuumInfo *info;
+	IndexBulkDeleteResult *stats;
+	IndexBulkDeleteCallback callback;
+	void	   *callback_state;
+	uint16	   *kept;			/* uint16[leaf_capacity] */
+} Vacuum;
+
+/* Take the dead points out of a leaf, locked exclusively */
+static void
+vacuum_leaf(Vacuum *vacuum, Buffer buf)
+{
+	GvKdtreeIndex *ix = &vacuum->ix;
+	Page		page = BufferGetPage(buf);
+	int			n = gv_kdtree_page_head(page)->n;
+	ItemPointer tids = gv_kdtree_leaf_tids(ix, page);
+	int			n_kept = 0;
+	GvXlog	   *xlog;
+
+	for (int i = 0; i < n; i++)
+	{
+		if (!vacuum->callback(&tids[i], vacuum->callback_state))
+			vacuum->kept[n_kept++] = i;
+	}
+	vacuum->stats->num_index_tuples += n_kept;
+	if (n_kept == n)
+		return;
+
+	xlog = gv_xlog_begin(ix->rel);
+	page = gv_xlog_page(xlog, buf);
+	for (int i = 0; i < n_kept; i++)
+	{
+		GvKdtreePoint point;
+
+		if (vacuum->kept[i] == i)
+			continue;
+		gv_kdtree_get_point(ix, page, vacuum->kept[i], &point);
+		gv_kdtree_put_point(ix, page, i, &point);
+	}
+	gv_kdtree_page_head(page)->n = n_kept;
+	gv_xlog_finish(xlog);
+	vacuum->stats->tuples_removed += n - n_kept;
+}
+
+static void
+vacuum_block(Vacuum *vacuum, BlockNumber blkno)
+{
+	Buffer		buf = ReadBufferExtended(vacuum->ix.rel, MAIN_FORKNUM, blkno, RBM_NORMAL,
+										 vacuum->info->strategy);
+	const char *fault;
+
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	if (!PageIsNew(BufferGetPage(buf)))
+	{
+		fault = gv_kdtree_page_fault(&vacuum->ix, BufferGetPage(buf));
+		if (fault != NULL)
+			gv_kdtree_report_corruption(vacuum->ix.rel, blkno, fault);
+		if (gv_kdtree_page_head(BufferGetPage(buf))->level == 0)
+			vacuum_leaf(vacuum, buf);
+	}
+	UnlockReleaseBuffer(buf);
+}
+
+/*
+ * gv_kdtree_bulk_delete
+ *		ambulkdelete
+ */
+IndexBulkDeleteResult *
+gv_kdtree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
+					  IndexBulkDeleteCallback callback, void *callback_state)
+{
+	Vacuum		vacuum = {.info = info,.callback = callback,.callback_state = callback_state};
+	BlockNumber blkno = GV_KDTREE_ROOT_BLKNO;
+
+	if (stats == NULL)
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+	stats->num_index_tuples = 0;
+	vacuum.stats = stats;
+	gv_kdtree_open(&vacuum.ix, info->index);
+	vacuum.kept = palloc(sizeof(uint16) * vacuum.ix.leaf_capacity);
+	GV_TEST_POINT("kdtree-vacuum-begun");
+	for (;;)
+	{
+		BlockNumber n_blocks;
+
+		/* with the lock, no block is counted that a split has not locked yet */
+		LockRelationForExtension(info->index, ExclusiveLock);
+		n_blocks = RelationGetNumberOfBlocks(info->index);
+		UnlockRelationForExtension(info->index, ExclusiveLock);
+		if (blkno >= n_blocks)
+			break;
+		for (; blkno < n_blocks; blkno++)
+		{
+			gv_base_vacuum_delay();
+			GV_TEST_POINT("kdtree-vacuum-block");
+			vacuum_block(&vacuum, blkno);
+		}
+	}
+	pfree(vacuum.kept);
+	return stats;
+}
+
+/*
+ * gv_kdtree_vacuum_cleanup
+ *		amvacuumcleanup
+ */
+IndexBulkDeleteResult *
+gv_kdtree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	if (info->analyze_only)
+		return stats;
+	/* nothing was deleted: the table's count serves as ours */
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = info->estimated_count;
+	}
+	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	return stats;
+}
