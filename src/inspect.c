@@ -42,14 +42,15 @@ GV_FUNCTION(gv_show_last_scan);
 struct GvInspector
 {
 	ambuild_function build;		/* by which its indexes are known */
+	bool		has_recall;		/* may its searches miss rows? */
 	void		(*check) (Relation index, Relation heap, GvAmReportProblem report,
 						  void *arg);
 	void		(*stats) (Relation index, GvAmReportStat report, void *arg);
 };
 
 static const GvInspector inspectors[] = {
-	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats},
-	{gv_kdtree_build, gv_kdtree_check, gv_kdtree_stats},
+	{gv_hnsw_build, true, gv_hnsw_check, gv_hnsw_stats},
+	{gv_kdtree_build, false, gv_kdtree_check, gv_kdtree_stats},
 };
 
 /*
@@ -102,7 +103,7 @@ gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 	if (inspected->inspector == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("index \"%s\" is not an hnsw index",
+				 errmsg("index \"%s\" is not of an access method of gigavec",
 						RelationGetRelationName(inspected->index))));
 
 	if (pg_class_aclcheck(heap_oid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
@@ -119,6 +120,16 @@ gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot read temporary index \"%s\" of another session",
 						RelationGetRelationName(inspected->index))));
+}
+
+/*
+ * gv_inspect_has_recall
+ *		May searches of an index miss rows, so that their recall can be measured?
+ */
+bool
+gv_inspect_has_recall(const GvInspected *inspected)
+{
+	return inspected->inspector->has_recall;
 }
 
 /*

@@ -24,6 +24,7 @@ typedef struct GvInspected
 } GvInspected;
 
 extern void gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock);
+extern bool gv_inspect_has_recall(const GvInspected *inspected);
 extern void gv_inspect_close(GvInspected *inspected);
 
 #endif							/* GV_INSPECT_H */

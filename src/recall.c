@@ -137,6 +137,12 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 	check_number("k", k, MAX_K);
 	gv_inspect_open(&inspected, PG_GETARG_OID(ARG_INDEX),
 					store ? RowExclusiveLock : AccessShareLock);
+	if (!gv_inspect_has_recall(&inspected))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot measure the recall of index \"%s\"",
+						RelationGetRelationName(inspected.index)),
+				 errdetail("Its access method is exact: every search finds all rows.")));
 	if (!inspected.index->rd_index->indisvalid)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -192,7 +192,6 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
-#include "distance/kernel_columns.h"
 
 GV_DISTANCE_INLINE int32_t
 sum_i32(__m256i x)
@@ -601,6 +600,7 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 	sums[2] = sum_lanes(signed_sum);
 }
 
+#include "distance/kernel_columns.h"
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 

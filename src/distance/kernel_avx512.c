@@ -182,7 +182,6 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
-#include "distance/kernel_columns.h"
 
 /* Sixty-four bytes from p + i on, of which those beyond n are zero, not read */
 GV_DISTANCE_INLINE __m512i
@@ -547,6 +546,7 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 	sums[2] = _mm512_reduce_add_ps(signed_sum);
 }
 
+#include "distance/kernel_columns.h"
 #include "distance/kernel_widen.h"
 
 #define PRODUCTS_ROWS 8

@@ -186,7 +186,6 @@ load_tail_i8(const int8_t *p, int n)
 
 /* vaddvq_f32 adds neighbors */
 #define VEC_SUM_NEIGHBORS
-#include "distance/kernel_columns.h"
 
 /* Sixteen bytes from p + i on, of which those beyond n are zero, not read */
 GV_DISTANCE_INLINE uint8x16_t
@@ -382,6 +381,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 }
 
 #include "distance/kernel_code.h"
+#include "distance/kernel_columns.h"
 #include "distance/kernel_int12.h"
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"

@@ -233,7 +233,6 @@ load_tail_i8(const int8_t *p, int n)
 }
 
 #include "distance/kernel_dense.h"
-#include "distance/kernel_columns.h"
 
 static int32_t
 inner_product_i8(const int8_t *a, const int8_t *b, int n)
@@ -448,6 +447,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 }
 
 #include "distance/kernel_code.h"
+#include "distance/kernel_columns.h"
 #include "distance/kernel_int12.h"
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"

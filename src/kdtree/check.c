@@ -187,7 +187,8 @@ compare_page(GvKdtreeCheck *check, BlockNumber blkno)
 	gv_kdtree_get_box(&check->ix, parent, place, &outer);
 	gv_kdtree_page_box(&check->ix, BufferGetPage(buf), &inner);
 	if (head->level + 1 != gv_kdtree_page_head(parent)->level)
-		gv_kdtree_check_report(check, blkno, -1, NULL, "page is not of the level below its parent's");
+		gv_kdtree_check_report(check, blkno, -1, NULL,
+							   "page is not of the level below its parent's");
 	else if (!box_fits(check, &outer, &inner))
 		gv_kdtree_check_report(check, check->parents[blkno], place, NULL,
 							   "box does not hold all of its child at block %u", blkno);
