@@ -146,6 +146,16 @@ typedef struct GvKernels
 	float		(*l2_squared_f32_i12) (const float *a, const uint8_t *b, float scale, int n);
 
 	/*
+	 * float32 query a against integers of n_planes bits: sum a[i] * b[i], n a
+	 * multiple of 16, n_planes 0 to 8
+	 *
+	 * planes: uint8[n_planes][n / 8]; bit i of plane p, lowest first in each
+	 * byte, is worth 2^p in b[i]
+	 */
+	float		(*inner_product_f32_planes) (const float *a, const uint8_t *planes, int n_planes,
+											 int n);
+
+	/*
 	 * int8 products in int32, exact where the result fits: for every input up
 	 * to n = 131071 and 33025; without -128, up to 133144 and 33286
 	 */

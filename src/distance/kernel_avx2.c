@@ -604,6 +604,32 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+typedef __m256i VecBits;
+
+GV_DISTANCE_INLINE VecBits
+bits_zero(void)
+{
+	return _mm256_setzero_si256();
+}
+
+GV_DISTANCE_INLINE VecBits
+bits_add(VecBits x, uint32_t word, uint32_t value)
+{
+	const __m256i lane = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+	__m256i		set = _mm256_and_si256(_mm256_set1_epi32((int) word), lane);
+
+	set = _mm256_cmpeq_epi32(set, lane);
+	return _mm256_or_si256(x, _mm256_and_si256(set, _mm256_set1_epi32((int) value)));
+}
+
+GV_DISTANCE_INLINE Vec
+bits_to_vec(VecBits x)
+{
+	return _mm256_cvtepi32_ps(x);
+}
+
+#include "distance/kernel_planes.h"
+
 #define PRODUCTS_ROWS 6
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 8

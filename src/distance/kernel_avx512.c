@@ -549,6 +549,28 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 #include "distance/kernel_columns.h"
 #include "distance/kernel_widen.h"
 
+typedef __m512i VecBits;
+
+GV_DISTANCE_INLINE VecBits
+bits_zero(void)
+{
+	return _mm512_setzero_si512();
+}
+
+GV_DISTANCE_INLINE VecBits
+bits_add(VecBits x, uint32_t word, uint32_t value)
+{
+	return _mm512_mask_or_epi32(x, (__mmask16) word, x, _mm512_set1_epi32((int) value));
+}
+
+GV_DISTANCE_INLINE Vec
+bits_to_vec(VecBits x)
+{
+	return _mm512_cvtepi32_ps(x);
+}
+
+#include "distance/kernel_planes.h"
+
 #define PRODUCTS_ROWS 8
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 4

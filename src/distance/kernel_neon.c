@@ -386,6 +386,30 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+typedef uint32x4_t VecBits;
+
+GV_DISTANCE_INLINE VecBits
+bits_zero(void)
+{
+	return vdupq_n_u32(0);
+}
+
+GV_DISTANCE_INLINE VecBits
+bits_add(VecBits x, uint32_t word, uint32_t value)
+{
+	const uint32x4_t lane = {1, 2, 4, 8};
+
+	return vorrq_u32(x, vandq_u32(vtstq_u32(vdupq_n_u32(word), lane), vdupq_n_u32(value)));
+}
+
+GV_DISTANCE_INLINE Vec
+bits_to_vec(VecBits x)
+{
+	return vcvtq_f32_u32(x);
+}
+
+#include "distance/kernel_planes.h"
+
 #define PRODUCTS_ROWS 4
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

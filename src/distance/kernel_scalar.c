@@ -452,6 +452,30 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_int8.h"
 #include "distance/kernel_widen.h"
 
+typedef VecInt VecBits;
+
+GV_DISTANCE_INLINE VecBits
+bits_zero(void)
+{
+	return (VecBits) {0, 0, 0, 0};
+}
+
+GV_DISTANCE_INLINE VecBits
+bits_add(VecBits x, uint32_t word, uint32_t value)
+{
+	const VecInt lane = {1, 2, 4, 8};
+
+	return x | (((lane & (int32_t) word) == lane) & (int32_t) value);
+}
+
+GV_DISTANCE_INLINE Vec
+bits_to_vec(VecBits x)
+{
+	return (Vec) {(float) x[0], (float) x[1], (float) x[2], (float) x[3]};
+}
+
+#include "distance/kernel_planes.h"
+
 #define PRODUCTS_ROWS 2
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

@@ -35,6 +35,7 @@ const GvKernels TABLE_NAME = {
 	.inner_product_f32_f16 = inner_product_f32_f16,
 	.l2_squared_f32_i8 = l2_squared_f32_i8,
 	.l2_squared_f32_i12 = l2_squared_f32_i12,
+	.inner_product_f32_planes = inner_product_f32_planes,
 	.inner_product_i8 = inner_product_i8,
 	.l2_squared_i8 = l2_squared_i8,
 	.inner_products_i8 = inner_products_i8,

@@ -19,6 +19,7 @@ extern void gv_unit_test_int12(const GvKernels *kernels);
 extern void gv_unit_test_convert(const GvKernels *kernels);
 extern void gv_unit_test_fastscan(const GvKernels *kernels);
 extern void gv_unit_test_products(const GvKernels *kernels);
+extern void gv_unit_test_planes(const GvKernels *kernels);
 extern void gv_unit_test_hadamard(const GvKernels *kernels);
 
 extern double gv_unit_half_value(GvHalf h);

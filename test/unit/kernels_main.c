@@ -54,6 +54,7 @@ main(int argc, char **argv)
 		gv_unit_test_fastscan(gv_kernels);
 		gv_unit_test_hadamard(gv_kernels);
 		gv_unit_test_products(gv_kernels);
+		gv_unit_test_planes(gv_kernels);
 	}
 	return gv_unit_finish();
 }

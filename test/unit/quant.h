@@ -12,5 +12,6 @@ extern void gv_unit_test_rotation(void);
 extern void gv_unit_test_rabitq(void);
 extern void gv_unit_test_rabitq_error(void);
 extern void gv_unit_test_kmeans(void);
+extern void gv_unit_test_extra(void);
 
 #endif							/* GV_UNIT_QUANT_H */

@@ -24,6 +24,7 @@ main(int argc, char **argv)
 			continue;
 		gv_unit_test_rotation();
 		gv_unit_test_rabitq();
+		gv_unit_test_extra();
 		gv_unit_test_kmeans();
 	}
 	/* plain C: the same at every level, but for what rotates the points */
