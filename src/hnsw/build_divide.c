@@ -110,7 +110,7 @@ sort_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	GvHnswShards *shards = division->shards;
 	GvHnswBuildShared *shared = build->shared;
 	MemoryContext old_context;
-	GvHnswRotated rotated;
+	GvAmRotated rotated;
 	Datum		value;
 
 	if (isnull[0])
@@ -118,7 +118,7 @@ sort_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	old_context = MemoryContextSwitchTo(build->row_context);
 	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 	gv_am_check_dim(build->graph.opclass, value, shared->meta.dim);
-	gv_hnsw_rotate(build->graph.opclass, shared->meta.dim, build->graph.dims, build->rotation,
+	gv_am_rotate_value(build->graph.opclass, shared->meta.dim, build->graph.dims, build->rotation,
 				   shared->meta.inverse_unit, -1.0f, value, false, build->point, &rotated);
 	shards->n_tuples++;
 	if (!rotated.has_direction)
@@ -203,7 +203,7 @@ add_missing_norm(Division *division, GvHnswMember *member)
 	double		missing = (double) meta->max_norm * meta->max_norm -
 		(double) member->norm * member->norm;
 	float		e = (float) Min(sqrt(Max(missing, 0)) * meta->inverse_unit,
-								GV_HNSW_MAX_ELEMENT);
+								GV_AM_MAX_ELEMENT);
 	float		error = member->head.error;
 	GvHnswPoints *point = member_point(division, member);
 

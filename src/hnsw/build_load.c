@@ -130,7 +130,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	GvHnswBuild *build = sample->build;
 	int			dims = build->graph.dims;
 	MemoryContext old_context;
-	GvHnswRotated rotated;
+	GvAmRotated rotated;
 	Datum		value;
 
 	if (isnull[0])
@@ -142,7 +142,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	sample->n_values++;
 	if (dims > 0)
 	{
-		gv_hnsw_rotate(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
+		gv_am_rotate_value(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
 					   1.0f, -1.0f, value, false, build->point, &rotated);
 		for (int d = 0; d < dims; d++)
 		{
@@ -183,7 +183,7 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 		return;
 	build->sampled_center = palloc0(sizeof(float) * dims);
 	meta->inverse_unit = meta->metric == GV_AM_METRIC_COSINE || sample.n_values == 0 ? 1.0f :
-		gv_hnsw_choose_unit(sqrt(sample.norm2 / sample.n_values));
+		gv_am_choose_unit(sqrt(sample.norm2 / sample.n_values));
 	for (int d = 0; d < dims && sample.n_values > 0; d++)
 		build->sampled_center[d] = (float) (sample.sum[d] / sample.n_values * meta->inverse_unit);
 	build->ix.meta = *meta;
@@ -335,9 +335,9 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		pg_atomic_write_u32(&shared->overflowed, 1);
 	else if (graph->dims > 0)
 	{
-		GvHnswRotated rotated;
+		GvAmRotated rotated;
 
-		gv_hnsw_rotate(graph->opclass, shared->meta.dim, graph->dims, build->rotation,
+		gv_am_rotate_value(graph->opclass, shared->meta.dim, graph->dims, build->rotation,
 					   shared->meta.inverse_unit, -1.0f, value, false, build->point,
 					   &rotated);
 		for (int i = 0; i < graph->dims; i++)
@@ -507,7 +507,7 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 		double		norm = graph->norm[rows[i]];
 		double		missing = (double) meta->max_norm * meta->max_norm - norm * norm;
 		float		e = (float) Min(sqrt(Max(missing, 0)) * meta->inverse_unit,
-									GV_HNSW_MAX_ELEMENT);
+									GV_AM_MAX_ELEMENT);
 		float		error;
 
 		CHECK_FOR_INTERRUPTS();

@@ -81,7 +81,7 @@ gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm)
 	missing = (double) meta->max_norm * meta->max_norm - (double) norm * norm;
 	return missing < 0 ?
 		(float) Max(missing * meta->inverse_unit * meta->inverse_unit,
-					-GV_HNSW_MAX_BIAS) : 0;
+					-GV_AM_MAX_BIAS) : 0;
 }
 
 static float

@@ -763,7 +763,7 @@ gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values, in
 	for (int i = 0; values && i < n_queries; i++)
 	{
 		Question   *question = &calibration->question[calibration->n_questions++];
-		GvHnswRotated rotated;
+		GvAmRotated rotated;
 
 		gv_am_check_dim(ix->opclass, values[i], ix->meta.dim);
 		if (gv_hnsw_layout_has_codes(&ix->layout))

@@ -178,7 +178,7 @@ check_row_value(HeapCheck *state, const IndexedRow *row, Datum value,
 {
 	GvHnswCheck *check = state->check;
 	GvHnswIndex *ix = &check->ix;
-	GvHnswRotated rotated = {.has_direction = true};
+	GvAmRotated rotated = {.has_direction = true};
 	float	   *z = NULL;
 	GvHnswNode	node;
 

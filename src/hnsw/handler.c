@@ -14,6 +14,7 @@
 #include "am/explain.h"
 #include "am/filter.h"
 #include "am/plan.h"
+#include "am/validate.h"
 #include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/hnsw.h"
@@ -98,7 +99,7 @@ gv_hnsw_handler(PG_FUNCTION_ARGS)
 	am->amoptions = gv_hnsw_reloptions;
 	am->amproperty = NULL;
 	am->ambuildphasename = phase_name;
-	am->amvalidate = gv_hnsw_validate;
+	am->amvalidate = gv_am_validate;
 	am->amadjustmembers = NULL;
 	am->ambeginscan = gv_hnsw_begin_scan;
 	am->amrescan = gv_hnsw_rescan;

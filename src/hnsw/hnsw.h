@@ -36,7 +36,6 @@ extern void gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loo
 								  Cost *startup_cost, Cost *total_cost,
 								  Selectivity *selectivity, double *correlation,
 								  double *pages);
-extern bool gv_hnsw_validate(Oid opclass_oid);
 extern IndexScanDesc gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys);
 extern void gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 						   ScanKey order_bys, int n_order_bys);

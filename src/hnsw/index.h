@@ -15,6 +15,7 @@
 #include "am/buffer.h"
 #include "am/filter.h"
 #include "am/opclass.h"
+#include "am/point.h"
 #include "base/compat.h"
 #include "hnsw/layout.h"
 #include "hnsw/options.h"
@@ -137,32 +138,8 @@ extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slo
 pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *what);
 
-/*
- * Elements beyond this would overflow squared distances.  Only vectors that
- * are unlike all others by many orders of magnitude come here; their distances
- * are taken from the table.
- */
-#define GV_HNSW_MAX_ELEMENT 1e15f
-
-/* Likewise of what is added to squared distances: the sum is no infinity */
-#define GV_HNSW_MAX_BIAS 1e37f
-
-/* What gv_hnsw_rotate finds out about a value beside its point */
-typedef struct GvHnswRotated
-{
-	bool		has_direction;	/* false: zero vector, cosine; there is no point */
-	float		key_bias;		/* see page.h */
-	double		scale;			/* by which the value was multiplied, queries only */
-	double		norm2;			/* inner product: squared norm of the value */
-	uint64		hash;			/* of the value, divided by its norm for cosine */
-} GvHnswRotated;
-
 /* transform.c */
-extern float gv_hnsw_choose_unit(double norm);
-extern void gv_hnsw_rotate(const GvAmOpclass *opclass, int dim, int padded_dim,
-						   const float *rotation, float inverse_unit, float max_norm,
-						   Datum value, bool is_query, float *z, GvHnswRotated *rotated);
 extern float *gv_hnsw_transform(GvHnswIndex *index, const GvHnswCache *cache,
-								Datum value, bool is_query, GvHnswRotated *rotated);
+								Datum value, bool is_query, GvAmRotated *rotated);
 
 #endif							/* GV_HNSW_INDEX_H */

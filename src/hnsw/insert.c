@@ -42,7 +42,7 @@ typedef struct Insertion
 	Datum		value;
 	const GvAmFilterRow *filters;	/* words of the filter columns */
 	float	   *z;				/* float[padded_dim], with codes */
-	GvHnswRotated rotated;
+	GvAmRotated rotated;
 	uint64		hash;
 	GvHnswSearch search;
 	GvHnswVectors vectors;		/* of the nodes around */

@@ -29,13 +29,13 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/fetch.h"
 #include "am/inspect.h"
 #include "am/limit.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/entry.h"
-#include "hnsw/fetch.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
 #include "hnsw/ready.h"
@@ -106,7 +106,7 @@ typedef struct GvHnswScan
 
 	/* exact distances */
 	bool		can_fetch;
-	GvHnswFetch fetch;
+	GvAmFetch fetch;
 } GvHnswScan;
 
 /* What the scan that ended last has done */
@@ -124,7 +124,7 @@ gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
 
 	so->context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan",
 										ALLOCSET_DEFAULT_SIZES);
-	gv_hnsw_fetch_init(&so->fetch);
+	gv_am_fetch_init(&so->fetch);
 	scan->opaque = so;
 	return scan;
 }
@@ -209,7 +209,7 @@ gv_hnsw_end_scan(IndexScanDesc scan)
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
 	keep_counts(scan);
-	gv_hnsw_fetch_end(&so->fetch);
+	gv_am_fetch_end(&so->fetch);
 	MemoryContextDelete(so->context);
 	pfree(so);
 	scan->opaque = NULL;
@@ -285,7 +285,8 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
 {
 	double		exact;
 
-	if (!gv_hnsw_fetch_key(&so->fetch, scan, &so->ix, so->query, tid, &exact))
+	if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim, so->query,
+						 tid, &exact))
 		return false;
 	*key = (float) (so->key_offset + so->key_factor * exact);
 	return true;
@@ -649,7 +650,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 
 		if (gv_hnsw_layout_has_codes(&ix->layout))
 		{
-			GvHnswRotated rotated;
+			GvAmRotated rotated;
 			double		unit2;
 			float	   *z;
 
@@ -932,7 +933,7 @@ static bool
 return_tid(IndexScanDesc scan, GvHnswScan *so, const ItemPointerData *tid)
 {
 	scan->xs_heaptid = *tid;
-	gv_hnsw_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
 	if (so->fetch.hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
 	return true;

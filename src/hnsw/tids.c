@@ -301,7 +301,7 @@ gv_hnsw_set_unit(GvHnswIndex *index, Datum value)
 		gv_am_value_to_floats(index->opclass, value, x);
 		for (int i = 0; i < dim; i++)
 			norm2 += (double) x[i] * x[i];
-		unit = gv_hnsw_choose_unit(sqrt(norm2));
+		unit = gv_am_choose_unit(sqrt(norm2));
 		pfree(x);
 	}
 

@@ -5,20 +5,21 @@
  *
  *-------------------------------------------------------------------------
  */
-#ifndef GV_HNSW_FETCH_H
-#define GV_HNSW_FETCH_H
+#ifndef GV_AM_FETCH_H
+#define GV_AM_FETCH_H
 
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
 
 #include "am/buffer.h"
-#include "hnsw/index.h"
+#include "am/opclass.h"
 
 /* What a scan needs to read rows */
-typedef struct GvHnswFetch
+typedef struct GvAmFetch
 {
 	MemoryContext context;		/* of what is made at the first fetch */
 	MemoryContext value_context;	/* of one row's value */
@@ -28,12 +29,12 @@ typedef struct GvHnswFetch
 	TupleTableSlot *slot;
 	IndexInfo  *index_info;
 	EState	   *estate;			/* if the index is on an expression */
-} GvHnswFetch;
+} GvAmFetch;
 
-extern void gv_hnsw_fetch_init(GvHnswFetch *fetch);
-extern void gv_hnsw_fetch_end(GvHnswFetch *fetch);
-extern void gv_hnsw_fetch_check_tid(GvHnswFetch *fetch, IndexScanDesc scan, ItemPointer tid);
-extern bool gv_hnsw_fetch_key(GvHnswFetch *fetch, IndexScanDesc scan, GvHnswIndex *index,
-							  Datum query, ItemPointer tid, double *key);
+extern void gv_am_fetch_init(GvAmFetch *fetch);
+extern void gv_am_fetch_end(GvAmFetch *fetch);
+extern void gv_am_fetch_check_tid(GvAmFetch *fetch, IndexScanDesc scan, ItemPointer tid);
+extern bool gv_am_fetch_key(GvAmFetch *fetch, IndexScanDesc scan, const GvAmOpclass *opclass,
+							int dim, Datum query, ItemPointer tid, double *key);
 
-#endif							/* GV_HNSW_FETCH_H */
+#endif							/* GV_AM_FETCH_H */

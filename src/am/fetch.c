@@ -15,28 +15,28 @@
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
-#include "hnsw/fetch.h"
+#include "am/fetch.h"
 
 /*
- * gv_hnsw_fetch_init
+ * gv_am_fetch_init
  *		Prepare to read rows, in the current memory context.
  *
  * fetch: zeroed by the caller
  */
 void
-gv_hnsw_fetch_init(GvHnswFetch *fetch)
+gv_am_fetch_init(GvAmFetch *fetch)
 {
 	fetch->context = CurrentMemoryContext;
-	fetch->value_context = AllocSetContextCreate(CurrentMemoryContext, "hnsw scan value",
+	fetch->value_context = AllocSetContextCreate(CurrentMemoryContext, "scan value",
 												 ALLOCSET_DEFAULT_SIZES);
 }
 
 /*
- * gv_hnsw_fetch_end
+ * gv_am_fetch_end
  *		Release all that was taken to read rows.
  */
 void
-gv_hnsw_fetch_end(GvHnswFetch *fetch)
+gv_am_fetch_end(GvAmFetch *fetch)
 {
 	if (fetch->heap)
 		table_index_fetch_end(fetch->heap);
@@ -49,7 +49,7 @@ gv_hnsw_fetch_end(GvHnswFetch *fetch)
 
 /* The first fetch: make what it needs */
 static void
-begin_fetch(GvHnswFetch *fetch, IndexScanDesc scan)
+begin_fetch(GvAmFetch *fetch, IndexScanDesc scan)
 {
 	MemoryContext old_context = MemoryContextSwitchTo(fetch->context);
 
@@ -65,11 +65,11 @@ begin_fetch(GvHnswFetch *fetch, IndexScanDesc scan)
 }
 
 /*
- * gv_hnsw_fetch_check_tid
+ * gv_am_fetch_check_tid
  *		Raise an error if the table has no block for a row: the tid is damaged.
  */
 void
-gv_hnsw_fetch_check_tid(GvHnswFetch *fetch, IndexScanDesc scan, ItemPointer tid)
+gv_am_fetch_check_tid(GvAmFetch *fetch, IndexScanDesc scan, ItemPointer tid)
 {
 	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
 
@@ -86,17 +86,18 @@ gv_hnsw_fetch_check_tid(GvHnswFetch *fetch, IndexScanDesc scan, ItemPointer tid)
 }
 
 /*
- * gv_hnsw_fetch_key
+ * gv_am_fetch_key
  *		Compute the exact key of a row; infinity if it has no vector.
  *
+ * opclass, dim: of the index
  * query: detoasted
  * key: written
  *
  * Returns false if the scan's snapshot does not see the row.
  */
 bool
-gv_hnsw_fetch_key(GvHnswFetch *fetch, IndexScanDesc scan, GvHnswIndex *index,
-				  Datum query, ItemPointer tid, double *key)
+gv_am_fetch_key(GvAmFetch *fetch, IndexScanDesc scan, const GvAmOpclass *opclass, int dim,
+				Datum query, ItemPointer tid, double *key)
 {
 	ItemPointerData fetched = *tid;
 	bool		call_again = false;
@@ -107,7 +108,7 @@ gv_hnsw_fetch_key(GvHnswFetch *fetch, IndexScanDesc scan, GvHnswIndex *index,
 
 	if (fetch->heap == NULL)
 		begin_fetch(fetch, scan);
-	gv_hnsw_fetch_check_tid(fetch, scan, tid);
+	gv_am_fetch_check_tid(fetch, scan, tid);
 	gv_am_pin_row(fetch->heap, fetch->hints, tid);
 	if (!table_index_fetch_tuple(fetch->heap, &fetched, scan->xs_snapshot, fetch->slot,
 								 &call_again, &all_dead))
@@ -120,8 +121,8 @@ gv_hnsw_fetch_key(GvHnswFetch *fetch, IndexScanDesc scan, GvHnswIndex *index,
 	{
 		Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 
-		if (gv_am_value_dim(index->opclass, value) == index->meta.dim)
-			*key = gv_am_exact_key(index->opclass, query, value);
+		if (gv_am_value_dim(opclass, value) == dim)
+			*key = gv_am_exact_key(opclass, query, value);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(fetch->value_context);

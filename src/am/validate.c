@@ -13,32 +13,34 @@
 #include "catalog/pg_amproc.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 
 #include "am/filter.h"
 #include "am/opclass.h"
+#include "am/validate.h"
 #include "base/compat.h"
-#include "hnsw/hnsw.h"
 
 /* Report what is wrong with an operator class */
 static void
-report_invalid(const char *name, const char *what)
+report_invalid(Oid am, const char *name, const char *what)
 {
 	ereport(INFO,
 			(errcode(ERRCODE_INVALID_OBJECT_DEFINITION),
-			 errmsg("operator class \"%s\" of access method hnsw %s", name, what)));
+			 errmsg("operator class \"%s\" of access method %s %s", name,
+					get_am_name(am), what)));
 }
 
 /*
- * gv_hnsw_validate
+ * gv_am_validate
  *		amvalidate: of a vector, one ordering operator, and the function that
  *		describes the operator class; of a filter column, operators to search
  *		by, and the function that says how its values are kept.
  */
 bool
-gv_hnsw_validate(Oid opclass_oid)
+gv_am_validate(Oid opclass_oid)
 {
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass_oid));
 	Form_pg_opclass form;
@@ -65,7 +67,7 @@ gv_hnsw_validate(Oid opclass_oid)
 		if ((proc->amprocnum != GV_AM_OPCLASS_PROC && proc->amprocnum != GV_AM_FILTER_PROC) ||
 			!check_amproc_signature(proc->amproc, INTERNALOID, true, 1, 1, INTERNALOID))
 		{
-			report_invalid(name, "contains an invalid support function");
+			report_invalid(form->opcmethod, name, "contains an invalid support function");
 			result = false;
 		}
 		else if (proc->amprocnum == GV_AM_OPCLASS_PROC)
@@ -83,7 +85,7 @@ gv_hnsw_validate(Oid opclass_oid)
 				 !check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype,
 									   op->amoprighttype))
 		{
-			report_invalid(name, "contains an invalid operator");
+			report_invalid(form->opcmethod, name, "contains an invalid operator");
 			result = false;
 		}
 		else if (op->amoplefttype == form->opcintype)
@@ -91,13 +93,13 @@ gv_hnsw_validate(Oid opclass_oid)
 	}
 	if (is_vector && has_search)
 	{
-		report_invalid(name, "contains an operator that does not order");
+		report_invalid(form->opcmethod, name, "contains an operator that does not order");
 		result = false;
 	}
 	if (is_vector == is_filter || (is_vector && !has_order) ||
 		(is_filter && (!has_search || has_order)))
 	{
-		report_invalid(name, "is incomplete");
+		report_invalid(form->opcmethod, name, "is incomplete");
 		result = false;
 	}
 
