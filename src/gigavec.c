@@ -27,6 +27,7 @@
 #include "base/compat.h"
 #include "distance/distance.h"
 #include "hnsw/hnsw.h"
+#include "ivf/ivf.h"
 #include "kdtree/kdtree.h"
 
 PG_MODULE_MAGIC;
@@ -88,6 +89,7 @@ _PG_init(void)
 	gv_am_paths_init();
 	gv_am_recall_init();
 	gv_hnsw_init();
+	gv_ivf_init();
 	gv_kdtree_init();
 	MarkGUCPrefixReserved("gigavec");
 }

@@ -32,6 +32,7 @@
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
 #include "inspect.h"
+#include "ivf/ivf.h"
 #include "kdtree/kdtree.h"
 
 GV_FUNCTION(gv_check_index);
@@ -51,6 +52,8 @@ struct GvInspector
 static const GvInspector inspectors[] = {
 	{gv_hnsw_build, true, gv_hnsw_check, gv_hnsw_stats},
 	{gv_kdtree_build, false, gv_kdtree_check, gv_kdtree_stats},
+	{gv_ivfflat_build, true, gv_ivf_check, gv_ivf_stats},
+	{gv_ivfpq_build, true, gv_ivf_check, gv_ivf_stats},
 };
 
 /*

@@ -150,6 +150,12 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 						RelationGetRelationName(inspected.index)),
 				 errdetail("The index is not valid."),
 				 errhint("Rebuild the index with REINDEX, or drop it.")));
+	if (inspected.index->rd_indam->ambuild != gv_hnsw_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot measure the recall of index \"%s\"",
+						RelationGetRelationName(inspected.index)),
+				 errdetail("It is not an hnsw index.")));
 	if (store)
 		check_store(inspected.index);
 	if (array)

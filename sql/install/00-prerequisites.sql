@@ -11,7 +11,7 @@ BEGIN
 		RAISE EXCEPTION USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			MESSAGE = 'extension "gigavec" cannot be created in a database that has the extension "vector"',
-			DETAIL = 'Both provide the types vector, halfvec and sparsevec and the access method hnsw.',
+			DETAIL = 'Both provide the types vector, halfvec and sparsevec and the access methods hnsw and ivfflat.',
 			HINT = 'Create gigavec in another database and restore a dump of this one there, or drop the extension "vector" first.';
 	END IF;
 
@@ -24,7 +24,8 @@ BEGIN
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
 		LEFT JOIN pg_catalog.pg_extension e
 			ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-		WHERE a.amname OPERATOR(pg_catalog.=) 'hnsw'::pg_catalog.name
+		WHERE a.amname OPERATOR(pg_catalog.=) ANY ('{hnsw,ivfflat,ivfpq}'::pg_catalog.name[])
+		ORDER BY a.amname
 		LIMIT 1;
 	IF FOUND THEN
 		RAISE EXCEPTION USING

@@ -39,8 +39,16 @@ explain_scan(const GvAmScanCounts *counts, ExplainState *es)
 {
 	if (counts->target > 0)
 		ExplainPropertyFloat("Target Recall", NULL, counts->target, 3, es);
-	ExplainPropertyInteger("Search Candidates", NULL, counts->ef, es);
-	ExplainPropertyInteger("Expanded Nodes", NULL, counts->expansions, es);
+	if (counts->probes > 0)
+	{
+		ExplainPropertyInteger("Lists", NULL, counts->probes, es);
+		ExplainPropertyInteger("Scanned Codes", NULL, counts->rows, es);
+	}
+	else
+	{
+		ExplainPropertyInteger("Search Candidates", NULL, counts->ef, es);
+		ExplainPropertyInteger("Expanded Nodes", NULL, counts->expansions, es);
+	}
 	if (counts->swept > 0)
 		ExplainPropertyInteger("Swept Nodes", NULL, counts->swept, es);
 	ExplainPropertyInteger("Reranked Rows", NULL, counts->reranked, es);

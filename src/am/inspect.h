@@ -37,6 +37,8 @@ typedef struct GvAmScanCounts
 	int64		swept;			/* nodes read by a sweep */
 	int64		reranked;		/* rows fetched for their exact distances */
 	int64		returned;		/* nodes whose rows were returned */
+	int64		probes;			/* lists read; 0: there are none */
+	int64		rows;			/* of lists, by their codes */
 } GvAmScanCounts;
 
 /* What gigavec.recall has measured; numbers of a query are means */

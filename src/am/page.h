@@ -19,6 +19,7 @@
 /* The last two bytes of each page, by access method */
 #define GV_AM_HNSW_PAGE_ID 0xFE91
 #define GV_AM_KDTREE_PAGE_ID 0xFE93
+#define GV_AM_IVF_PAGE_ID 0xFE92
 
 /* The special area, 8 bytes */
 typedef struct GvAmPageSpecialData

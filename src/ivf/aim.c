@@ -1,0 +1,55 @@
+/*-------------------------------------------------------------------------
+ *
+ * aim.c
+ *		From the recall that is asked for to the number of lists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "am/recall.h"
+#include "ivf/aim.h"
+#include "ivf/options.h"
+
+/* Without a calibration: this many times the root of the number of lists, for .8 */
+#define RULE_FACTOR 1.0
+#define RULE_EXPONENT 0.5
+
+/*
+ * gv_ivf_aim_probes
+ *		Return how many lists reach a recall for the k nearest rows.
+ *
+ * Without a calibration a rule must do, on the safe side for most data.
+ */
+int
+gv_ivf_aim_probes(const GvIvfMetaPageData *meta, double target, int k)
+{
+	int			n_lists = meta->n_lists - GV_IVF_FIRST_LIST;
+	double		probes;
+
+	if (meta->calibration.n_buckets > 0)
+		probes = gv_am_recall_ef(&meta->calibration, target, k, 0);
+	else
+		probes = RULE_FACTOR * sqrt(n_lists) * pow(0.2 / (1 - target), RULE_EXPONENT);
+	return (int) Max(Min(ceil(probes), n_lists), 1);
+}
+
+/*
+ * gv_ivf_aim_planned_probes
+ *		Return how many lists a scan for so many rows will read first.
+ */
+int
+gv_ivf_aim_planned_probes(Relation rel, double n_rows)
+{
+	GvIvfIndex	index;
+	double		target;
+	int			probes;
+
+	gv_ivf_open(&index, rel);
+	probes = gv_ivf_option_probes(rel, &target);
+	if (probes == 0)
+		probes = gv_ivf_aim_probes(&index.meta, target, (int) Max(Min(n_rows, 1000), 1));
+	return (int) Min(probes, index.meta.n_lists - GV_IVF_FIRST_LIST);
+}

@@ -1,0 +1,18 @@
+/*-------------------------------------------------------------------------
+ *
+ * aim.h
+ *		From the recall that is asked for to the number of lists.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_IVF_AIM_H
+#define GV_IVF_AIM_H
+
+#include "postgres.h"
+
+#include "ivf/index.h"
+
+extern int	gv_ivf_aim_probes(const GvIvfMetaPageData *meta, double target, int k);
+extern int	gv_ivf_aim_planned_probes(Relation index, double n_rows);
+
+#endif							/* GV_IVF_AIM_H */

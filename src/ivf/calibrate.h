@@ -1,0 +1,23 @@
+/*-------------------------------------------------------------------------
+ *
+ * calibrate.h
+ *		How many lists reach which recall.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_IVF_CALIBRATE_H
+#define GV_IVF_CALIBRATE_H
+
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "utils/rel.h"
+
+extern void gv_ivf_calibrate(Relation index, Relation heap, double n_rows);
+extern void gv_ivf_calibrate_stale(Relation index, double n_rows);
+
+/* scan.c */
+extern void gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows);
+extern uint32 gv_ivf_scan_place(IndexScanDesc scan);
+
+#endif							/* GV_IVF_CALIBRATE_H */

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * code.h
+ *		Codes of rows, and blocks of them.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_IVF_CODE_H
+#define GV_IVF_CODE_H
+
+#include "postgres.h"
+
+#include "ivf/index.h"
+
+/* Estimates of a block's squared distances, and what they may be off by */
+typedef struct GvIvfEstimates
+{
+	float		estimate[GV_FASTSCAN_LANES];
+	float		lower[GV_FASTSCAN_LANES];
+} GvIvfEstimates;
+
+/* The factors of a code, as blocks keep them */
+typedef struct GvIvfFactors
+{
+	GvHalf		add;
+	GvHalf		rescale;
+	GvHalf		error;
+} GvIvfFactors;
+
+extern void gv_ivf_encode(const float *z, const float *p, int dims, int code_dims,
+						  float key_bias, uint8 *nibbles, GvIvfFactors *factors);
+extern void gv_ivf_pack_nibbles(const uint8 *nibbles, int code_dims, uint8 *code);
+extern void gv_ivf_unpack_nibbles(const uint8 *code, int code_dims, uint8 *nibbles);
+extern void gv_ivf_make_block(const uint8 *codes, int n, int code_dims, uint8 *block);
+extern void gv_ivf_split_block(const uint8 *block, int code_dims, uint8 *codes);
+extern void gv_ivf_estimate(const GvRabitqQuery *query, const uint8 *codes,
+							const GvHalf *add, const GvHalf *rescale, const GvHalf *error,
+							float base, float slack, GvIvfEstimates *out);
+
+#endif							/* GV_IVF_CODE_H */

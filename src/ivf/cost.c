@@ -1,0 +1,95 @@
+/*-------------------------------------------------------------------------
+ *
+ * cost.c
+ *		What an ordered scan costs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/rel.h"
+#include "utils/selfuncs.h"
+
+#include "base/compat.h"
+#include "ivf/aim.h"
+#include "ivf/ivf.h"
+
+/* Rows that a query without LIMIT is thought to want first */
+#define EXPECTED_ROWS 10
+
+/* A row's code, of an operator's cost */
+#define COST_OF_CODE 0.1
+
+/*
+ * How many rows a query takes from an index before it ends: its LIMIT, and
+ * for each row as many as conditions outside the index make of it.
+ */
+static double
+rows_needed(PlannerInfo *root, IndexPath *path, double selectivity)
+{
+	double		limit = root->limit_tuples > 0 ? root->limit_tuples : EXPECTED_ROWS;
+	double		from_index = path->indexinfo->tuples * selectivity;
+	double		rows = path->indexinfo->rel->rows;
+
+	return rows > 0 && from_index > rows ? limit * (from_index / rows) : limit;
+}
+
+/*
+ * gv_ivf_cost_estimate
+ *		amcostestimate
+ *
+ * The first row costs the lists that a search reads, or as many as hold the
+ * rows that are needed; all rows cost all lists.
+ */
+void
+gv_ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
+					 Cost *startup_cost, Cost *total_cost, Selectivity *selectivity,
+					 double *correlation, double *pages)
+{
+	GenericCosts costs;
+	GvIvfIndex	ix;
+	Relation	index;
+	double		needed;
+	double		part;
+	double		n_lists;
+	double		tuples = path->indexinfo->tuples;
+
+	/* A scan without an order cannot be done */
+	if (path->indexorderbys == NIL)
+	{
+		*startup_cost = gv_disabled_cost(path);
+		*total_cost = *startup_cost;
+		*selectivity = 0;
+		*correlation = 0;
+		*pages = 0;
+		return;
+	}
+
+	memset(&costs, 0, sizeof(costs));
+	genericcostestimate(root, path, loop_count, &costs);
+	needed = rows_needed(root, path, costs.indexSelectivity);
+
+	index = index_open(path->indexinfo->indexoid, NoLock);
+	gv_ivf_open(&ix, index);
+	n_lists = ix.meta.n_lists - GV_IVF_FIRST_LIST;
+	part = gv_ivf_aim_planned_probes(index, needed) / n_lists;
+	index_close(index, NoLock);
+
+	/* with conditions, as many lists as hold the rows */
+	if (costs.indexSelectivity > 0 && tuples > 0)
+		part = Max(part, needed / (costs.indexSelectivity * tuples));
+	part = Min(part, 1);
+
+	/* pages of a list are beside each other, or were just written */
+	*total_cost = path->indexinfo->pages * seq_page_cost +
+		tuples * COST_OF_CODE * cpu_operator_cost + n_lists * COST_OF_CODE * cpu_operator_cost +
+		tuples * costs.indexSelectivity * cpu_index_tuple_cost;
+	*startup_cost = *total_cost * part + n_lists * COST_OF_CODE * cpu_operator_cost;
+	*total_cost = Max(*total_cost, *startup_cost);
+	*selectivity = costs.indexSelectivity;
+	*correlation = costs.indexCorrelation;
+	*pages = costs.numIndexPages;
+}

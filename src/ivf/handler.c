@@ -1,0 +1,131 @@
+/*-------------------------------------------------------------------------
+ *
+ * handler.c
+ *		The access methods ivfflat and ivfpq: their description for PostgreSQL.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/amapi.h"
+#include "commands/progress.h"
+#include "commands/vacuum.h"
+
+#include "am/explain.h"
+#include "am/filter.h"
+#include "am/plan.h"
+#include "am/validate.h"
+#include "base/compat.h"
+#include "ivf/build.h"
+#include "ivf/ivf.h"
+#include "ivf/options.h"
+
+GV_FUNCTION(gv_ivfflat_handler);
+GV_FUNCTION(gv_ivfpq_handler);
+
+/* ambuildphasename: names for pg_stat_progress_create_index */
+static char *
+phase_name(int64 phase)
+{
+	switch (phase)
+	{
+		case PROGRESS_CREATEIDX_SUBPHASE_INITIALIZE:
+			return "initializing";
+		case GV_IVF_PHASE_SAMPLE:
+			return "sampling table";
+		case GV_IVF_PHASE_TRAIN:
+			return "performing k-means";
+		case GV_IVF_PHASE_LOAD:
+			return "assigning and writing rows";
+		case GV_IVF_PHASE_CALIBRATE:
+			return "calibrating recall";
+		default:
+			return NULL;
+	}
+}
+
+/*
+ * gv_ivf_init
+ *		Define what the access methods add to the server; called once.
+ */
+void
+gv_ivf_init(void)
+{
+	gv_ivf_define_settings();
+	gv_am_plan_register(gv_ivf_get_tuple);
+	gv_am_explain_register(gv_ivf_get_tuple, gv_ivf_scan_counts);
+}
+
+/* What both have in common */
+static IndexAmRoutine *
+make_routine(void)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 0;
+	am->amsupport = GV_AM_FILTER_PROC;
+	am->amoptsprocnum = 0;
+	am->amcanorder = false;
+	am->amcanorderbyop = true;
+	am->amcanbackward = false;
+	am->amcanunique = false;
+	am->amcanmulticol = true;
+	am->amoptionalkey = true;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
+	am->amstorage = false;
+	am->amclusterable = false;
+	am->ampredlocks = false;
+	am->amcanparallel = false;
+	gv_am_set_can_build_parallel(am);
+	am->amcaninclude = false;
+	am->amusemaintenanceworkmem = false;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+
+	am->ambuildempty = gv_ivf_build_empty;
+	am->aminsert = gv_ivf_insert;
+	am->ambulkdelete = gv_ivf_bulk_delete;
+	am->amvacuumcleanup = gv_ivf_vacuum_cleanup;
+	am->amcanreturn = NULL;
+	am->amcostestimate = gv_ivf_cost_estimate;
+	am->amproperty = NULL;
+	am->ambuildphasename = phase_name;
+	am->amvalidate = gv_am_validate;
+	am->amadjustmembers = NULL;
+	am->ambeginscan = gv_ivf_begin_scan;
+	am->amrescan = gv_ivf_rescan;
+	am->amgettuple = gv_ivf_get_tuple;
+	am->amgetbitmap = NULL;
+	am->amendscan = gv_ivf_end_scan;
+	am->ammarkpos = NULL;
+	am->amrestrpos = NULL;
+	am->amestimateparallelscan = NULL;
+	am->aminitparallelscan = NULL;
+	am->amparallelrescan = NULL;
+	return am;
+}
+
+/*
+ * gv_ivfflat_handler, gv_ivfpq_handler
+ *		Return the access method's description.
+ */
+Datum
+gv_ivfflat_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = make_routine();
+
+	am->ambuild = gv_ivfflat_build;
+	am->amoptions = gv_ivfflat_reloptions;
+	PG_RETURN_POINTER(am);
+}
+
+Datum
+gv_ivfpq_handler(PG_FUNCTION_ARGS)
+{
+	IndexAmRoutine *am = make_routine();
+
+	am->ambuild = gv_ivfpq_build;
+	am->amoptions = gv_ivfpq_reloptions;
+	PG_RETURN_POINTER(am);
+}

@@ -1,0 +1,288 @@
+/*-------------------------------------------------------------------------
+ *
+ * index.c
+ *		An open index: metapage, layout, chains of pages.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_am.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+
+#include "am/testpoint.h"
+#include "ivf/index.h"
+#include "ivf/ivf.h"
+#include "ivf/options.h"
+#include "quant/rotation.h"
+
+/*
+ * gv_ivf_report_corruption
+ *		Raise the error for a page that is not what it must be.
+ */
+void
+gv_ivf_report_corruption(Relation rel, BlockNumber blkno, const char *what)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_INDEX_CORRUPTED),
+			 errmsg("index \"%s\" contains a damaged page at block %u",
+					RelationGetRelationName(rel), blkno),
+			 errdetail_internal("%s", what),
+			 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
+ * gv_ivf_check_meta
+ *		Raise an error if this version cannot use the index.
+ */
+void
+gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
+{
+	GvIvfLayout layout;
+	GvAmOpclass opclass = {(GvAmElement) meta->element, (GvAmMetric) meta->metric};
+
+	if (meta->magic != GV_IVF_MAGIC)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+								 "The metapage lacks the mark of an index of lists.");
+	if (meta->version != GV_IVF_VERSION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" has version %u, this library reads version %u",
+						RelationGetRelationName(rel), meta->version, GV_IVF_VERSION),
+				 errhint("Rebuild the index with REINDEX.")));
+
+	/* An expression or a column that lost its dimensions has none to compare */
+	if (TupleDescAttr(rel->rd_att, 0)->atttypmod > 0 &&
+		meta->dim != TupleDescAttr(rel->rd_att, 0)->atttypmod)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+								 "The metapage is of a column with other dimensions.");
+	for (int i = 0; i < INDEX_MAX_KEYS; i++)
+	{
+		if (meta->filter_kind[i] > GV_AM_FILTER_LAST)
+			gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+									 "A filter column is of no known kind.");
+	}
+	if (meta->row_kind < GV_IVF_ROWS_CODES || meta->row_kind > GV_IVF_ROWS_BITS ||
+		meta->dim < 1 || meta->dim > gv_am_max_dim(&opclass) ||
+		meta->padded_dim != gv_ivf_padded_dim(&opclass, meta->dim) ||
+		meta->code_dims > meta->padded_dim || meta->code_dims % GV_RABITQ_ALIGN != 0 ||
+		(meta->code_dims == 0) != (meta->row_kind == GV_IVF_ROWS_BITS) ||
+		!gv_ivf_layout_set(&layout, meta))
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The layout is not valid.");
+	if (meta->n_lists <= GV_IVF_FIRST_LIST ||
+		meta->n_lists > 2 * GV_IVF_MAX_LISTS + GV_IVF_FIRST_LIST)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The number of lists is not valid.");
+	if (meta->calibration.n_buckets > 1)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The calibration is not valid.");
+}
+
+/* Raise an error unless the metapage is of the index's filter columns */
+static void
+check_filters(GvIvfIndex *index)
+{
+	const uint8 *kind = index->meta.filter_kind;
+	int			n = index->filters.n;
+
+	for (int i = 0; i <= n; i++)
+	{
+		if (kind[i] != (i < n ? index->filters.column[i].kind : GV_AM_FILTER_NONE))
+			gv_ivf_report_corruption(index->rel, GV_IVF_META_BLKNO,
+									 "The metapage is of other filter columns.");
+	}
+}
+
+/*
+ * gv_ivf_open
+ *		Read the metapage of an index.
+ *
+ * index: all fields written; the caller keeps rel open
+ */
+void
+gv_ivf_open(GvIvfIndex *index, Relation rel)
+{
+	Buffer		buf;
+	Page		page;
+
+	index->rel = rel;
+	index->opclass = gv_am_opclass(rel);
+	gv_am_filter_columns(&index->filters, rel);
+	index->hints = gv_am_hints(rel);
+
+	buf = gv_am_read_buffer(index->hints, rel, GV_IVF_META_BLKNO);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	if (!gv_ivf_page_is(page, GV_IVF_PAGE_META))
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "It is not a metapage.");
+	memcpy(&index->meta, gv_ivf_page_meta(page), sizeof(GvIvfMetaPageData));
+	UnlockReleaseBuffer(buf);
+
+	gv_ivf_check_meta(rel, &index->meta);
+	check_filters(index);
+	if (index->meta.metric != index->opclass->metric ||
+		index->meta.element != index->opclass->element)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+								 "The metapage is of another operator class.");
+	(void) gv_ivf_layout_set(&index->layout, &index->meta);
+}
+
+/*
+ * gv_ivf_read_chain
+ *		Copy a chain of pages into memory.
+ *
+ * kind: of all its pages
+ * out: up to max_bytes are written
+ *
+ * Returns the number of bytes of the chain.
+ */
+Size
+gv_ivf_read_chain(GvIvfIndex *index, BlockNumber blkno, GvIvfPageKind kind, void *out,
+				  Size max_bytes)
+{
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(index->rel);
+	BlockNumber n_read = 0;
+	Size		total = 0;
+
+	while (blkno != InvalidBlockNumber)
+	{
+		Buffer		buf;
+		Page		page;
+		GvIvfChainPage chain;
+
+		CHECK_FOR_INTERRUPTS();
+		if (blkno >= n_blocks || n_read++ >= n_blocks)
+			gv_ivf_report_corruption(index->rel, blkno, "A chain of pages leads nowhere.");
+
+		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		page = BufferGetPage(buf);
+		chain = gv_ivf_page_chain(page);
+		if (!gv_ivf_page_is(page, kind) || chain->n_bytes > GV_IVF_CHAIN_ROOM)
+			gv_ivf_report_corruption(index->rel, blkno, "A page of a chain is not of its kind.");
+		if (total < max_bytes)
+			memcpy((char *) out + total, chain + 1, Min(chain->n_bytes, max_bytes - total));
+		total += chain->n_bytes;
+		blkno = chain->next;
+		UnlockReleaseBuffer(buf);
+	}
+	return total;
+}
+
+/*
+ * gv_ivf_init_page
+ *		Initialize a page of any kind.
+ */
+void
+gv_ivf_init_page(Page page, GvIvfPageKind kind)
+{
+	GvAmPageSpecial special;
+
+	PageInit(page, BLCKSZ, sizeof(GvAmPageSpecialData));
+	special = gv_am_page_special(page);
+	special->kind = kind;
+	special->n_free = 0;
+	special->reserved = 0;
+	special->page_id = GV_AM_IVF_PAGE_ID;
+}
+
+/*
+ * gv_ivf_fill_chain_page
+ *		Write the content of a page of a chain, which is initialized.
+ */
+void
+gv_ivf_fill_chain_page(Page page, BlockNumber next, const void *data, Size n_bytes)
+{
+	GvIvfChainPage chain = gv_ivf_page_chain(page);
+
+	Assert(n_bytes <= GV_IVF_CHAIN_ROOM);
+	chain->next = next;
+	chain->n_bytes = n_bytes;
+	chain->reserved = 0;
+	memcpy(chain + 1, data, n_bytes);
+	((PageHeader) page)->pd_lower = (char *) (chain + 1) + n_bytes - (char *) page;
+}
+
+/* Raise an error unless the first column is a vector and the others are filters */
+static void
+check_columns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (gv_am_is_filter(rel, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("first column of %s index \"%s\" is not a vector",
+						get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel)),
+				 errdetail("Column \"%s\" can only be a filter column.",
+						   NameStr(TupleDescAttr(desc, 0)->attname)),
+				 errhint("Name the vector first and filter columns after it.")));
+	for (int i = 1; i < desc->natts; i++)
+	{
+		if (!gv_am_is_filter(rel, i + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("%s index \"%s\" cannot have more than one vector",
+							get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel)),
+					 errdetail("Column \"%s\" has an operator class of vectors.",
+							   NameStr(TupleDescAttr(desc, i)->attname)),
+					 errhint("Create an index for each vector.")));
+	}
+}
+
+/*
+ * gv_ivf_init_meta
+ *		Fill in the metapage's content for a new, empty index.
+ *
+ * Raises an error if the column or the options do not allow an index.
+ */
+void
+gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
+{
+	const GvAmOpclass *opclass;
+	GvAmFilterColumns filters;
+	GvIvfRowKind row_kind;
+	int			dim;
+
+	check_columns(rel);
+	opclass = gv_am_opclass(rel);
+	dim = gv_am_column_dim(rel);
+	gv_am_filter_columns(&filters, rel);
+	if (dim > gv_am_max_dim(opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an %s index",
+						gv_am_max_dim(opclass), get_am_name(rel->rd_rel->relam)),
+				 errdetail("The column of index \"%s\" has %d dimensions.",
+						   RelationGetRelationName(rel), dim)));
+
+	memset(meta, 0, sizeof(*meta));
+	meta->magic = GV_IVF_MAGIC;
+	meta->version = GV_IVF_VERSION;
+	meta->metric = opclass->metric;
+	meta->element = opclass->element;
+	meta->dim = dim;
+	meta->seed = gv_ivf_options_seed((GvIvfOptions *) rel->rd_options);
+	for (int i = 0; i < filters.n; i++)
+		meta->filter_kind[i] = filters.column[i].kind;
+	if (opclass->element == GV_AM_ELEMENT_BIT)
+		row_kind = GV_IVF_ROWS_BITS;
+	else if (rel->rd_indam->ambuild == gv_ivfflat_build)
+		row_kind = GV_IVF_ROWS_VECTORS;
+	else
+		row_kind = GV_IVF_ROWS_CODES;
+	gv_ivf_layout_choose(meta, row_kind);
+	meta->center_blkno = InvalidBlockNumber;
+	meta->directory_blkno = InvalidBlockNumber;
+}
+
+/*
+ * gv_ivf_write_meta
+ *		Make a page the metapage.
+ */
+void
+gv_ivf_write_meta(Page page, const GvIvfMetaPageData *meta)
+{
+	gv_ivf_init_page(page, GV_IVF_PAGE_META);
+	memcpy(gv_ivf_page_meta(page), meta, sizeof(*meta));
+	((PageHeader) page)->pd_lower = (char *) (gv_ivf_page_meta(page) + 1) - (char *) page;
+}

@@ -1,0 +1,139 @@
+/*-------------------------------------------------------------------------
+ *
+ * layout.c
+ *		Where things are in a block of rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "ivf/layout.h"
+#include "quant/rabitq.h"
+#include "quant/rotation.h"
+
+/*
+ * gv_ivf_padded_dim
+ *		Return the dimensions of the points of values.
+ */
+int
+gv_ivf_padded_dim(const GvAmOpclass *opclass, int dim)
+{
+	/* the inner product takes an element more, see am/point.c */
+	return gv_rotation_padded_dim(opclass->metric == GV_AM_METRIC_INNER_PRODUCT ? dim + 1 : dim);
+}
+
+/* The bytes of a value without its length word, as a slot keeps it */
+static int
+value_bytes(const GvIvfMetaPageData *meta)
+{
+	switch (meta->element)
+	{
+		case GV_AM_ELEMENT_FLOAT:
+			return meta->dim * sizeof(float);
+		case GV_AM_ELEMENT_HALF:
+			return meta->dim * sizeof(GvHalf);
+		case GV_AM_ELEMENT_BIT:
+			return (meta->dim + 7) / 8;
+		default:
+			return 0;
+	}
+}
+
+/* Place what a block holds; returns its size */
+static int
+place_block(GvIvfLayout *layout)
+{
+	int			lanes = layout->lanes;
+	int			next = MAXALIGN(lanes * sizeof(ItemPointerData));
+
+	if (gv_ivf_has_codes(layout))
+	{
+		layout->add_offset = next;
+		layout->rescale_offset = next += lanes * sizeof(GvHalf);
+		layout->error_offset = next += lanes * sizeof(GvHalf);
+		next += lanes * sizeof(GvHalf);
+	}
+	if (gv_ivf_keeps_vectors(layout))
+	{
+		layout->place_offset = next;
+		layout->slot_offset = next += lanes * sizeof(uint32);
+		next = MAXALIGN(next + lanes);
+	}
+	for (int i = 0; i < layout->n_filters; i++)
+	{
+		layout->null_offset[i] = next;
+		layout->word_offset[i] = next += sizeof(uint64);
+		next = MAXALIGN(next + lanes * layout->filter_width[i]);
+	}
+	layout->code_offset = next;
+	return MAXALIGN(next + lanes * layout->row_code_bytes);
+}
+
+/*
+ * gv_ivf_layout_set
+ *		Fill in the layout that a metapage says.
+ *
+ * Returns false if it cannot be: the metapage is damaged.
+ */
+bool
+gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
+{
+	memset(layout, 0, sizeof(*layout));
+	layout->row_kind = (GvIvfRowKind) meta->row_kind;
+	layout->padded_dim = meta->padded_dim;
+	layout->code_dims = meta->code_dims;
+	for (int i = 0; i < INDEX_MAX_KEYS - 1 && meta->filter_kind[i] != GV_AM_FILTER_NONE; i++)
+		layout->filter_width[layout->n_filters++] =
+			gv_am_filter_width((GvAmFilterKind) meta->filter_kind[i]);
+
+	layout->row_code_bytes = gv_ivf_has_codes(layout) ? layout->code_dims / 8 :
+		value_bytes(meta);
+	layout->lanes = GV_FASTSCAN_LANES;
+	layout->block_size = place_block(layout);
+	while (!gv_ivf_has_codes(layout) && layout->lanes > 1 &&
+		   layout->block_size > GV_IVF_ROWS_ROOM)
+	{
+		layout->lanes--;
+		layout->block_size = place_block(layout);
+	}
+	if (layout->block_size > GV_IVF_ROWS_ROOM)
+		return false;
+	layout->blocks_per_page = GV_IVF_ROWS_ROOM / layout->block_size;
+	layout->rows_per_page = layout->blocks_per_page * layout->lanes;
+
+	if (gv_ivf_keeps_vectors(layout))
+	{
+		layout->value_bytes = value_bytes(meta);
+		layout->values_per_page = Min(GV_IVF_ROWS_ROOM / MAXALIGN(layout->value_bytes),
+									  PG_UINT8_MAX);
+	}
+	layout->centroids_per_page = GV_AM_PAGE_ROOM / gv_ivf_centroid_bytes(layout);
+	return true;
+}
+
+/*
+ * gv_ivf_layout_choose
+ *		Choose a new index's layout, as far as the metapage tells it.
+ *
+ * meta: element, metric, dim and filter columns are set
+ *
+ * A code has all dimensions, or as many as let a block fit a page.
+ */
+void
+gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind)
+{
+	GvAmOpclass opclass = {(GvAmElement) meta->element, (GvAmMetric) meta->metric};
+	GvIvfLayout layout;
+
+	meta->row_kind = row_kind;
+	meta->padded_dim = gv_ivf_padded_dim(&opclass, meta->dim);
+	meta->code_dims = row_kind == GV_IVF_ROWS_BITS ? 0 : meta->padded_dim;
+	while (!gv_ivf_layout_set(&layout, meta) && meta->code_dims > GV_RABITQ_ALIGN)
+		meta->code_dims -= GV_RABITQ_ALIGN;
+	if (!gv_ivf_layout_set(&layout, meta))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("filter columns do not fit beside the codes of an index"),
+				 errdetail("The words of 32 rows must fit a page."),
+				 errhint("Create the index with fewer filter columns.")));
+}

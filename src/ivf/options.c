@@ -1,0 +1,215 @@
+/*-------------------------------------------------------------------------
+ *
+ * options.c
+ *		Settings and storage parameters of ivfflat and ivfpq indexes.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "access/reloptions.h"
+#include "utils/guc.h"
+
+#include "am/recall.h"
+#include "base/compat.h"
+#include "ivf/ivf.h"
+#include "ivf/options.h"
+
+struct GvIvfOptions
+{
+	int32		vl_len_;		/* varlena header */
+	int			lists;			/* 0: chosen by the number of rows */
+	int			probes;			/* 0: as the setting says */
+	int			seed;
+	double		target_recall;	/* 0: as the setting says */
+	int			init;			/* GvIvfInit */
+};
+
+static GvIvfSettings flat_settings;
+static GvIvfSettings pq_settings;
+
+static relopt_kind flat_options;
+static relopt_kind pq_options;
+
+static const struct config_enum_entry iterative_scan_values[] = {
+	{"off", GV_IVF_ITERATIVE_OFF, false},
+	{"relaxed_order", GV_IVF_ITERATIVE_RELAXED, false},
+	{NULL, 0, false}
+};
+
+static relopt_enum_elt_def init_values[] = {
+	{"data", GV_IVF_INIT_DATA},
+	{"random", GV_IVF_INIT_RANDOM},
+	{NULL, 0}
+};
+
+/* Remember where a value comes from; an index's own yields to some places only */
+static bool
+check_probes(int *newval, void **extra, GucSource source)
+{
+	GucSource  *place = gv_base_guc_malloc(sizeof(GucSource));
+
+	if (place == NULL)
+		return false;
+	*place = source;
+	*extra = place;
+	return true;
+}
+
+static void
+assign_flat_probes(int newval, void *extra)
+{
+	flat_settings.probes_is_set = extra != NULL && *(GucSource *) extra >= PGC_S_DATABASE;
+}
+
+static void
+assign_pq_probes(int newval, void *extra)
+{
+	pq_settings.probes_is_set = extra != NULL && *(GucSource *) extra >= PGC_S_DATABASE;
+}
+
+/* Define the settings of one access method */
+static void
+define_settings(GvIvfSettings *settings, const char *name, GucIntAssignHook assign_probes)
+{
+	DefineCustomIntVariable(psprintf("%s.probes", name),
+							"Sets the number of lists that a search reads.",
+							"More lists give a higher recall and take longer. "
+							"With 0 a search reads as many as \"gigavec.target_recall\" needs. "
+							"A value set for the session, role or database overrides the index's own.",
+							&settings->probes, 0, 0, GV_IVF_MAX_LISTS,
+							PGC_USERSET, 0, check_probes, assign_probes, NULL);
+	DefineCustomEnumVariable(psprintf("%s.iterative_scan", name),
+							 "Sets whether a scan goes on to further lists.",
+							 "With \"off\" a scan ends when the lists that a search reads are spent.",
+							 &settings->iterative_scan, GV_IVF_ITERATIVE_RELAXED,
+							 iterative_scan_values, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(psprintf("%s.max_probes", name),
+							"Sets the number of lists after which a scan does not go on to further ones.",
+							NULL, &settings->max_probes, GV_IVF_MAX_LISTS, 1, GV_IVF_MAX_LISTS,
+							PGC_USERSET, 0, NULL, NULL, NULL);
+	MarkGUCPrefixReserved(name);
+}
+
+/* Define the storage parameters of one access method */
+static relopt_kind
+define_options(void)
+{
+	relopt_kind kind = add_reloption_kind();
+
+	add_int_reloption(kind, "lists", "Number of lists; 0: chosen by the number of rows",
+					  0, 0, GV_IVF_MAX_LISTS, AccessExclusiveLock);
+	add_int_reloption(kind, "probes", "Default of the setting \"probes\" for this index",
+					  0, 0, GV_IVF_MAX_LISTS, ShareUpdateExclusiveLock);
+	add_real_reloption(kind, "target_recall",
+					   "Default of the setting \"gigavec.target_recall\" for this index",
+					   -1, GV_AM_RECALL_MIN_TARGET, GV_AM_RECALL_MAX_TARGET,
+					   ShareUpdateExclusiveLock);
+	add_int_reloption(kind, "seed", "Seed of the random numbers used by a build",
+					  1, 0, INT_MAX, AccessExclusiveLock);
+	add_enum_reloption(kind, "init", "Where training begins: at rows or anywhere among them",
+					   init_values, GV_IVF_INIT_DATA,
+					   "Valid values are \"data\" and \"random\".", AccessExclusiveLock);
+	return kind;
+}
+
+/*
+ * gv_ivf_define_settings
+ *		Define settings and storage parameters; called once.
+ */
+void
+gv_ivf_define_settings(void)
+{
+	flat_options = define_options();
+	pq_options = define_options();
+	define_settings(&flat_settings, "ivfflat", assign_flat_probes);
+	define_settings(&pq_settings, "ivfpq", assign_pq_probes);
+}
+
+static bytea *
+parse_options(Datum reloptions, bool validate, relopt_kind kind)
+{
+	static const relopt_parse_elt elements[] = {
+		{"lists", RELOPT_TYPE_INT, offsetof(GvIvfOptions, lists)},
+		{"probes", RELOPT_TYPE_INT, offsetof(GvIvfOptions, probes)},
+		{"seed", RELOPT_TYPE_INT, offsetof(GvIvfOptions, seed)},
+		{"target_recall", RELOPT_TYPE_REAL, offsetof(GvIvfOptions, target_recall)},
+		{"init", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, init)},
+	};
+
+	return (bytea *) build_reloptions(reloptions, validate, kind, sizeof(GvIvfOptions),
+									  elements, lengthof(elements));
+}
+
+/*
+ * gv_ivfflat_reloptions, gv_ivfpq_reloptions
+ *		Parse the storage parameters of an index.
+ */
+bytea *
+gv_ivfflat_reloptions(Datum reloptions, bool validate)
+{
+	return parse_options(reloptions, validate, flat_options);
+}
+
+bytea *
+gv_ivfpq_reloptions(Datum reloptions, bool validate)
+{
+	return parse_options(reloptions, validate, pq_options);
+}
+
+int
+gv_ivf_options_lists(const GvIvfOptions *options)
+{
+	return options ? options->lists : 0;
+}
+
+uint64
+gv_ivf_options_seed(const GvIvfOptions *options)
+{
+	return options ? options->seed : 1;
+}
+
+GvIvfInit
+gv_ivf_options_init(const GvIvfOptions *options)
+{
+	return options ? (GvIvfInit) options->init : GV_IVF_INIT_DATA;
+}
+
+/*
+ * gv_ivf_settings
+ *		Return the settings that are for an index's access method.
+ */
+const GvIvfSettings *
+gv_ivf_settings(Relation index)
+{
+	return index->rd_indam->ambuild == gv_ivfflat_build ? &flat_settings : &pq_settings;
+}
+
+/*
+ * gv_ivf_option_probes
+ *		Return how many lists a scan reads, or 0 and the recall that it must reach.
+ *
+ * What was set for the session, role or database, else the index's own, else
+ * what the server's configuration says; in each of them a number of lists comes
+ * before a recall.
+ */
+int
+gv_ivf_option_probes(Relation index, double *target)
+{
+	const GvIvfSettings *settings = gv_ivf_settings(index);
+	GvIvfOptions *options = (GvIvfOptions *) index->rd_options;
+
+	*target = gv_am_target_recall;
+	if (options && options->target_recall > 0 && !gv_am_target_recall_is_set)
+		*target = options->target_recall;
+
+	if (settings->probes_is_set)
+		return settings->probes;
+	if (gv_am_target_recall_is_set)
+		return 0;
+	if (options && (options->probes > 0 || options->target_recall > 0))
+		return options->probes;
+	return settings->probes;
+}

@@ -1,0 +1,148 @@
+/*-------------------------------------------------------------------------
+ *
+ * page.h
+ *		On-disk format of ivfflat and ivfpq indexes.
+ *
+ * Block 0 is the metapage.  Every other block is of one of the kinds below;
+ * an all-zero block is free.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_IVF_PAGE_H
+#define GV_IVF_PAGE_H
+
+#include "postgres.h"
+
+#include "pg_config_manual.h"
+#include "storage/itemptr.h"
+
+#include "am/page.h"
+#include "distance/distance.h"
+
+#define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
+#define GV_IVF_VERSION 1
+
+#define GV_IVF_META_BLKNO 0
+
+/* Kinds of pages */
+typedef enum GvIvfPageKind
+{
+	GV_IVF_PAGE_META = 1,
+	GV_IVF_PAGE_LISTS,			/* the directory: where each list begins and ends */
+	GV_IVF_PAGE_CENTROIDS,		/* centroids, float16 */
+	GV_IVF_PAGE_CENTER,			/* float32 elements of the center */
+	GV_IVF_PAGE_ROWS,			/* rows of a list */
+	GV_IVF_PAGE_VECTORS,		/* vectors of a list's rows, in slots */
+	GV_IVF_PAGE_PART,			/* part of a vector longer than a page */
+	GV_IVF_PAGE_FREE			/* for reuse as any kind */
+} GvIvfPageKind;
+
+#define GV_IVF_PAGE_LAST GV_IVF_PAGE_FREE
+
+/* How rows are kept in lists.  Stored in metapages: never renumber. */
+typedef enum GvIvfRowKind
+{
+	GV_IVF_ROWS_CODES = 1,		/* one-bit codes; exact distances from the table */
+	GV_IVF_ROWS_VECTORS,		/* one-bit codes and the vector */
+	GV_IVF_ROWS_BITS			/* the bits of a bit column */
+} GvIvfRowKind;
+
+/* The list of rows without direction (zero vectors under cosine); it has no centroid */
+#define GV_IVF_LOOSE_LIST 0
+
+/* The first list with a centroid; the only one until the index is trained */
+#define GV_IVF_FIRST_LIST 1
+
+/* The metapage's content.  What is not marked is frozen at build. */
+typedef struct GvIvfMetaPageData
+{
+	uint32		magic;
+	uint16		version;
+	uint16		row_kind;		/* GvIvfRowKind */
+
+	/* what was indexed */
+	uint16		metric;			/* GvAmMetric */
+	uint16		element;		/* GvAmElement */
+	uint32		dim;			/* dimensions of the column */
+
+	/* layout, see layout.h */
+	uint32		padded_dim;		/* dimensions after rotation */
+	uint32		code_dims;		/* of those, in a code; 0 for bits */
+	uint64		seed;
+
+	/* geometry: z = rotation(x) * inverse_unit - center */
+	float4		inverse_unit;	/* a power of two; 0 until the first insert: changes once */
+	float4		max_norm;		/* of the rows at build, inner product only */
+	uint32		center_blkno;	/* first of the center's pages, or invalid: zero */
+
+	/* lists */
+	uint32		directory_blkno;	/* first page of the directory */
+	uint32		n_lists;		/* with list 0 */
+	uint32		generation;		/* raised when centroids or lists come or go */
+	uint64		n_rows_at_build;
+
+	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
+
+	/* probes that reach a recall; changed by VACUUM */
+	uint64		calibrated_rows;	/* rows of the index then */
+	GvAmRecallTable calibration;	/* n_buckets 1, or 0 if there is none */
+} GvIvfMetaPageData;
+
+typedef GvIvfMetaPageData *GvIvfMetaPage;
+
+/* An entry of the directory */
+typedef struct GvIvfListData
+{
+	uint32		head;			/* first page of rows; there always is one */
+	uint32		tail;			/* last page of rows, or one before it */
+	uint32		generation;		/* of its pages: raised when they are written anew */
+	uint32		n_rows;			/* when they were last counted */
+	uint32		centroid_blkno; /* invalid: zero, or none for list 0 */
+	uint16		centroid_slot;
+	uint16		reserved;		/* zero */
+} GvIvfListData;
+
+typedef GvIvfListData *GvIvfList;
+
+/* Head of the content of a page in a chain: directory (GvIvfListData), center (float4) */
+typedef struct GvIvfChainPageData
+{
+	uint32		next;			/* next page, or invalid */
+	uint16		n_bytes;		/* that follow this head */
+	uint16		reserved;		/* zero */
+} GvIvfChainPageData;
+
+typedef GvIvfChainPageData *GvIvfChainPage;
+
+#define GV_IVF_CHAIN_ROOM (GV_AM_PAGE_ROOM - sizeof(GvIvfChainPageData))
+
+/* Entries of the directory on a page */
+#define GV_IVF_LISTS_PER_PAGE (GV_IVF_CHAIN_ROOM / sizeof(GvIvfListData))
+
+/*
+ * Head of a page of rows, of vectors, or of a part of a vector, whose bytes
+ * n_rows then tells.  Rows follow in blocks, see layout.h:
+ *		ItemPointerData tid[]	lanes; invalid: the row is gone
+ *		GvHalf add[], rescale[], error[]	lanes factors each, unless of bits
+ *		uint32 place[]			lanes blocks of the vectors, if they are kept
+ *		uint8 slot[]			and their slots there
+ *		uint32 nulls, words[]	for each filter column: a bit for each lane, lanes words
+ *		uint8 code[]			a full block: one FastScan block; else, and of bits
+ *								always, row by row
+ */
+typedef struct GvIvfRowsPageData
+{
+	uint32		next;			/* next page of the list, or invalid */
+	uint32		list;
+	uint32		generation;		/* of the list */
+	uint32		vectors_blkno;	/* page of vectors to fill next, or invalid */
+	uint16		n_rows;			/* lanes or slots in use, with those that are gone */
+	uint16		n_dead;			/* of those, gone */
+	uint32		reserved;		/* zero */
+} GvIvfRowsPageData;
+
+typedef GvIvfRowsPageData *GvIvfRowsPage;
+
+#define GV_IVF_ROWS_ROOM (GV_AM_PAGE_ROOM - sizeof(GvIvfRowsPageData))
+
+#endif							/* GV_IVF_PAGE_H */

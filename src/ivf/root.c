@@ -1,0 +1,242 @@
+/*-------------------------------------------------------------------------
+ *
+ * root.c
+ *		The centroids, and what a backend keeps of an index.
+ *
+ * Centroids have codes like rows, around zero, so that the nearest lists are
+ * found by estimates, and few centroids are looked at.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "ivf/code.h"
+#include "ivf/nearest.h"
+#include "quant/rotation.h"
+
+/* The centroids are kept with the codes if all of them take so many bytes at most */
+#define MAX_CACHED_CENTROIDS ((Size) 4 * 1024 * 1024)
+
+static inline char *
+place(char **next, Size size)
+{
+	char	   *start = *next;
+
+	*next += MAXALIGN(size);
+	return start;
+}
+
+/*
+ * gv_ivf_root_size
+ *		Lay out a root in an area of memory.
+ *
+ * area: zeroed, or NULL to learn the size
+ * root: all fields written
+ */
+Size
+gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area, GvIvfRoot *root)
+{
+	Size		n_lanes = TYPEALIGN(GV_FASTSCAN_LANES, n_lists);
+	Size		centroids = n_lanes * gv_ivf_centroid_bytes(layout);
+	char	   *next = area;
+
+	root->n_lists = n_lists;
+	root->code_dims = layout->padded_dim;
+	root->add = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
+	root->rescale = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
+	root->error = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
+	root->codes = (uint8 *) place(&next, n_lanes / GV_FASTSCAN_LANES *
+								  gv_rabitq_block_bytes(root->code_dims));
+	root->centroid_blkno = (BlockNumber *) place(&next, n_lanes * sizeof(BlockNumber));
+	root->centroid_slot = (uint16 *) place(&next, n_lanes * sizeof(uint16));
+	root->centroids = NULL;
+	if (centroids <= MAX_CACHED_CENTROIDS)
+		root->centroids = (GvHalf *) place(&next, centroids);
+	return next - area;
+}
+
+/*
+ * gv_ivf_root_set
+ *		Enter a list's centroid into a root.
+ *
+ * centroid: float16[padded_dim]
+ */
+void
+gv_ivf_root_set(GvIvfRoot *root, const GvIvfLayout *layout, uint32 list, const GvHalf *centroid)
+{
+	int			dims = layout->padded_dim;
+	float	   *z = palloc0(sizeof(float) * 2 * dims);
+	uint8	   *nibbles = palloc(dims / GV_RABITQ_GROUP_DIMS);
+	GvIvfFactors factors;
+
+	gv_kernels->f16_to_f32(centroid, z, dims);
+	gv_ivf_encode(z, z + dims, dims, root->code_dims, 0, nibbles, &factors);
+	root->add[list] = factors.add;
+	root->rescale[list] = factors.rescale;
+	root->error[list] = factors.error;
+	gv_rabitq_put_lane(root->codes + (Size) (list / GV_FASTSCAN_LANES) *
+					   gv_rabitq_block_bytes(root->code_dims), list % GV_FASTSCAN_LANES,
+					   nibbles, root->code_dims);
+	if (root->centroids)
+		memcpy(root->centroids + (Size) list * dims, centroid, gv_ivf_centroid_bytes(layout));
+	pfree(nibbles);
+	pfree(z);
+}
+
+/*
+ * gv_ivf_read_centroid
+ *		Read a centroid from its pages.
+ *
+ * blkno: invalid for a centroid of zeros
+ * out: float16[padded_dim], written
+ */
+void
+gv_ivf_read_centroid(GvIvfIndex *index, BlockNumber blkno, int slot, GvHalf *out)
+{
+	Size		n_bytes = gv_ivf_centroid_bytes(&index->layout);
+	Size		done = 0;
+
+	if (blkno == InvalidBlockNumber)
+	{
+		memset(out, 0, n_bytes);
+		return;
+	}
+	do
+	{
+		Buffer		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+		Page		page = BufferGetPage(buf);
+		Size		n = Min(n_bytes - done, GV_AM_PAGE_ROOM);
+
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		if (!gv_ivf_page_is(page, GV_IVF_PAGE_CENTROIDS) || slot * n_bytes + n > GV_AM_PAGE_ROOM)
+			gv_ivf_report_corruption(index->rel, blkno, "It is not a page of centroids.");
+		memcpy((char *) out + done, gv_am_page_content(page) + slot * n_bytes, n);
+		UnlockReleaseBuffer(buf);
+		done += n;
+		blkno++;
+	} while (done < n_bytes);
+}
+
+/* The block numbers of the directory's pages */
+static void
+read_directory(GvIvfIndex *index, GvIvfCache *cache)
+{
+	BlockNumber blkno = index->meta.directory_blkno;
+
+	for (uint32 i = 0; i < cache->n_directory; i++)
+	{
+		Buffer		buf;
+
+		gv_am_check_block(index->rel, blkno);
+		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_LISTS))
+			gv_ivf_report_corruption(index->rel, blkno, "It is not a page of the directory.");
+		cache->directory[i] = blkno;
+		blkno = gv_ivf_page_chain(BufferGetPage(buf))->next;
+		UnlockReleaseBuffer(buf);
+	}
+}
+
+/* Read the centroids and make their codes */
+static void
+read_root(GvIvfIndex *index, GvIvfCache *cache)
+{
+	GvIvfRoot  *root = &cache->root;
+	GvHalf	   *centroid = palloc(gv_ivf_centroid_bytes(&index->layout));
+
+	root->centroid_blkno[GV_IVF_LOOSE_LIST] = InvalidBlockNumber;
+	for (uint32 list = GV_IVF_FIRST_LIST; list < root->n_lists; list++)
+	{
+		GvIvfListData entry;
+
+		CHECK_FOR_INTERRUPTS();
+		gv_ivf_read_list(index, cache, list, &entry);
+		root->centroid_blkno[list] = entry.centroid_blkno;
+		root->centroid_slot[list] = entry.centroid_slot;
+		gv_ivf_read_centroid(index, entry.centroid_blkno, entry.centroid_slot, centroid);
+		gv_ivf_root_set(root, &index->layout, list, centroid);
+	}
+	pfree(centroid);
+}
+
+/*
+ * gv_ivf_cache
+ *		Return what this backend keeps of an index, read anew if it changed.
+ *
+ * Valid until the catalogs are looked at.
+ */
+GvIvfCache *
+gv_ivf_cache(GvIvfIndex *index)
+{
+	const GvIvfMetaPageData *meta = &index->meta;
+	GvIvfCache *cache = (GvIvfCache *) index->rel->rd_amcache;
+	int			dims = index->layout.padded_dim;
+	GvIvfRoot	root;
+	Size		root_size;
+	uint32		n_directory;
+	char	   *next;
+
+	if (cache != NULL && cache->generation == meta->generation &&
+		cache->inverse_unit == meta->inverse_unit)
+		return cache;
+
+	if (cache != NULL)
+	{
+		index->rel->rd_amcache = NULL;
+		pfree(cache);
+	}
+	n_directory = (meta->n_lists + GV_IVF_LISTS_PER_PAGE - 1) / GV_IVF_LISTS_PER_PAGE;
+	root_size = gv_ivf_root_size(&index->layout, meta->n_lists, NULL, &root);
+	cache = MemoryContextAllocExtended(index->rel->rd_indexcxt,
+									   MAXALIGN(sizeof(GvIvfCache)) +
+									   MAXALIGN(sizeof(float) * gv_rotation_table_size(dims)) +
+									   MAXALIGN(sizeof(float) * dims) +
+									   MAXALIGN(sizeof(BlockNumber) * n_directory) + root_size,
+									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	next = (char *) cache + MAXALIGN(sizeof(GvIvfCache));
+	cache->generation = meta->generation;
+	cache->inverse_unit = meta->inverse_unit;
+	cache->rotation = (float *) place(&next, sizeof(float) * gv_rotation_table_size(dims));
+	cache->center = (float *) place(&next, sizeof(float) * dims);
+	cache->n_directory = n_directory;
+	cache->directory = (BlockNumber *) place(&next, sizeof(BlockNumber) * n_directory);
+	gv_ivf_root_size(&index->layout, meta->n_lists, next, &cache->root);
+
+	gv_rotation_init(cache->rotation, dims, meta->seed);
+	/* an error leaves a chunk that nobody refers to until the index is closed */
+	if (meta->center_blkno != InvalidBlockNumber)
+		(void) gv_ivf_read_chain(index, meta->center_blkno, GV_IVF_PAGE_CENTER, cache->center,
+								 sizeof(float) * dims);
+	read_directory(index, cache);
+	read_root(index, cache);
+
+	index->rel->rd_amcache = cache;
+	return cache;
+}
+
+/*
+ * gv_ivf_read_list
+ *		Read a list's entry of the directory.
+ */
+void
+gv_ivf_read_list(GvIvfIndex *index, const GvIvfCache *cache, uint32 list, GvIvfListData *entry)
+{
+	BlockNumber blkno = cache->directory[list / GV_IVF_LISTS_PER_PAGE];
+	uint32		place_in_page = list % GV_IVF_LISTS_PER_PAGE;
+	Buffer		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
+	GvIvfChainPage chain = gv_ivf_page_chain(BufferGetPage(buf));
+
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_LISTS) ||
+		chain->n_bytes > GV_IVF_CHAIN_ROOM ||
+		(place_in_page + 1) * sizeof(GvIvfListData) > chain->n_bytes)
+		gv_ivf_report_corruption(index->rel, blkno, "The directory lacks a list.");
+	*entry = ((GvIvfList) (chain + 1))[place_in_page];
+	UnlockReleaseBuffer(buf);
+}

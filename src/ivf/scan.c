@@ -1,0 +1,319 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		Ordered scans.
+ *
+ * Rows leave in the order of their exact distances, as far as the lists read
+ * go: the row of the least bound is looked at, in the index or in the table,
+ * and put back with its distance, until the least is a distance.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/genam.h"
+#include "access/relscan.h"
+#include "catalog/pg_am.h"
+#include "commands/defrem.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "am/fetch.h"
+#include "am/limit.h"
+#include "ivf/aim.h"
+#include "ivf/calibrate.h"
+#include "ivf/ivf.h"
+#include "ivf/options.h"
+#include "ivf/search.h"
+
+/* Rows that a scan is thought to be for if its LIMIT is not known */
+#define FIRST_K 10
+
+/* A scan that is asked for more rows goes on with the lists for so many times as many */
+#define GROWTH 3
+
+/* Beyond what the recall needs, lists are read in rounds of this part of those read */
+#define ROUND_FRACTION 2
+
+typedef struct GvIvfScan
+{
+	MemoryContext context;		/* reset by a rescan */
+	bool		started;
+	GvIvfIndex	ix;
+	GvIvfSearch search;
+	GvAmFetch	fetch;
+	GvAmFilter *filter;
+	int64		limit;			/* rows asked for; 0: not known */
+	double		target;			/* recall; 0: the number of lists was set */
+	int64		k;				/* rows that the lists read are enough for */
+	int			n_probes;		/* lists that a search reads first */
+	bool		exhausted;		/* all lists were read */
+	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
+	uint32		place;			/* of the list of the row returned last */
+	bool		can_fetch;
+	GvAmScanCounts counts;
+} GvIvfScan;
+
+/*
+ * gv_ivf_begin_scan
+ *		ambeginscan
+ */
+IndexScanDesc
+gv_ivf_begin_scan(Relation index, int n_keys, int n_order_bys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, n_keys, n_order_bys);
+	GvIvfScan  *so = palloc0(sizeof(GvIvfScan));
+
+	so->context = AllocSetContextCreate(CurrentMemoryContext, "ivf scan",
+										ALLOCSET_DEFAULT_SIZES);
+	gv_am_fetch_init(&so->fetch);
+	scan->opaque = so;
+	return scan;
+}
+
+/*
+ * gv_ivf_rescan
+ *		amrescan
+ */
+void
+gv_ivf_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
+			  int n_order_bys)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+
+	memset(&so->counts, 0, sizeof(so->counts));
+	so->started = false;
+	so->limit = gv_am_limit_of(order_bys);
+	MemoryContextReset(so->context);
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (order_bys && scan->numberOfOrderBys > 0)
+		memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+}
+
+/*
+ * gv_ivf_end_scan
+ *		amendscan
+ */
+void
+gv_ivf_end_scan(IndexScanDesc scan)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+
+	gv_am_fetch_end(&so->fetch);
+	MemoryContextDelete(so->context);
+	pfree(so);
+	scan->opaque = NULL;
+}
+
+/*
+ * gv_ivf_scan_counts
+ *		Tell what a scan has done.
+ */
+void
+gv_ivf_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+
+	*counts = so->counts;
+	counts->index = so->started ? RelationGetRelid(scan->indexRelation) : InvalidOid;
+	counts->target = so->target;
+	counts->probes = so->started ? so->search.n_probes : 0;
+	counts->rows = so->started ? so->search.n_rows : 0;
+}
+
+/*
+ * gv_ivf_scan_read_all
+ *		Have a scan read all lists at once, for its first rows.
+ *
+ * n_rows: that will be asked for
+ */
+void
+gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+
+	so->read_all = true;
+	so->limit = n_rows;
+}
+
+/*
+ * gv_ivf_scan_place
+ *		The place of the list of the row returned last, from 0 for the nearest.
+ */
+uint32
+gv_ivf_scan_place(IndexScanDesc scan)
+{
+	return ((GvIvfScan *) scan->opaque)->place;
+}
+
+/* May a scan go on to lists beyond those that a search reads first? */
+static bool
+may_go_on(const GvIvfScan *so)
+{
+	const GvIvfSettings *settings = gv_ivf_settings(so->ix.rel);
+
+	return settings->iterative_scan != GV_IVF_ITERATIVE_OFF && !so->exhausted &&
+		so->search.n_probes < settings->max_probes;
+}
+
+/* Read further lists, n at most */
+static bool
+read_lists(GvIvfScan *so, int64 n)
+{
+	const GvIvfSettings *settings = gv_ivf_settings(so->ix.rel);
+
+	if (settings->iterative_scan != GV_IVF_ITERATIVE_OFF)
+		n = Min(n, Max(settings->max_probes - (int64) so->search.n_probes, 1));
+	if (gv_ivf_search_lists(&so->search, (uint32) Max(n, 1)))
+		return true;
+	so->exhausted = true;
+	return false;
+}
+
+/* The lists that rows beyond those foreseen need */
+static void
+raise_aim(GvIvfScan *so)
+{
+	int64		n = so->search.n_probes / ROUND_FRACTION + 1;
+
+	so->k *= GROWTH;
+	if (so->target > 0)
+		n = gv_ivf_aim_probes(&so->ix.meta, so->target, (int) Min(so->k, PG_INT32_MAX)) -
+			(int64) so->search.n_probes;
+	if (n > 0)
+		(void) read_lists(so, n);
+}
+
+/* Prepare the query and read the first lists */
+static void
+start_scan(IndexScanDesc scan, GvIvfScan *so)
+{
+	MemoryContext old_context;
+	GvIvfIndex *ix = &so->ix;
+	Relation	rel = scan->indexRelation;
+	Datum		value;
+	bool		is_null;
+
+	if (scan->numberOfOrderBys == 0 || scan->orderByData == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan %s index \"%s\" without an order",
+						get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel)),
+				 errhint("Order the query by the distance of the indexed column.")));
+	if (!IsMVCCSnapshot(scan->xs_snapshot))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan %s index \"%s\" with a snapshot that is not MVCC",
+						get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel))));
+	pgstat_count_index_scan(rel);
+	gv_base_count_search(scan);
+
+	old_context = MemoryContextSwitchTo(so->context);
+	is_null = (scan->orderByData->sk_flags & SK_ISNULL) != 0;
+	value = is_null ? (Datum) 0 :
+		PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
+	gv_ivf_open(ix, rel);
+	so->filter = scan->numberOfKeys > 0 ?
+		gv_am_filter_compile(&ix->filters, scan->keyData, scan->numberOfKeys) : NULL;
+	if (is_null)
+		value = gv_am_zero_value(ix->opclass, ix->meta.dim);
+	else
+		gv_am_check_dim(ix->opclass, value, ix->meta.dim);
+
+	so->k = so->limit > 0 ? so->limit : FIRST_K;
+	so->n_probes = gv_ivf_option_probes(rel, &so->target);
+	if (so->n_probes > 0)
+		so->target = 0;
+	else
+		so->n_probes = gv_ivf_aim_probes(&ix->meta, so->target, (int) Min(so->k, PG_INT32_MAX));
+	so->exhausted = false;
+	so->can_fetch = scan->heapRelation != NULL;
+	so->fetch.hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
+
+	if (so->read_all)
+		so->n_probes = ix->meta.n_lists;
+	gv_ivf_search_begin(&so->search, ix, value, so->filter, (int) Min(so->k, PG_INT32_MAX));
+	so->started = true;
+	(void) read_lists(so, so->n_probes);
+
+	/* with conditions, or where lists are short, the rows may be elsewhere */
+	while (so->search.n_ready + so->search.n_late < so->k && may_go_on(so) &&
+		   read_lists(so, so->search.n_probes / ROUND_FRACTION + 1))
+		;
+	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Compute a row's exact key, from the index or the table.  Returns false if the
+ * snapshot does not see the row.
+ */
+static bool
+make_exact(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
+{
+	double		exact;
+
+	if (!gv_ivf_search_exact(&so->search, found))
+	{
+		if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim,
+							 so->search.value, &found->tid, &exact))
+			return false;
+		found->key = (float) (so->search.key_offset + so->search.key_factor * exact);
+		found->is_exact = true;
+		so->counts.reranked++;
+	}
+	if (isnan(found->key))
+		found->key = INFINITY;
+	return true;
+}
+
+/*
+ * gv_ivf_get_tuple
+ *		amgettuple: return the next row in the order of distance.
+ */
+bool
+gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+	GvIvfFound	found;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!so->started)
+		start_scan(scan, so);
+
+	scan->xs_recheckorderby = false;
+	scan->xs_recheck = so->filter != NULL && so->filter->recheck;
+	if (so->counts.returned >= so->k && so->target > 0 && may_go_on(so))
+		raise_aim(so);
+	for (;;)
+	{
+		if (!gv_ivf_search_next(&so->search, &found))
+		{
+			if (may_go_on(so) &&
+				read_lists(so, so->search.n_probes / ROUND_FRACTION + 1))
+				continue;
+			if (gv_ivf_settings(so->ix.rel)->iterative_scan != GV_IVF_ITERATIVE_OFF &&
+				so->exhausted && gv_ivf_search_loose(&so->search))
+				continue;
+			return false;
+		}
+		if (!found.is_exact && so->search.has_direction && so->can_fetch)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (make_exact(scan, so, &found))
+				gv_ivf_search_put(&so->search, &found);
+			continue;
+		}
+		so->counts.returned++;
+		so->place = found.list;
+		scan->xs_heaptid = found.tid;
+		gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+		if (so->fetch.hints && scan->xs_heapfetch)
+			gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
+		return true;
+	}
+}

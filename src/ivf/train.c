@@ -1,0 +1,364 @@
+/*-------------------------------------------------------------------------
+ *
+ * train.c
+ *		Geometry and centroids of an index, from a sample of its rows.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <math.h>
+
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "commands/progress.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "utils/memutils.h"
+#include "utils/varbit.h"
+
+#include "base/compat.h"
+#include "base/random.h"
+#include "ivf/build.h"
+#include "quant/kmeans.h"
+#include "quant/rotation.h"
+#include "type/vector.h"
+
+/* Pages of the table that are looked at to foretell its number of rows */
+#define N_SAMPLED_PAGES 64
+
+/* Lists are chosen as so many times the root of the number of rows */
+#define LISTS_FACTOR 4.0
+
+/* A list that was chosen has so many rows at least, one that was asked for so many */
+#define MIN_CHOSEN_ROWS 64
+#define MIN_NAMED_ROWS 4
+
+/* With fewer rows than this there is one list, unless lists were asked for */
+#define MIN_TRAINED_ROWS 1000
+
+/*
+ * Inner product: this part of the rows get the length of the longest of them.
+ * Were it all, a few long rows would make the additional element so large
+ * that it drowns the others.
+ */
+#define NORM_QUANTILE 0.98
+
+/* The part of maintenance_work_mem that the sample may take */
+#define SAMPLE_MEMORY_FRACTION 2
+
+/* A sample of the rows */
+typedef struct Sample
+{
+	GvIvfIndex *index;
+	GvAmOpclass float_opclass;	/* of values that were widened */
+	float	   *rows;			/* float[max][padded_dim] */
+	double	   *norm2;			/* double[max] */
+	int64		max;
+	int64		n;				/* rows kept */
+	int64		n_seen;
+	GvRandom	random;
+	MemoryContext row_context;
+} Sample;
+
+/* Widen a value to floats; returns its squared norm */
+static double
+widen(Sample *sample, Datum value, float *out)
+{
+	GvIvfIndex *index = sample->index;
+	double		norm2 = 0;
+	int			dim = index->meta.dim;
+
+	if (index->opclass->element == GV_AM_ELEMENT_BIT)
+	{
+		const bits8 *bits = VARBITS(DatumGetPointer(value));
+
+		for (int i = 0; i < dim; i++)
+			out[i] = (bits[i / 8] >> (7 - i % 8)) & 1 ? 1.0f : 0.0f;
+	}
+	else
+		gv_am_value_to_floats(index->opclass, value, out);
+	for (int i = 0; i < dim; i++)
+		norm2 += (double) out[i] * out[i];
+	return norm2;
+}
+
+/* Take a row into the sample, if chance has it */
+static void
+sample_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
+		   void *state)
+{
+	Sample	   *sample = state;
+	GvIvfIndex *index = sample->index;
+	MemoryContext old_context;
+	int64		place;
+
+	if (isnull[0])
+		return;
+	place = sample->n_seen++;
+	if (place >= sample->max)
+	{
+		place = (int64) gv_random_below(&sample->random,
+										(uint32) Min(sample->n_seen, PG_UINT32_MAX));
+		if (place >= sample->max)
+			return;
+	}
+	old_context = MemoryContextSwitchTo(sample->row_context);
+	{
+		Datum		value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+
+		gv_am_check_dim(index->opclass, value, index->meta.dim);
+		sample->norm2[place] = widen(sample, value,
+									 sample->rows + place * index->layout.padded_dim);
+		sample->n = Max(sample->n, place + 1);
+	}
+	MemoryContextSwitchTo(old_context);
+	MemoryContextReset(sample->row_context);
+}
+
+/* Count the rows of a page that have a vector */
+static void
+count_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
+		  void *state)
+{
+	if (!isnull[0])
+		(*(int64 *) state)++;
+}
+
+/* Run a callback for the rows of n_taken pages of the table, evenly spread */
+static void
+scan_pages(Relation heap, Relation index, IndexInfo *index_info, BlockNumber n_taken,
+		   IndexBuildCallback callback, void *state)
+{
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(heap);
+
+	for (BlockNumber i = 0; i < n_taken; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		table_index_build_range_scan(heap, index, index_info, false,
+									 !index_info->ii_Concurrent, false,
+									 (BlockNumber) ((uint64) i * n_blocks / n_taken), 1,
+									 callback, state, NULL);
+	}
+}
+
+static int
+compare_doubles(const void *a, const void *b)
+{
+	double		x = *(const double *) a;
+	double		y = *(const double *) b;
+
+	return x < y ? -1 : (x > y ? 1 : 0);
+}
+
+/* Choose unit and, for the inner product, the length that rows are brought to */
+static void
+choose_geometry(Sample *sample)
+{
+	GvIvfMetaPageData *meta = &sample->index->meta;
+	double		sum = 0;
+
+	for (int64 i = 0; i < sample->n; i++)
+		sum += sample->norm2[i];
+	meta->inverse_unit = 1.0f;
+	if (meta->metric != GV_AM_METRIC_COSINE && meta->element != GV_AM_ELEMENT_BIT)
+		meta->inverse_unit = gv_am_choose_unit(sqrt(sum / sample->n));
+	if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
+	{
+		double	   *sorted = MemoryContextAllocHuge(CurrentMemoryContext,
+													sizeof(double) * sample->n);
+
+		memcpy(sorted, sample->norm2, sizeof(double) * sample->n);
+		qsort(sorted, sample->n, sizeof(double), compare_doubles);
+		meta->max_norm = (float) sqrt(sorted[Min((int64) (sample->n * NORM_QUANTILE),
+												 sample->n - 1)]);
+		pfree(sorted);
+	}
+}
+
+/* Turn the sample's rows into points, and take their mean off */
+static void
+make_points(Sample *sample, const float *rotation, float *center)
+{
+	GvIvfIndex *index = sample->index;
+	int			dims = index->layout.padded_dim;
+	int			dim = index->meta.dim;
+	bool		is_bits = index->opclass->element == GV_AM_ELEMENT_BIT;
+	GvVector   *value = NULL;
+	double	   *sum = palloc0(sizeof(double) * dims);
+	int64		n = 0;
+
+	if (!is_bits)
+		value = (GvVector *) DatumGetPointer(gv_am_zero_value(&sample->float_opclass, dim));
+	for (int64 i = 0; i < sample->n; i++)
+	{
+		float	   *z = sample->rows + n * dims;
+		float	   *row = sample->rows + i * dims;
+		GvAmRotated rotated;
+
+		if (i % 1024 == 0)
+			CHECK_FOR_INTERRUPTS();
+		if (is_bits)
+		{
+			memmove(z, row, sizeof(float) * dim);
+			memset(z + dim, 0, sizeof(float) * (dims - dim));
+			gv_rotation_apply(rotation, dims, z);
+		}
+		else
+		{
+			memcpy(value->x, row, sizeof(float) * dim);
+			gv_am_rotate_value(&sample->float_opclass, dim, dims, rotation,
+							   index->meta.inverse_unit, index->meta.max_norm,
+							   PointerGetDatum(value), false, z, &rotated);
+			if (!rotated.has_direction)
+				continue;
+		}
+		for (int d = 0; d < dims; d++)
+			sum[d] += z[d];
+		n++;
+	}
+	sample->n = n;
+	for (int d = 0; d < dims && n > 0; d++)
+		center[d] = (float) (sum[d] / n);
+	for (int64 i = 0; i < n; i++)
+	{
+		float	   *z = sample->rows + i * dims;
+
+		for (int d = 0; d < dims; d++)
+			z[d] -= center[d];
+	}
+	pfree(sum);
+}
+
+static void
+check_interrupts(void *arg)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+/* Find the centroids of the sample's points */
+static void
+find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
+{
+	GvIvfIndex *index = sample->index;
+	int			dims = index->layout.padded_dim;
+	GvIvfOptions *rel_options = (GvIvfOptions *) index->rel->rd_options;
+	GvClusterFloats floats = {sample->rows, dims};
+	GvClusterRows rows = {
+		.dim = dims,
+		.n = (uint32) sample->n,
+		.fetch = gv_cluster_fetch_floats,
+		.arg = &floats,
+		.check = check_interrupts
+	};
+	GvKmeansOptions options = {
+		.dim = dims,
+		.n_centroids = n_lists,
+		.seed = index->meta.seed,
+		.start_random = gv_ivf_options_init(rel_options) == GV_IVF_INIT_RANDOM
+	};
+	GvKmeansShared *shared;
+	GvKmeans	kmeans;
+	const float *centroids;
+	int			n_parts;
+
+	shared = MemoryContextAllocHuge(CurrentMemoryContext,
+									gv_kmeans_shared_size(&options, rows.n));
+	gv_kmeans_begin(shared, &options, rows.n);
+	gv_kmeans_attach(&kmeans, shared, &rows,
+					 MemoryContextAllocHuge(CurrentMemoryContext,
+											gv_kmeans_scratch_size(&options)));
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_TRAIN);
+	while ((n_parts = gv_kmeans_next(&kmeans)) > 0)
+	{
+		for (int part = 0; part < n_parts; part++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			gv_kmeans_work(&kmeans, part);
+		}
+	}
+
+	training->n_lists = shared->n_centroids + GV_IVF_FIRST_LIST;
+	training->centroids = MemoryContextAllocHuge(CurrentMemoryContext, training->n_lists *
+												 gv_ivf_centroid_bytes(&index->layout));
+	memset(training->centroids, 0, gv_ivf_centroid_bytes(&index->layout));
+	centroids = gv_kmeans_centroids(shared);
+	for (uint32 i = 0; i < shared->n_centroids; i++)
+		gv_kernels->f32_to_f16(centroids + (Size) i * dims,
+							   training->centroids + (Size) (i + GV_IVF_FIRST_LIST) * dims, dims);
+	training->is_trained = true;
+	pfree(kmeans.scratch);
+	pfree(shared);
+}
+
+/* How many lists, for so many rows */
+static int64
+choose_lists(GvIvfIndex *index, double n_rows)
+{
+	int64		lists = gv_ivf_options_lists((GvIvfOptions *) index->rel->rd_options);
+
+	if (lists > 0)
+		return Min(lists, (int64) (n_rows / MIN_NAMED_ROWS));
+	if (n_rows < MIN_TRAINED_ROWS)
+		return 1;
+	lists = (int64) Min(LISTS_FACTOR * sqrt(n_rows), n_rows / MIN_CHOSEN_ROWS);
+	return Min(lists, GV_IVF_MAX_LISTS);
+}
+
+/*
+ * gv_ivf_train
+ *		Choose geometry and centroids for the rows of a table.
+ *
+ * index: what its metapage says of the geometry is written
+ * training: written, in the current memory context
+ */
+void
+gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const float *rotation,
+			 GvIvfTraining *training)
+{
+	int			dims = index->layout.padded_dim;
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(heap);
+	BlockNumber n_taken = Min(n_blocks, N_SAMPLED_PAGES);
+	int64		n_counted = 0;
+	int64		lists;
+	double		n_rows;
+	Size		room = (Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_FRACTION;
+	Sample		sample = {.index = index, .float_opclass = {GV_AM_ELEMENT_FLOAT,
+	(GvAmMetric) index->meta.metric}};
+
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_SAMPLE);
+	training->center = palloc0(sizeof(float) * dims);
+	training->n_lists = GV_IVF_FIRST_LIST + 1;
+	training->is_trained = false;
+	training->centroids = NULL;
+
+	scan_pages(heap, index->rel, index_info, n_taken, count_row, &n_counted);
+	if (n_counted == 0)
+		return;
+	n_rows = (double) n_counted / n_taken * n_blocks;
+	lists = choose_lists(index, n_rows);
+	sample.max = (int64) Min(n_rows * 1.1 + 1024, (double) Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS);
+	sample.max = Max(Min(sample.max, (int64) (room / (sizeof(float) * dims + sizeof(double)))), 64);
+	sample.rows = MemoryContextAllocHuge(CurrentMemoryContext,
+										 sizeof(float) * dims * sample.max);
+	sample.norm2 = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * sample.max);
+	sample.random.state = index->meta.seed;
+	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf sample row",
+											   ALLOCSET_DEFAULT_SIZES);
+	/* twice the pages that it takes, so that rows beside each other are not all taken */
+	n_taken = (BlockNumber) Min((double) n_blocks,
+								2 * ceil(sample.max / Max(n_rows / n_blocks, 1e-3)));
+	scan_pages(heap, index->rel, index_info, n_taken, sample_row, &sample);
+	if (sample.n > 0)
+	{
+		choose_geometry(&sample);
+		make_points(&sample, rotation, training->center);
+	}
+	lists = Min(lists, sample.n);
+	if (lists > 1)
+		find_centroids(&sample, (uint32) lists, training);
+	MemoryContextDelete(sample.row_context);
+	pfree(sample.norm2);
+	pfree(sample.rows);
+}

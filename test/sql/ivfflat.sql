@@ -1,0 +1,147 @@
+--
+-- ivfflat and ivfpq: build, search, insert, delete, by every operator class
+--
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set helpers :abs_srcdir '/sql/include/hnsw.sql'
+\set ECHO none
+\i :helpers
+\set ECHO all
+-- all lists: exact
+SET ivfflat.probes = 32768;
+SET ivfpq.probes = 32768;
+
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v vector(12));
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(1, 600) i;
+CREATE VIEW hnsw_test.sound AS SELECT i::text AS index, op, c.*
+	FROM (VALUES ('<->', 'items_l2'), ('<#>', 'items_ip'), ('<=>', 'items_cosine')) x (op, i),
+	hnsw_test.compare('hnsw_test.items', op, ('hnsw_test.' || i)::regclass) c;
+
+-- each operator class of each access method: build, then inserts, updates and deletes
+CREATE INDEX items_l2 ON hnsw_test.items USING ivfflat (v) WITH (lists = 20);
+CREATE INDEX items_ip ON hnsw_test.items USING ivfflat (v vector_ip_ops) WITH (lists = 20);
+CREATE INDEX items_cosine ON hnsw_test.items USING ivfflat (v vector_cosine_ops) WITH (lists = 20);
+SELECT * FROM hnsw_test.sound;
+SELECT name, value FROM gigavec.stats('hnsw_test.items_l2') WHERE name IN ('rows', 'lists', 'lists_empty', 'rows_at_build');
+
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(601, 800) i;
+INSERT INTO hnsw_test.items SELECT i, NULL FROM generate_series(801, 810) i;
+-- longer than all at build, and without direction
+INSERT INTO hnsw_test.items SELECT i, (hnsw_test.vec(i, 12)::vector * array_fill(3, ARRAY[12])::vector) FROM generate_series(811, 815) i;
+UPDATE hnsw_test.items SET v = hnsw_test.vec(id + 1000, 12) WHERE id % 7 = 0 AND id <= 800;
+DELETE FROM hnsw_test.items WHERE id % 5 = 1;
+SELECT * FROM hnsw_test.sound;
+VACUUM hnsw_test.items;
+SELECT * FROM hnsw_test.sound;
+SELECT name, value FROM gigavec.stats('hnsw_test.items_l2') WHERE name IN ('rows', 'rows_dead');
+
+-- pages are used again
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(2001, 2200) i;
+SELECT * FROM hnsw_test.sound;
+
+-- all rows deleted, and others put in
+DELETE FROM hnsw_test.items;
+VACUUM hnsw_test.items;
+SELECT hnsw_test.nearest('hnsw_test.items', '<->', hnsw_test.vec(3, 12)::vector::text, 5, true);
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(1, 300) i;
+SELECT * FROM hnsw_test.sound;
+TRUNCATE hnsw_test.items;
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(1, 30) i;
+SELECT * FROM hnsw_test.sound;
+
+-- the same with codes
+DROP INDEX hnsw_test.items_l2, hnsw_test.items_ip, hnsw_test.items_cosine;
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(31, 1200) i;
+CREATE INDEX items_l2 ON hnsw_test.items USING ivfpq (v vector_l2_ops) WITH (lists = 20);
+CREATE INDEX items_ip ON hnsw_test.items USING ivfpq (v vector_ip_ops) WITH (lists = 20, init = random, seed = 3);
+CREATE INDEX items_cosine ON hnsw_test.items USING ivfpq (v vector_cosine_ops) WITH (lists = 20);
+SELECT * FROM hnsw_test.sound;
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12) FROM generate_series(1201, 1400) i;
+INSERT INTO hnsw_test.items VALUES (1401, array_fill(0, ARRAY[12])::vector);
+UPDATE hnsw_test.items SET v = hnsw_test.vec(id + 3000, 12) WHERE id % 7 = 0;
+DELETE FROM hnsw_test.items WHERE id % 3 = 1 AND id <> 1401;
+SELECT * FROM hnsw_test.sound;
+VACUUM hnsw_test.items;
+SELECT * FROM hnsw_test.sound;
+SELECT name, value FROM gigavec.stats('hnsw_test.items_cosine') WHERE name IN ('rows', 'rows_null_norm', 'lists', 'pages_vectors');
+REINDEX TABLE hnsw_test.items;
+SELECT * FROM hnsw_test.sound;
+DROP VIEW hnsw_test.sound;
+DROP TABLE hnsw_test.items;
+
+-- halfvec
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v halfvec(12));
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 12)::vector FROM generate_series(1, 400) i;
+CREATE INDEX flat_l2 ON hnsw_test.items USING ivfflat (v halfvec_l2_ops) WITH (lists = 10);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<->', 'hnsw_test.flat_l2');
+DROP INDEX hnsw_test.flat_l2;
+CREATE INDEX flat_ip ON hnsw_test.items USING ivfflat (v halfvec_ip_ops) WITH (lists = 10);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<#>', 'hnsw_test.flat_ip');
+CREATE INDEX flat_cosine ON hnsw_test.items USING ivfflat (v halfvec_cosine_ops) WITH (lists = 10);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<=>', 'hnsw_test.flat_cosine');
+DROP INDEX hnsw_test.flat_ip, hnsw_test.flat_cosine;
+CREATE INDEX pq_l2 ON hnsw_test.items USING ivfpq (v halfvec_l2_ops) WITH (lists = 10);
+CREATE INDEX pq_ip ON hnsw_test.items USING ivfpq (v halfvec_ip_ops) WITH (lists = 10);
+CREATE INDEX pq_cosine ON hnsw_test.items USING ivfpq (v halfvec_cosine_ops) WITH (lists = 10);
+SELECT op, c.* FROM (VALUES ('<->', 'pq_l2'), ('<#>', 'pq_ip'), ('<=>', 'pq_cosine')) x (op, i),
+	hnsw_test.compare('hnsw_test.items', op, ('hnsw_test.' || i)::regclass) c;
+DROP TABLE hnsw_test.items;
+
+-- bit
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v bit(77));
+INSERT INTO hnsw_test.items SELECT i, ((i * 7919)::bit(32)::text || (i * 104729)::bit(32)::text || (i * 31)::bit(13)::text)::bit(77) FROM generate_series(1, 400) i;
+CREATE INDEX items_v ON hnsw_test.items USING ivfflat (v bit_hamming_ops) WITH (lists = 10);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<~>', 'hnsw_test.items_v');
+DELETE FROM hnsw_test.items WHERE id % 2 = 0;
+VACUUM hnsw_test.items;
+INSERT INTO hnsw_test.items VALUES (1000, ~ repeat('10', 38)::bit(77));
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<~>', 'hnsw_test.items_v');
+DROP TABLE hnsw_test.items;
+
+-- vectors and codes of more than a page, bits of nearly one
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v vector(5000));
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 5000) FROM generate_series(1, 20) i;
+CREATE INDEX flat ON hnsw_test.items USING ivfflat (v vector_l2_ops) WITH (lists = 2);
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 5000) FROM generate_series(21, 40) i;
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<->', 'hnsw_test.flat');
+DELETE FROM hnsw_test.items WHERE id % 2 = 0;
+VACUUM hnsw_test.items;
+INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 5000) FROM generate_series(41, 45) i;
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<->', 'hnsw_test.flat');
+DROP INDEX hnsw_test.flat;
+CREATE INDEX pq ON hnsw_test.items USING ivfpq (v vector_cosine_ops) WITH (lists = 2);
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<=>', 'hnsw_test.pq');
+DROP TABLE hnsw_test.items;
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v bit(64000));
+INSERT INTO hnsw_test.items SELECT i, (repeat('1', i) || repeat('0', 64000 - i))::bit(64000) FROM generate_series(1, 12) i;
+CREATE INDEX items_v ON hnsw_test.items USING ivfflat (v bit_hamming_ops);
+SELECT array_agg(id) FROM (SELECT id FROM hnsw_test.items ORDER BY v <~> 0::bit(64000) LIMIT 3) x;
+SELECT * FROM hnsw_test.compare('hnsw_test.items', '<~>', 'hnsw_test.items_v');
+DROP TABLE hnsw_test.items;
+
+-- empty when they were built
+CREATE TABLE hnsw_test.empty (id integer, v vector(3));
+CREATE INDEX empty_l2 ON hnsw_test.empty USING ivfflat (v vector_l2_ops);
+CREATE INDEX empty_cosine ON hnsw_test.empty USING ivfpq (v vector_cosine_ops);
+CREATE INDEX empty_ip ON hnsw_test.empty USING ivfpq (v vector_ip_ops);
+SELECT hnsw_test.nearest('hnsw_test.empty', op, '[1,2,3]', 5, true) FROM (VALUES ('<->'), ('<#>'), ('<=>')) x (op);
+INSERT INTO hnsw_test.empty VALUES (1, '[1,2,3]'), (2, NULL), (3, '[0,0,0]'), (4, '[-1,-2,-3]'), (5, '[1000000,0,1]'), (6, '[1e-30,1e-30,0]'), (7, '[1e15,-1e15,1e15]');
+SELECT op, c.* FROM (VALUES ('<->', 'empty_l2'), ('<#>', 'empty_ip'), ('<=>', 'empty_cosine')) x (op, i),
+	hnsw_test.compare('hnsw_test.empty', op, ('hnsw_test.' || i)::regclass) c;
+SET enable_seqscan = off;
+SET enable_sort = off;
+-- without direction last; a null query has no order
+SELECT id FROM hnsw_test.empty ORDER BY v <=> '[1,2,3]';
+SELECT count(*) FROM (SELECT id FROM hnsw_test.empty ORDER BY v <-> NULL) x;
+SELECT count(*) FROM (SELECT id FROM hnsw_test.empty ORDER BY v <-> (SELECT NULL::vector)) x;
+RESET enable_seqscan;
+RESET enable_sort;
+-- equal vectors
+INSERT INTO hnsw_test.empty SELECT 100 + i, '[7,7,7]' FROM generate_series(1, 1000) i;
+SELECT cardinality(hnsw_test.nearest('hnsw_test.empty', op, '[7,7,7]', 5000, true)) FROM (VALUES ('<->'), ('<#>'), ('<=>')) x (op);
+REINDEX TABLE hnsw_test.empty;
+SELECT cardinality(hnsw_test.nearest('hnsw_test.empty', op, '[7,7,7]', 5000, true)) FROM (VALUES ('<->'), ('<#>'), ('<=>')) x (op);
+SELECT count(*) FROM gigavec.check('hnsw_test.empty_l2');
+DROP TABLE hnsw_test.empty;
+
+SET client_min_messages = warning;
+DROP SCHEMA hnsw_test CASCADE;
