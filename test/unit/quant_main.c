@@ -25,10 +25,11 @@ main(int argc, char **argv)
 		gv_unit_test_rotation();
 		gv_unit_test_rabitq();
 		gv_unit_test_extra();
-		gv_unit_test_kmeans();
 	}
 	/* plain C: the same at every level, but for what rotates the points */
 	gv_distance_set_level(gv_distance_best_level());
 	gv_unit_test_rabitq_error();
+	gv_unit_test_kmeans();
+	gv_unit_test_pq();
 	return gv_unit_finish();
 }
