@@ -25,6 +25,7 @@
 #include "am/recall.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
+#include "bm25/bm25.h"
 #include "distance/distance.h"
 #include "hnsw/hnsw.h"
 #include "ivf/ivf.h"
@@ -91,6 +92,7 @@ _PG_init(void)
 	gv_hnsw_init();
 	gv_ivf_init();
 	gv_kdtree_init();
+	gv_bm25_init();
 	MarkGUCPrefixReserved("gigavec");
 }
 

@@ -30,6 +30,7 @@
 
 #include "am/inspect.h"
 #include "base/compat.h"
+#include "bm25/bm25.h"
 #include "hnsw/hnsw.h"
 #include "inspect.h"
 #include "ivf/ivf.h"
@@ -54,6 +55,7 @@ static const GvInspector inspectors[] = {
 	{gv_kdtree_build, false, gv_kdtree_check, gv_kdtree_stats},
 	{gv_ivfflat_build, true, gv_ivf_check, gv_ivf_stats},
 	{gv_ivfpq_build, true, gv_ivf_check, gv_ivf_stats},
+	{gv_bm25_build, false, gv_bm25_check, gv_bm25_stats},
 };
 
 /*

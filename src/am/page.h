@@ -20,6 +20,7 @@
 #define GV_AM_HNSW_PAGE_ID 0xFE91
 #define GV_AM_KDTREE_PAGE_ID 0xFE93
 #define GV_AM_IVF_PAGE_ID 0xFE92
+#define GV_AM_BM25_PAGE_ID 0xFE95
 
 /* The special area, 8 bytes */
 typedef struct GvAmPageSpecialData

@@ -48,7 +48,8 @@ typedef struct GvBm25QueryData
 	Oid			index;			/* InvalidOid if none is named */
 	uint8		version;		/* GV_BM25_QUERY_VERSION */
 	uint8		syntax;			/* GvBm25QuerySyntax */
-	uint16		unused;			/* 0 */
+	uint16		bound;			/* 1: the planner has named the index, whose table the
+								 * query reads; no input function sets this */
 	char		text[FLEXIBLE_ARRAY_MEMBER];	/* not zero-terminated */
 } GvBm25QueryData;
 

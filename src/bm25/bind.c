@@ -1,0 +1,323 @@
+/*-------------------------------------------------------------------------
+ *
+ * bind.c
+ *		Finding the index of "column <@> 'words'" while a query is planned.
+ *
+ * The operators' functions have a support function that the planner asks to
+ * simplify a call.  It looks for a bm25 index on the left side and puts a query
+ * that names it in the place of the right side, so that the score is the same in
+ * an index scan, in the target list and in a sequential scan.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/supportnodes.h"
+#include "optimizer/optimizer.h"
+#include "parser/parse_relation.h"
+#include "parser/parsetree.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "base/compat.h"
+#include "bm25/bm25.h"
+#include "bm25/query.h"
+
+GV_FUNCTION(gv_bm25_operator_support);
+GV_FUNCTION(gv_bm25_bind_query);
+GV_FUNCTION(gv_bm25_bind_text);
+
+/* What a call is to be made of */
+typedef struct Target
+{
+	Oid			index;
+	Oid			operator_oid;	/* with a bm25query on its right side */
+} Target;
+
+/*
+ * The table that an expression is about, if it is one only, else NULL.
+ *
+ * *expr: what a column of a subquery stands for takes its place
+ * *varno: set to the table's number in its query
+ */
+static RangeTblEntry *
+find_table(Query *query, Node **expr, int *varno)
+{
+	List	   *vars = pull_var_clause(*expr, PVC_INCLUDE_PLACEHOLDERS |
+									   PVC_INCLUDE_AGGREGATES | PVC_INCLUDE_WINDOWFUNCS);
+	RangeTblEntry *entry;
+	ListCell   *cell;
+
+	*varno = 0;
+	foreach(cell, vars)
+	{
+		Var		   *var = lfirst(cell);
+
+		if (!IsA(var, Var) || var->varlevelsup != 0 || (*varno != 0 && var->varno != *varno))
+			return NULL;
+		*varno = var->varno;
+	}
+	if (*varno <= 0 || *varno > list_length(query->rtable))
+		return NULL;
+	entry = rt_fetch(*varno, query->rtable);
+	if (entry->rtekind == RTE_SUBQUERY && IsA(*expr, Var))
+	{
+		TargetEntry *column = get_tle_by_resno(entry->subquery->targetList,
+											   ((Var *) *expr)->varattno);
+
+		if (column == NULL || column->resjunk || entry->subquery->setOperations != NULL)
+			return NULL;
+		check_stack_depth();
+		*expr = (Node *) column->expr;
+		return find_table(entry->subquery, expr, varno);
+	}
+	return entry->rtekind == RTE_RELATION ? entry : NULL;
+}
+
+/* Is an expression the first column of an index? */
+static bool
+is_first_column(Relation index, Node *expr, int varno)
+{
+	AttrNumber	attnum = index->rd_index->indkey.values[0];
+	List	   *expressions;
+	Node	   *indexed;
+	bool		result;
+
+	while (expr && IsA(expr, RelabelType))
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	if (attnum != 0)
+		return IsA(expr, Var) && ((Var *) expr)->varattno == attnum;
+	expressions = RelationGetIndexExpressions(index);
+	if (expressions == NIL)
+		return false;
+	indexed = linitial(expressions);
+	while (indexed && IsA(indexed, RelabelType))
+		indexed = (Node *) ((RelabelType *) indexed)->arg;
+	if (varno != 1)
+		ChangeVarNodes(indexed, 1, varno, 0);
+	result = equal(indexed, expr);
+	list_free(expressions);
+	return result;
+}
+
+/* The operator for a bm25query that does the same as a function; InvalidOid if none */
+static Oid
+find_operator(Relation index, Oid function, Oid query_type)
+{
+	for (int strategy = 1; strategy <= 2; strategy++)
+	{
+		for (int i = 0; i < 2; i++)
+		{
+			Oid			operator_oid = get_opfamily_member(index->rd_opfamily[0],
+														   index->rd_opcintype[0],
+														   i == 0 ? TEXTOID : query_type, strategy);
+
+			if (OidIsValid(operator_oid) && get_opcode(operator_oid) == function)
+				return get_opfamily_member(index->rd_opfamily[0], index->rd_opcintype[0],
+										   query_type, strategy);
+		}
+	}
+	return InvalidOid;
+}
+
+/*
+ * Find an index on an expression of a table.
+ *
+ * One without a predicate is preferred, then the oldest.
+ */
+static bool
+find_index(RangeTblEntry *entry, Node *expr, int varno, const FuncExpr *call, Oid query_type,
+		   Target *target)
+{
+	Relation	table = table_open(entry->relid, NoLock);
+	List	   *indexes = RelationGetIndexList(table);
+	bool		is_partial = true;
+	ListCell   *cell;
+
+	target->index = InvalidOid;
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		bool		has_predicate = !heap_attisnull(index->rd_indextuple,
+													Anum_pg_index_indpred, NULL);
+
+		if (index->rd_indam->ambuild == gv_bm25_build && index->rd_index->indisvalid &&
+			(!OidIsValid(target->index) || (is_partial && !has_predicate)) &&
+			is_first_column(index, expr, varno))
+		{
+			Oid			operator_oid = find_operator(index, call->funcid, query_type);
+
+			if (OidIsValid(operator_oid))
+			{
+				target->index = lfirst_oid(cell);
+				target->operator_oid = operator_oid;
+				is_partial = has_predicate;
+			}
+		}
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	table_close(table, NoLock);
+	return OidIsValid(target->index);
+}
+
+/* A query that names an index as the planner's */
+static GvBm25Query
+bind_query(GvBm25Query query, Oid index)
+{
+	GvBm25Query result = palloc(VARSIZE(query));
+
+	memcpy(result, query, VARSIZE(query));
+	result->index = index;
+	result->bound = 1;
+	return result;
+}
+
+static Const *
+make_query_const(Oid query_type, GvBm25Query query)
+{
+	return makeConst(query_type, -1, InvalidOid, -1, PointerGetDatum(query), false, false);
+}
+
+/* The right side of the new call; NULL if the old one may stay */
+static Node *
+bind_argument(Node *arg, Oid query_type, Oid index)
+{
+	Oid			argument_types[2];
+	Oid			bind_function;
+	GvBm25Query template;
+
+	if (IsA(arg, Const))
+	{
+		Const	   *value = (Const *) arg;
+		GvBm25Query query;
+
+		if (value->constisnull)
+			return NULL;
+		if (value->consttype == TEXTOID)
+		{
+			text	   *string = DatumGetTextPP(value->constvalue);
+
+			query = gv_bm25_query_from_text(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string),
+											InvalidOid);
+		}
+		else
+			query = gv_bm25_query_from_datum(value->constvalue);
+		if (OidIsValid(query->index))
+			return NULL;
+		return (Node *) make_query_const(query_type, bind_query(query, index));
+	}
+
+	argument_types[0] = exprType(arg);
+	argument_types[1] = query_type;
+	bind_function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+									CStringGetDatum("bm25_bind"),
+									PointerGetDatum(buildoidvector(argument_types, 2)),
+									ObjectIdGetDatum(get_namespace_oid("gigavec", false)));
+	if (!OidIsValid(bind_function) ||
+		(IsA(arg, FuncExpr) && get_func_namespace(((FuncExpr *) arg)->funcid) ==
+		 get_func_namespace(bind_function) &&
+		 strcmp(get_func_name(((FuncExpr *) arg)->funcid), "bm25_bind") == 0))
+		return NULL;
+	template = bind_query(gv_bm25_query_from_text("", 0, InvalidOid), index);
+	return (Node *) makeFuncExpr(bind_function, query_type,
+								 list_make2(arg, make_query_const(query_type, template)),
+								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
+}
+
+/*
+ * gv_bm25_operator_support
+ *		The support function of the operators' functions.
+ */
+Datum
+gv_bm25_operator_support(PG_FUNCTION_ARGS)
+{
+	Node	   *request = (Node *) PG_GETARG_POINTER(0);
+	FuncExpr   *call;
+	PlannerInfo *root;
+	RangeTblEntry *entry;
+	Node	   *left;
+	Node	   *right;
+	Node	   *indexed;
+	Oid			query_type;
+	Target		target;
+	Expr	   *result;
+	int			varno;
+
+	if (!IsA(request, SupportRequestSimplify))
+		PG_RETURN_POINTER(NULL);
+	root = ((SupportRequestSimplify *) request)->root;
+	call = ((SupportRequestSimplify *) request)->fcall;
+	if (root == NULL || list_length(call->args) != 2)
+		PG_RETURN_POINTER(NULL);
+	left = linitial(call->args);
+	right = lsecond(call->args);
+	query_type = exprType(right);
+	if (query_type == TEXTOID)
+		query_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("bm25query"),
+									 ObjectIdGetDatum(get_func_namespace(call->funcid)));
+	indexed = left;
+	while (indexed && IsA(indexed, RelabelType))
+		indexed = (Node *) ((RelabelType *) indexed)->arg;
+	entry = find_table(root->parse, &indexed, &varno);
+	if (entry == NULL || !OidIsValid(query_type) ||
+		!find_index(entry, indexed, varno, call, query_type, &target))
+		PG_RETURN_POINTER(NULL);
+	right = bind_argument(right, query_type, target.index);
+	if (right == NULL)
+		PG_RETURN_POINTER(NULL);
+	result = make_opclause(target.operator_oid, call->funcresulttype, false, (Expr *) left,
+						   (Expr *) right, InvalidOid, call->inputcollid);
+	set_opfuncid((OpExpr *) result);
+	PG_RETURN_POINTER(result);
+}
+
+/* The query with the index that a template has from the planner */
+static Datum
+bind_to(GvBm25Query query, GvBm25Query template)
+{
+	if (OidIsValid(query->index))
+		PG_RETURN_POINTER(query);
+	if (!template->bound)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("index of a query can be bound by the planner only"),
+				 errhint("Use to_bm25query('...', 'index_name').")));
+	PG_RETURN_POINTER(bind_query(query, template->index));
+}
+
+/*
+ * gv_bm25_bind_query
+ *		gigavec.bm25_bind(bm25query, bm25query): into calls whose query is not known
+ *		when they are planned
+ */
+Datum
+gv_bm25_bind_query(PG_FUNCTION_ARGS)
+{
+	return bind_to(PG_GETARG_BM25QUERY(0), PG_GETARG_BM25QUERY(1));
+}
+
+/*
+ * gv_bm25_bind_text
+ *		gigavec.bm25_bind(text, bm25query)
+ */
+Datum
+gv_bm25_bind_text(PG_FUNCTION_ARGS)
+{
+	text	   *string = PG_GETARG_TEXT_PP(0);
+
+	return bind_to(gv_bm25_query_from_text(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string),
+										   InvalidOid), PG_GETARG_BM25QUERY(1));
+}

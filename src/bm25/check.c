@@ -1,0 +1,358 @@
+/*-------------------------------------------------------------------------
+ *
+ * check.c
+ *		gigavec.check for a bm25 index.
+ *
+ * All lexemes and postings are read under the merge lock.  For each document
+ * there is a sum over its postings of what lexeme and frequency hash to, which
+ * the table's row must have as well: so no posting is missing, wrong or too many.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/tableam.h"
+#include "catalog/index.h"
+#include "common/hashfn.h"
+#include "miscadmin.h"
+#include "utils/hsearch.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "bm25/bm25.h"
+#include "bm25/delta.h"
+#include "bm25/pages.h"
+
+/* What is known of a row */
+typedef struct Document
+{
+	ItemPointerData tid;		/* key */
+	bool		is_seen;		/* in the table */
+	uint32		length;
+	uint64		sum;
+} Document;
+
+typedef struct CheckState
+{
+	GvBm25Index index;
+	GvAmReportProblem report;
+	void	   *arg;
+	HTAB	   *documents;		/* those that are not dead */
+	GvBm25Tokenizer *tokenizer;
+	MemoryContext row_context;
+	Oid			type;
+} CheckState;
+
+static void
+report_problem(CheckState *state, BlockNumber block, const ItemPointerData *tid, const char *text)
+{
+	GvAmProblem problem;
+
+	problem.block = block;
+	problem.item = -1;
+	if (tid != NULL)
+		problem.row_tid = *tid;
+	else
+		ItemPointerSetInvalid(&problem.row_tid);
+	problem.problem = text;
+	state->report(state->arg, &problem);
+}
+
+/* What a lexeme adds to the sum of a document */
+static uint64
+hash_posting(uint32 lexeme_hash, uint32 tf)
+{
+	return hash_bytes_uint32_extended(tf, lexeme_hash);
+}
+
+/* Note a document; a row must not be in the index twice */
+static void
+add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, uint32 length,
+			 uint64 sum)
+{
+	bool		found;
+	Document   *document = hash_search(state->documents, tid, HASH_ENTER, &found);
+
+	if (found)
+		report_problem(state, block, tid, "The index has the row twice.");
+	document->is_seen = false;
+	document->length = length;
+	document->sum = sum;
+}
+
+/* Check the postings of a lexeme against the skips' bounds, and add them to the sums */
+static void
+check_postings(CheckState *state, GvBm25Segment *segment, const GvBm25TermScan *scan,
+			   const GvBm25Posting *postings, const uint8 *norms, uint64 *sums)
+{
+	uint32		df = scan->entry.df;
+	uint32		hash = (uint32) gv_bm25_hash_lexeme(scan->lexeme, scan->len);
+
+	for (uint32 i = 0; i < df; i++)
+	{
+		sums[postings[i].doc] += hash_posting(hash, postings[i].tf);
+		if (i > 0 && postings[i].doc <= postings[i - 1].doc)
+			report_problem(state, segment->entry.head, NULL, "Postings are not in order.");
+	}
+	if (df <= GV_BM25_BLOCK)
+		return;
+	for (uint32 block = 0; block < gv_bm25_n_blocks(df); block++)
+	{
+		GvBm25SkipData skips[2];
+
+		gv_bm25_read_skips(segment, scan->entry.first_skip + block / GV_BM25_SUPERBLOCK, 1,
+						   &skips[0]);
+		gv_bm25_read_skips(segment, scan->entry.first_skip + gv_bm25_n_superblocks(df) + block, 1,
+						   &skips[1]);
+		for (uint32 i = block * GV_BM25_BLOCK; i < Min(df, (block + 1) * GV_BM25_BLOCK); i++)
+		{
+			for (int level = 0; level < 2; level++)
+			{
+				bool		is_bounded = false;
+
+				for (int pair = 0; pair < GV_BM25_PAIRS; pair++)
+					is_bounded |= skips[level].tf[pair] >= Min(postings[i].tf,
+															   GV_BM25_PAIR_MAX_TF) &&
+						skips[level].norm[pair] <= norms[postings[i].doc];
+				if (!is_bounded || skips[level].last_doc < postings[i].doc)
+				{
+					report_problem(state, segment->entry.head, NULL,
+								   "A skip does not bound the postings of its block.");
+					return;
+				}
+			}
+		}
+	}
+}
+
+/* Read the lexemes of a segment; sums: of its documents, written */
+static void
+check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint64 *sums)
+{
+	GvBm25TermScan *scan = palloc(sizeof(GvBm25TermScan));
+	GvBm25Posting *postings = NULL;
+	uint32		size = 0;
+	char		last[GV_BM25_MAX_LEXEME];
+	uint32		last_len = 0;
+	uint64		n_terms = 0;
+	uint64		n_postings = 0;
+
+	gv_bm25_terms_begin(scan, segment);
+	while (gv_bm25_terms_next(scan))
+	{
+		GvBm25TermEntry entry;
+		int			comparison = memcmp(last, scan->lexeme, Min(last_len, scan->len));
+
+		if (n_terms > 0 && (comparison > 0 || (comparison == 0 && last_len >= scan->len)))
+			report_problem(state, segment->entry.head, NULL, "Lexemes are not in order.");
+		memcpy(last, scan->lexeme, scan->len);
+		last_len = scan->len;
+		if (!gv_bm25_segment_find(segment, scan->lexeme, scan->len, &entry) ||
+			entry.df != scan->entry.df)
+			report_problem(state, segment->entry.head, NULL, "A lexeme is not found.");
+		if (scan->entry.df > segment->head.n_docs)
+		{
+			report_problem(state, segment->entry.head, NULL,
+						   "A lexeme is in more documents than there are.");
+			break;
+		}
+		if (scan->entry.df > size)
+		{
+			if (postings != NULL)
+				pfree(postings);
+			size = Max(scan->entry.df, size * 2);
+			postings = MemoryContextAllocHuge(CurrentMemoryContext,
+											  (Size) size * sizeof(GvBm25Posting));
+		}
+		gv_bm25_read_postings(segment, &scan->entry, postings);
+		check_postings(state, segment, scan, postings, norms, sums);
+		n_terms++;
+		n_postings += scan->entry.df;
+	}
+	if (n_terms != segment->head.n_terms || n_postings != segment->head.n_postings)
+		report_problem(state, segment->entry.head, NULL,
+					   "The head of a segment has other numbers of lexemes and postings.");
+}
+
+/* Check a segment, and note its documents */
+static void
+check_segment(CheckState *state, const GvBm25SegmentData *entry)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "bm25 check",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	uint32		n = entry->n_docs;
+	GvBm25Segment segment;
+	uint64	   *sums;
+	uint8	   *norms;
+	uint32	   *lengths = NULL;
+	uint8	   *dead;
+	ItemPointerData *tids;
+	uint32		n_dead = 0;
+
+	gv_bm25_segment_open(&segment, &state->index, entry);
+	sums = MemoryContextAllocExtended(context, (Size) n * sizeof(uint64),
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	norms = MemoryContextAllocHuge(context, n);
+	if (segment.head.norm_size == 1)
+		gv_bm25_read_norms(&segment, 0, n, norms);
+	else
+	{
+		lengths = MemoryContextAllocHuge(context, (Size) n * sizeof(uint32));
+		gv_bm25_read_norms(&segment, 0, n, lengths);
+		for (uint32 i = 0; i < n; i++)
+			norms[i] = gv_bm25_norm_of_length(lengths[i]);
+	}
+	check_terms(state, &segment, norms, sums);
+
+	dead = MemoryContextAllocHuge(context, (n + 7) / 8);
+	gv_bm25_read_dead(&segment, dead);
+	tids = MemoryContextAllocHuge(context, (Size) n * sizeof(ItemPointerData));
+	gv_bm25_read_tids(&segment, 0, n, tids);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (i > 0 && ItemPointerCompare(&tids[i - 1], &tids[i]) >= 0)
+			report_problem(state, entry->head, &tids[i], "Rows of a segment are not in order.");
+		if (dead[i / 8] >> i % 8 & 1)
+			n_dead++;
+		else
+			add_document(state, entry->head, &tids[i],
+						 lengths ? lengths[i] : gv_bm25_length_of_norm(norms[i]), sums[i]);
+	}
+	/* VACUUM tells the number first and sets the bits then */
+	if (n_dead > entry->n_dead)
+		report_problem(state, entry->head, NULL, "More documents are dead than the metapage says.");
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* Note the rows of the lanes */
+static void
+check_lanes(CheckState *state)
+{
+	GvBm25DeltaScan *scan = palloc(sizeof(GvBm25DeltaScan));
+	bool		exact = (state->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0;
+
+	gv_bm25_delta_begin(scan, &state->index);
+	while (gv_bm25_delta_next(scan))
+	{
+		const uint8 *in = scan->terms;
+		uint64		sum = 0;
+
+		for (uint32 i = 0; i < scan->row->n_terms; i++)
+		{
+			GvBm25RowTerm term;
+			uint32		hash;
+
+			in = gv_bm25_delta_term(scan, in, &term);
+			hash = (uint32) gv_bm25_hash_lexeme(term.lexeme, term.len);
+			if (hash != scan->hashes[i] || (i > 0 && hash < scan->hashes[i - 1]))
+				report_problem(state, scan->row_block, &scan->row->tid,
+							   "A hash of a new row is wrong.");
+			sum += hash_posting(hash, term.tf);
+		}
+		if (!(scan->row->flags & GV_BM25_ROW_DEAD))
+			add_document(state, scan->row_block, &scan->row->tid,
+						 exact ? scan->row->length :
+						 gv_bm25_length_of_norm(gv_bm25_norm_of_length(scan->row->length)), sum);
+	}
+	pfree(scan);
+}
+
+/* Compare a row of the table with the index */
+static void
+check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_alive, void *arg)
+{
+	CheckState *state = arg;
+	MemoryContext old;
+	const GvBm25Document *document;
+	Document   *known;
+	uint64		sum = 0;
+
+	if (isnull[0])
+		return;
+	old = MemoryContextSwitchTo(state->row_context);
+	document = gv_bm25_tokenize_value(state->tokenizer, state->type, values[0]);
+	known = hash_search(state->documents, tid, HASH_FIND, NULL);
+	if (known != NULL)
+		known->is_seen = true;
+	if (document->length > 0 && known == NULL)
+		report_problem(state, InvalidBlockNumber, tid, "The index does not have the row.");
+	else if (document->length > 0)
+	{
+		uint32		length = document->length;
+
+		for (int i = 0; i < document->n_terms; i++)
+			sum += hash_posting((uint32) document->terms[i].hash, document->terms[i].tf);
+		if (!(state->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH))
+			length = gv_bm25_length_of_norm(gv_bm25_norm_of_length(length));
+		if (sum != known->sum)
+			report_problem(state, InvalidBlockNumber, tid,
+						   "The index has other words of the row than the table.");
+		else if (length != known->length)
+			report_problem(state, InvalidBlockNumber, tid,
+						   "The index has another length of the row than the table.");
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextReset(state->row_context);
+}
+
+/*
+ * Compare the table with the index.
+ *
+ * Rows that a snapshot from before the index was read sees must be there.
+ */
+static void
+check_heap(CheckState *state, Relation heap, Snapshot snapshot)
+{
+	IndexInfo  *info = BuildIndexInfo(state->index.rel);
+	TableScanDesc scan;
+
+	/* as CREATE INDEX CONCURRENTLY: only what a snapshot sees */
+	info->ii_Concurrent = true;
+	info->ii_Unique = false;
+	info->ii_ExclusionOps = NULL;
+	scan = table_beginscan_strat(heap, snapshot, 0, NULL, true, false);
+	table_index_build_scan(heap, state->index.rel, info, false, false, check_row, state, scan);
+}
+
+/*
+ * gv_bm25_check
+ *		Verify an index, and it against its table unless that is NULL.
+ */
+void
+gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
+{
+	CheckState	state;
+	HASHCTL		ctl;
+	Snapshot	snapshot = NULL;
+
+	memset(&state, 0, sizeof(state));
+	state.report = report;
+	state.arg = arg;
+	state.type = rel->rd_opcintype[0];
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.keysize = sizeof(ItemPointerData);
+	ctl.entrysize = sizeof(Document);
+	ctl.hcxt = CurrentMemoryContext;
+	state.documents = hash_create("bm25 check", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+
+	if (heap != NULL)
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+	gv_bm25_lock_merge(rel);
+	gv_bm25_open(&state.index, rel);
+	for (int i = 0; i < state.index.meta.n_segments; i++)
+		check_segment(&state, &state.index.meta.segment[i]);
+	check_lanes(&state);
+	gv_bm25_unlock_merge(rel);
+
+	if (heap != NULL)
+	{
+		state.tokenizer = gv_bm25_tokenizer_of(&state.index, CurrentMemoryContext, 0);
+		state.row_context = AllocSetContextCreate(CurrentMemoryContext, "bm25 row",
+												  ALLOCSET_DEFAULT_SIZES);
+		check_heap(&state, heap, snapshot);
+		UnregisterSnapshot(snapshot);
+	}
+	hash_destroy(state.documents);
+}

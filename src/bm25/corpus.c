@@ -1,0 +1,161 @@
+/*-------------------------------------------------------------------------
+ *
+ * corpus.c
+ *		The indexes whose documents a score counts: one, or all partitions'.
+ *
+ * A query of a partitioned table is scored with the documents of all its
+ * partitions, so that scores compare.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/index.h"
+#include "catalog/partition.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rls.h"
+
+#include "base/compat.h"
+#include "bm25/bm25.h"
+#include "bm25/corpus.h"
+
+/* Open an index and take it into a corpus */
+static void
+add_index(GvBm25Corpus *corpus, Oid index)
+{
+	Relation	rel = index_open(index, AccessShareLock);
+
+	if (rel->rd_indam->ambuild != gv_bm25_build)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("index \"%s\" is not a bm25 index", RelationGetRelationName(rel))));
+	if (RELATION_IS_OTHER_TEMP(rel))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot read temporary index \"%s\" of another session",
+						RelationGetRelationName(rel))));
+	corpus->rels[corpus->n] = rel;
+	corpus->readers[corpus->n] = gv_bm25_reader_open(rel);
+	corpus->n++;
+}
+
+/*
+ * gv_bm25_corpus_open
+ *		Open an index, or the indexes of all partitions, in the current memory
+ *		context.
+ */
+GvBm25Corpus *
+gv_bm25_corpus_open(Oid index)
+{
+	GvBm25Corpus *corpus = palloc0(sizeof(GvBm25Corpus));
+	char		kind = get_rel_relkind(index);
+	List	   *all;
+	ListCell   *cell;
+
+	if (kind == '\0')
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", index)));
+	if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index", get_rel_name(index))));
+	all = kind == RELKIND_INDEX ? list_make1_oid(index) :
+		find_all_inheritors(index, AccessShareLock, NULL);
+	corpus->rels = palloc(list_length(all) * sizeof(Relation));
+	corpus->readers = palloc(list_length(all) * sizeof(GvBm25Reader *));
+	foreach(cell, all)
+	{
+		if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_INDEX)
+			add_index(corpus, lfirst_oid(cell));
+	}
+	if (corpus->n == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" has no partitions", get_rel_name(index))));
+	return corpus;
+}
+
+/* Close the indexes; memory is the context's */
+void
+gv_bm25_corpus_close(GvBm25Corpus *corpus)
+{
+	for (int i = 0; i < corpus->n; i++)
+	{
+		MemoryContextDelete(corpus->readers[i]->context);
+		index_close(corpus->rels[i], AccessShareLock);
+	}
+}
+
+/*
+ * gv_bm25_corpus_weigh
+ *		Find out what the words of a query are worth, in the current memory
+ *		context.
+ *
+ * tree: lives as long as the result
+ */
+GvBm25Weighed *
+gv_bm25_corpus_weigh(GvBm25Corpus *corpus, GvBm25QueryTree *tree)
+{
+	MemoryContext context = CurrentMemoryContext;
+	GvBm25Weighed *weighed;
+	sigjmp_buf	overtaken;
+
+	/* merges end at some time, so this does */
+	if (sigsetjmp(overtaken, 0) != 0)
+	{
+		MemoryContextSwitchTo(context);
+		CHECK_FOR_INTERRUPTS();
+	}
+	for (int i = 0; i < corpus->n; i++)
+	{
+		corpus->readers[i]->index.overtaken = &overtaken;
+		gv_bm25_reader_refresh(corpus->readers[i]);
+	}
+	weighed = gv_bm25_weigh(corpus->readers, corpus->n, tree, corpus->rels[0]);
+	for (int i = 0; i < corpus->n; i++)
+		corpus->readers[i]->index.overtaken = NULL;
+	return weighed;
+}
+
+/*
+ * gv_bm25_check_access
+ *		Raise an error if the user may not learn of an index he has named.
+ *
+ * Scores tell how many documents have a word.  An index that the planner has
+ * named is of a table that the query reads, whose permissions are checked there.
+ */
+void
+gv_bm25_check_access(GvBm25Query query)
+{
+	Oid			table;
+
+	if (query->bound)
+		return;
+	table = IndexGetRelation(query->index, true);
+	if (!OidIsValid(table))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("index with OID %u does not exist", query->index)));
+	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+	if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("permission denied for table %s", get_rel_name(table)),
+				 errdetail("Row-level security is in force for the table.")));
+}
+
+/* Is an index a partition, at any depth, of another? */
+bool
+gv_bm25_is_partition_of(Oid index, Oid ancestor)
+{
+	return get_rel_relispartition(index) &&
+		list_member_oid(get_partition_ancestors(index), ancestor);
+}

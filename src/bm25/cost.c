@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * cost.c
+ *		What a scan costs.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "catalog/pg_type.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/cost.h"
+#include "optimizer/optimizer.h"
+#include "utils/selfuncs.h"
+
+#include "base/compat.h"
+#include "bm25/bm25.h"
+#include "bm25/corpus.h"
+
+/*
+ * Parts of an index that a search reads, and of its rows that it looks at, when
+ * it wants the best only: measured on passages of Windows documentation.
+ */
+#define PART_OF_PAGES 0.01
+#define PART_OF_ROWS 0.002
+
+/* Pages read in any case: dictionaries, the metapage */
+#define PAGES_AT_LEAST 6
+
+/* Does an operator's right side name an index that this one cannot answer for? */
+static bool
+names_another(IndexPath *path, Node *operator)
+{
+	Node	   *right;
+	Oid			query_type;
+	GvBm25Query query;
+
+	if (!IsA(operator, OpExpr))
+		return false;
+	right = lsecond(((OpExpr *) operator)->args);
+	query_type = exprType(right);
+	if (query_type == TEXTOID)
+		return false;
+	/* where the query is not known yet, what binds it to an index names the index */
+	if (IsA(right, FuncExpr) && list_length(((FuncExpr *) right)->args) == 2)
+		right = lsecond(((FuncExpr *) right)->args);
+	if (!IsA(right, Const) || ((Const *) right)->constisnull || exprType(right) != query_type)
+		return false;
+	query = gv_bm25_query_from_datum(((Const *) right)->constvalue);
+	return OidIsValid(query->index) && query->index != path->indexinfo->indexoid &&
+		!gv_bm25_is_partition_of(path->indexinfo->indexoid, query->index);
+}
+
+/*
+ * gv_bm25_cost_estimate
+ *		amcostestimate
+ *
+ * A scan by scores finds its first rows by reading a small part of the index; one
+ * without order reads the postings of the query's words.
+ */
+void
+gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
+					  Cost *total_cost, Selectivity *selectivity, double *correlation,
+					  double *pages)
+{
+	GenericCosts costs;
+	bool		is_possible = path->indexorderbys != NIL || path->indexclauses != NIL;
+	ListCell   *cell;
+
+	foreach(cell, path->indexorderbys)
+		is_possible &= !names_another(path, lfirst(cell));
+	foreach(cell, path->indexclauses)
+	{
+		ListCell   *other;
+
+		foreach(other, lfirst_node(IndexClause, cell)->indexquals)
+			is_possible &= !names_another(path, (Node *) lfirst_node(RestrictInfo, other)->clause);
+	}
+	if (!is_possible)
+	{
+		*startup_cost = gv_disabled_cost(path);
+		*total_cost = *startup_cost;
+		*selectivity = 0;
+		*correlation = 0;
+		*pages = 0;
+		return;
+	}
+
+	memset(&costs, 0, sizeof(costs));
+	genericcostestimate(root, path, loop_count, &costs);
+	if (path->indexorderbys != NIL)
+	{
+		double		part = Min(path->indexinfo->pages,
+							   PAGES_AT_LEAST + path->indexinfo->pages * PART_OF_PAGES);
+
+		costs.indexStartupCost = part * seq_page_cost +
+			path->indexinfo->tuples * PART_OF_ROWS * cpu_operator_cost;
+		costs.indexTotalCost = Max(costs.indexTotalCost, costs.indexStartupCost);
+		costs.numIndexPages = path->indexinfo->pages;
+	}
+	*startup_cost = costs.indexStartupCost;
+	*total_cost = costs.indexTotalCost;
+	*selectivity = costs.indexSelectivity;
+	*correlation = costs.indexCorrelation;
+	*pages = costs.numIndexPages;
+}

@@ -1,0 +1,341 @@
+/*-------------------------------------------------------------------------
+ *
+ * invert.c
+ *		Documents in memory, turned into lexemes with postings.
+ *
+ * Lexemes are found by a table of open addressing; the postings of each are
+ * varints in chunks that double in size, the first in the entry itself.  All of
+ * it comes from large pieces of memory that are freed together.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "bm25/codec.h"
+#include "bm25/invert.h"
+
+#define PIECE_SIZE (256 * 1024)
+#define FIRST_TABLE 4096
+#define FIRST_CHUNK 12
+#define MIN_CHUNK 16
+#define MAX_CHUNK 1024
+
+typedef struct Chunk
+{
+	struct Chunk *next;
+	uint32		size;
+	uint8		bytes[FLEXIBLE_ARRAY_MEMBER];
+} Chunk;
+
+typedef struct Entry
+{
+	uint32		hash;
+	uint32		len;
+	const char *lexeme;
+	uint32		df;
+	uint32		last_doc;
+	uint8	   *out;			/* where the next byte goes */
+	uint8	   *end;
+	Chunk	   *first;			/* after the bytes here */
+	Chunk	   *last;
+	uint8		bytes[FIRST_CHUNK];
+} Entry;
+
+struct GvBm25Invert
+{
+	GvBm25Source source;		/* must be first */
+	MemoryContext context;
+	Size		memory;
+	char	   *piece;			/* memory to be given out */
+	Size		piece_left;
+	Entry	  **table;			/* Entry *[mask + 1]; NULL: empty */
+	uint32		mask;
+	uint32		n_entries;
+	uint32		docs_size;		/* of the arrays in source.documents */
+	uint32		next_entry;		/* of the sorted table */
+};
+
+static void *
+take_memory(GvBm25Invert *invert, Size size)
+{
+	void	   *result;
+
+	size = MAXALIGN(size);
+	if (unlikely(size > invert->piece_left))
+	{
+		Size		piece = Max(size, PIECE_SIZE);
+
+		invert->piece = MemoryContextAlloc(invert->context, piece);
+		invert->piece_left = piece;
+		invert->memory += piece;
+	}
+	result = invert->piece;
+	invert->piece += size;
+	invert->piece_left -= size;
+	return result;
+}
+
+/* next of GvBm25Source, after sorting */
+static bool
+next_entry(GvBm25Source *source)
+{
+	GvBm25Invert *invert = (GvBm25Invert *) source;
+	Entry	   *entry;
+
+	if (invert->next_entry >= invert->n_entries)
+		return false;
+	entry = invert->table[invert->next_entry++];
+	source->lexeme = entry->lexeme;
+	source->len = entry->len;
+	source->df = entry->df;
+	return true;
+}
+
+/* read of GvBm25Source */
+static void
+read_entry(GvBm25Source *source, GvBm25Posting *postings)
+{
+	GvBm25Invert *invert = (GvBm25Invert *) source;
+	Entry	   *entry = invert->table[invert->next_entry - 1];
+	const Chunk *chunk = NULL;
+	const uint8 *in = entry->bytes;
+	const uint8 *end = in + FIRST_CHUNK;
+	uint32		doc = 0;
+
+	/* a number may go on in the next chunk */
+	for (uint32 i = 0; i < entry->df; i++)
+	{
+		for (int field = 0; field < 2; field++)
+		{
+			uint32		value = 0;
+			int			shift = 0;
+			uint8		byte;
+
+			do
+			{
+				if (in == end)
+				{
+					chunk = chunk == NULL ? entry->first : chunk->next;
+					in = chunk->bytes;
+					end = in + chunk->size;
+				}
+				byte = *in++;
+				value |= (uint32) (byte & 0x7F) << shift;
+				shift += 7;
+			} while (byte >= 0x80);
+			if (field == 0)
+				doc += value;
+			else
+				postings[i].tf = value;
+		}
+		postings[i].doc = doc;
+	}
+}
+
+/*
+ * gv_bm25_invert_create
+ *		Begin with no documents, in a memory context of its own below the current.
+ */
+GvBm25Invert *
+gv_bm25_invert_create(void)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "bm25 documents",
+												  ALLOCSET_DEFAULT_SIZES);
+	GvBm25Invert *invert = MemoryContextAllocZero(context, sizeof(GvBm25Invert));
+
+	invert->context = context;
+	invert->source.next = next_entry;
+	invert->source.read = read_entry;
+	invert->table = MemoryContextAllocZero(context, FIRST_TABLE * sizeof(Entry *));
+	invert->mask = FIRST_TABLE - 1;
+	invert->memory = FIRST_TABLE * sizeof(Entry *);
+	return invert;
+}
+
+/*
+ * gv_bm25_invert_document
+ *		Begin a document, whose row comes after that of the one before.
+ *
+ * Returns its number.
+ */
+uint32
+gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length)
+{
+	GvBm25Documents *documents = &invert->source.documents;
+
+	if (documents->n == invert->docs_size)
+	{
+		uint32		size = Max(1024, invert->docs_size * 2);
+
+		if (documents->tids == NULL)
+		{
+			documents->tids = MemoryContextAlloc(invert->context, size * sizeof(ItemPointerData));
+			documents->lengths = MemoryContextAlloc(invert->context, size * sizeof(uint32));
+		}
+		else
+		{
+			documents->tids = repalloc_huge(documents->tids,
+											(Size) size * sizeof(ItemPointerData));
+			documents->lengths = repalloc_huge(documents->lengths,
+											   (Size) size * sizeof(uint32));
+		}
+		invert->memory += (Size) (size - invert->docs_size) *
+			(sizeof(ItemPointerData) + sizeof(uint32));
+		invert->docs_size = size;
+	}
+	documents->tids[documents->n] = *tid;
+	documents->lengths[documents->n] = length;
+	documents->total_length += length;
+	return documents->n++;
+}
+
+/* Put a byte to an entry's postings */
+static inline void
+put_byte(GvBm25Invert *invert, Entry *entry, uint8 byte)
+{
+	if (unlikely(entry->out == entry->end))
+	{
+		uint32		size = entry->last == NULL ? MIN_CHUNK : Min(entry->last->size * 2, MAX_CHUNK);
+		Chunk	   *chunk = take_memory(invert, offsetof(Chunk, bytes) + size);
+
+		chunk->next = NULL;
+		chunk->size = size;
+		if (entry->last == NULL)
+			entry->first = chunk;
+		else
+			entry->last->next = chunk;
+		entry->last = chunk;
+		entry->out = chunk->bytes;
+		entry->end = entry->out + size;
+	}
+	*entry->out++ = byte;
+}
+
+static inline void
+put_number(GvBm25Invert *invert, Entry *entry, uint32 value)
+{
+	while (value >= 0x80)
+	{
+		put_byte(invert, entry, (uint8) (value | 0x80));
+		value >>= 7;
+	}
+	put_byte(invert, entry, (uint8) value);
+}
+
+/* Make the table twice as large */
+static void
+grow_table(GvBm25Invert *invert)
+{
+	Size		size = ((Size) invert->mask + 1) * 2;
+	Entry	  **table = MemoryContextAllocExtended(invert->context, size * sizeof(Entry *),
+												   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+
+	for (uint32 i = 0; i <= invert->mask; i++)
+	{
+		uint32		place;
+
+		if (invert->table[i] == NULL)
+			continue;
+		place = invert->table[i]->hash & (size - 1);
+		while (table[place] != NULL)
+			place = (place + 1) & (size - 1);
+		table[place] = invert->table[i];
+	}
+	pfree(invert->table);
+	invert->table = table;
+	invert->memory += size / 2 * sizeof(Entry *);
+	invert->mask = size - 1;
+}
+
+/*
+ * gv_bm25_invert_term
+ *		Add a lexeme of the document begun last, once for each.
+ *
+ * hash: any of the lexeme, the same each time
+ */
+void
+gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len, uint32 hash, uint32 tf)
+{
+	uint32		doc = invert->source.documents.n - 1;
+	uint32		place = hash & invert->mask;
+	Entry	   *entry;
+
+	while ((entry = invert->table[place]) != NULL &&
+		   (entry->hash != hash || entry->len != len || memcmp(entry->lexeme, lexeme, len) != 0))
+		place = (place + 1) & invert->mask;
+	if (entry == NULL)
+	{
+		char	   *copy;
+
+		entry = take_memory(invert, sizeof(Entry) + len);
+		copy = (char *) (entry + 1);
+		memcpy(copy, lexeme, len);
+		entry->hash = hash;
+		entry->len = len;
+		entry->lexeme = copy;
+		entry->df = 0;
+		entry->last_doc = 0;
+		entry->out = entry->bytes;
+		entry->end = entry->bytes + FIRST_CHUNK;
+		entry->first = NULL;
+		entry->last = NULL;
+		invert->table[place] = entry;
+		if (++invert->n_entries > invert->mask / 2)
+			grow_table(invert);
+	}
+	put_number(invert, entry, doc - entry->last_doc);
+	put_number(invert, entry, tf);
+	entry->last_doc = doc;
+	entry->df++;
+}
+
+/*
+ * gv_bm25_invert_memory
+ *		Bytes that it takes.
+ */
+Size
+gv_bm25_invert_memory(const GvBm25Invert *invert)
+{
+	return invert->memory;
+}
+
+static int
+compare_entries(const void *a, const void *b)
+{
+	const Entry *x = *(Entry *const *) a;
+	const Entry *y = *(Entry *const *) b;
+	int			result = memcmp(x->lexeme, y->lexeme, Min(x->len, y->len));
+
+	if (result != 0)
+		return result;
+	return x->len < y->len ? -1 : x->len > y->len;
+}
+
+/*
+ * gv_bm25_invert_source
+ *		Return what was added as a source; nothing can be added after that.
+ */
+GvBm25Source *
+gv_bm25_invert_source(GvBm25Invert *invert)
+{
+	uint32		n = 0;
+
+	for (uint32 i = 0; i <= invert->mask; i++)
+	{
+		if (invert->table[i] != NULL)
+			invert->table[n++] = invert->table[i];
+	}
+	Assert(n == invert->n_entries);
+	qsort(invert->table, n, sizeof(Entry *), compare_entries);
+	invert->next_entry = 0;
+	return &invert->source;
+}
+
+void
+gv_bm25_invert_free(GvBm25Invert *invert)
+{
+	MemoryContextDelete(invert->context);
+}

@@ -1,0 +1,43 @@
+/*-------------------------------------------------------------------------
+ *
+ * merge.h
+ *		One segment out of several sources of lexemes and postings.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_BM25_MERGE_H
+#define GV_BM25_MERGE_H
+
+#include "postgres.h"
+
+#include "bm25/writer.h"
+
+typedef struct GvBm25Source GvBm25Source;
+
+/* Lexemes in order, each with postings that name the source's own documents */
+struct GvBm25Source
+{
+	/* go to the next lexeme; false at the end */
+	bool		(*next) (GvBm25Source *source);
+
+	/* write the postings of the lexeme, documents ascending: GvBm25Posting[df] */
+	void		(*read) (GvBm25Source *source, GvBm25Posting *postings);
+
+	const char *lexeme;
+	uint32		len;
+	uint32		df;
+
+	GvBm25Documents documents;
+	uint32	   *map;			/* uint32[documents.n]: numbers in the new segment */
+	bool		at_end;
+};
+
+extern bool gv_bm25_merge_sources(GvBm25Index *index, GvBm25Source **sources, int n_sources,
+								  GvBm25Space *space, GvBm25SegmentData *entry);
+extern GvBm25Source *gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry);
+extern void gv_bm25_merge_segments(GvBm25Index *index, const int *which, int n,
+								   GvBm25Source *further, GvBm25Removal *removal);
+extern void gv_bm25_flush(GvBm25Index *index);
+extern void gv_bm25_merge_tiers(GvBm25Index *index, uint32 max_pages);
+
+#endif							/* GV_BM25_MERGE_H */

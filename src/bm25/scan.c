@@ -1,0 +1,516 @@
+/*-------------------------------------------------------------------------
+ *
+ * scan.c
+ *		Index scans: rows by their scores, rows that match, bitmaps.
+ *
+ * A ordered scan searches for as many rows as the query's LIMIT says, and when
+ * these are used up for more, below the last one; weights stay as they were when
+ * the scan began, so scores do.  A search that a merge overtakes begins anew.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/relscan.h"
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "am/limit.h"
+#include "base/compat.h"
+#include "bm25/bm25.h"
+#include "bm25/corpus.h"
+#include "bm25/delta.h"
+#include "bm25/fetch.h"
+#include "bm25/search.h"
+
+/* Strategies of the operator classes */
+#define STRATEGY_MATCH 1
+#define STRATEGY_ORDER 2
+
+/* Rows that are searched for first when the query has no LIMIT, and how more they get */
+#define FIRST_K 100
+#define K_GROWTH 8
+#define MAX_K (INT64CONST(1) << 40)
+
+typedef struct Bm25Scan
+{
+	MemoryContext context;		/* of the query; reset by a rescan */
+	MemoryContext search_context;	/* of one search */
+	GvBm25Reader *reader;		/* NULL: the scan has not begun */
+	GvBm25Weighed *order;		/* NULL: no order */
+	int			n_conditions;
+	GvBm25Weighed **conditions; /* of the keys, but for one that says what order does */
+	bool		is_empty;		/* nothing can match: a NULL, or no word */
+	bool		recheck;
+	bool		has_fetch;
+	GvBm25Fetch fetch;
+
+	/* rows found, and what was returned of them */
+	GvBm25Search search;
+	uint64		next;
+	bool		is_complete;	/* there are no more than these */
+} Bm25Scan;
+
+/*
+ * gv_bm25_begin_scan
+ *		ambeginscan
+ */
+IndexScanDesc
+gv_bm25_begin_scan(Relation index, int n_keys, int n_order_bys)
+{
+	IndexScanDesc scan = RelationGetIndexScan(index, n_keys, n_order_bys);
+	Bm25Scan   *state = palloc0(sizeof(Bm25Scan));
+
+	state->context = AllocSetContextCreate(CurrentMemoryContext, "bm25 scan",
+										   ALLOCSET_DEFAULT_SIZES);
+	state->search_context = AllocSetContextCreate(CurrentMemoryContext, "bm25 search",
+												  ALLOCSET_DEFAULT_SIZES);
+	scan->opaque = state;
+	return scan;
+}
+
+/* Forget the query */
+static void
+reset_scan(Bm25Scan *state)
+{
+	if (state->has_fetch)
+		gv_bm25_fetch_end(&state->fetch);
+	state->has_fetch = false;
+	MemoryContextReset(state->search_context);
+	MemoryContextReset(state->context);
+	state->reader = NULL;
+	state->order = NULL;
+	state->n_conditions = 0;
+	state->is_empty = false;
+	state->recheck = false;
+	memset(&state->search, 0, sizeof(state->search));
+	state->next = 0;
+	state->is_complete = false;
+}
+
+/*
+ * gv_bm25_rescan
+ *		amrescan
+ */
+void
+gv_bm25_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys, int n_order_bys)
+{
+	reset_scan(scan->opaque);
+	if (keys && scan->numberOfKeys > 0)
+		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
+	if (order_bys && scan->numberOfOrderBys > 0)
+	{
+		Bm25Scan  *state = scan->opaque;
+
+		memmove(scan->orderByData, order_bys, scan->numberOfOrderBys * sizeof(ScanKeyData));
+		state->search.k = gv_am_limit_of(order_bys);
+	}
+}
+
+/* The query of a key, in the current memory context */
+static GvBm25Query
+query_of_key(const ScanKeyData *key)
+{
+	text	   *string;
+
+	if (key->sk_subtype != TEXTOID)
+		return gv_bm25_query_from_datum(key->sk_argument);
+	string = DatumGetTextPP(key->sk_argument);
+	return gv_bm25_query_from_text(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string), InvalidOid);
+}
+
+/* Raise an error if a query is for an index that cannot answer for this one */
+static void
+check_index(IndexScanDesc scan, GvBm25Query query)
+{
+	Oid			own = RelationGetRelid(scan->indexRelation);
+
+	if (!OidIsValid(query->index) || query->index == own)
+		return;
+	gv_bm25_check_access(query);
+	if (!gv_bm25_is_partition_of(own, query->index))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" cannot be searched with a query for another index",
+						RelationGetRelationName(scan->indexRelation)),
+				 errhint("Name this index in the query, or no index.")));
+}
+
+/* Weigh the query of the order */
+static void
+begin_order(IndexScanDesc scan, GvBm25Tokenizer *tokenizer)
+{
+	Bm25Scan   *state = scan->opaque;
+	GvBm25Query query = query_of_key(&scan->orderByData[0]);
+	GvBm25Corpus *corpus;
+
+	check_index(scan, query);
+	corpus = gv_bm25_corpus_open(OidIsValid(query->index) ? query->index :
+								 RelationGetRelid(scan->indexRelation));
+	state->order = gv_bm25_corpus_weigh(corpus, gv_bm25_query_resolve(query, tokenizer));
+	gv_bm25_corpus_close(corpus);
+	if (state->order->n_leaves == 0)
+		state->is_empty = true;
+	if (state->order->tree->needs_positions)
+	{
+		gv_bm25_fetch_init(&state->fetch, scan);
+		state->has_fetch = true;
+		state->fetch.weighed = state->order;
+		state->fetch.tokenizer = gv_bm25_tokenizer_of(&state->reader->index, state->context,
+													  GV_BM25_TOKENS_POSITIONS);
+	}
+}
+
+/* Do two keys ask the same? */
+static bool
+same_query(const ScanKeyData *a, const ScanKeyData *b)
+{
+	GvBm25Query x = query_of_key(a);
+	GvBm25Query y = query_of_key(b);
+
+	return VARSIZE(x) == VARSIZE(y) && x->syntax == y->syntax &&
+		memcmp(x->text, y->text, VARSIZE(x) - offsetof(GvBm25QueryData, text)) == 0;
+}
+
+/* Take a key with a query that rows must match */
+static void
+add_condition(IndexScanDesc scan, const ScanKeyData *key, GvBm25Tokenizer *tokenizer)
+{
+	Bm25Scan   *state = scan->opaque;
+	GvBm25Query query = query_of_key(key);
+	GvBm25Corpus *corpus;
+	GvBm25Weighed *condition;
+
+	check_index(scan, query);
+	/* an ordered scan returns what matches its own query, phrases included */
+	if (scan->numberOfOrderBys > 0 && same_query(key, &scan->orderByData[0]))
+		return;
+	corpus = gv_bm25_corpus_open(RelationGetRelid(scan->indexRelation));
+	condition = gv_bm25_corpus_weigh(corpus, gv_bm25_query_resolve(query, tokenizer));
+	gv_bm25_corpus_close(corpus);
+	if (condition->n_leaves == 0)
+		state->is_empty = true;
+	if (condition->tree->needs_positions)
+		state->recheck = true;
+	state->conditions[state->n_conditions++] = condition;
+}
+
+/* Begin with the query of the scan's keys */
+static void
+begin_query(IndexScanDesc scan)
+{
+	Bm25Scan   *state = scan->opaque;
+	MemoryContext old = MemoryContextSwitchTo(state->context);
+	GvBm25Tokenizer *tokenizer;
+
+	state->reader = gv_bm25_reader_open(scan->indexRelation);
+	for (int i = 0; i < scan->numberOfKeys; i++)
+		state->is_empty |= (scan->keyData[i].sk_flags & SK_ISNULL) != 0;
+	for (int i = 0; i < scan->numberOfOrderBys; i++)
+		state->is_empty |= (scan->orderByData[i].sk_flags & SK_ISNULL) != 0;
+	if (!state->is_empty)
+	{
+		tokenizer = gv_bm25_tokenizer_of(&state->reader->index, state->context, 0);
+		if (scan->numberOfOrderBys > 0)
+			begin_order(scan, tokenizer);
+		state->conditions = palloc(Max(scan->numberOfKeys, 1) * sizeof(GvBm25Weighed *));
+		for (int i = 0; i < scan->numberOfKeys; i++)
+			add_condition(scan, &scan->keyData[i], tokenizer);
+		gv_bm25_tokenizer_free(tokenizer);
+	}
+	pgstat_count_index_scan(scan->indexRelation);
+	gv_base_count_search(scan);
+	MemoryContextSwitchTo(old);
+}
+
+/* For each segment a bit for each document that meets all conditions */
+static uint8 **
+match_conditions(Bm25Scan *state)
+{
+	GvBm25Reader *reader = state->reader;
+	uint8	  **result = palloc0(Max(reader->n_segments, 1) * sizeof(uint8 *));
+
+	for (int i = 0; i < state->n_conditions; i++)
+	{
+		gv_bm25_reader_find(reader, &state->conditions[i]->lexemes, false);
+		for (int which = 0; which < reader->n_segments; which++)
+		{
+			Size		n_bytes = ((Size) reader->segments[which].head.n_docs + 7) / 8;
+			uint8	   *bits = gv_bm25_match_segment(reader, which, state->conditions[i]);
+
+			if (result[which] == NULL)
+			{
+				result[which] = bits;
+				continue;
+			}
+			for (Size j = 0; j < n_bytes; j++)
+				result[which][j] &= bits[j];
+			pfree(bits);
+		}
+	}
+	return result;
+}
+
+/* Prepare to begin a search anew */
+static void
+begin_search(Bm25Scan *state)
+{
+	MemoryContextReset(state->search_context);
+	MemoryContextSwitchTo(state->search_context);
+	CHECK_FOR_INTERRUPTS();
+	gv_bm25_reader_refresh(state->reader);
+}
+
+/* Search for k more rows */
+static void
+search_ordered(Bm25Scan *state)
+{
+	MemoryContext old = CurrentMemoryContext;
+	GvBm25Search *search = &state->search;
+	GvBm25Allowed allowed;
+	sigjmp_buf	overtaken;
+
+	(void) sigsetjmp(overtaken, 0);
+	state->reader->index.overtaken = &overtaken;
+	begin_search(state);
+	memset(&allowed, 0, sizeof(allowed));
+	if (state->n_conditions > 0)
+	{
+		allowed.conditions = state->conditions;
+		allowed.n_conditions = state->n_conditions;
+		allowed.bits = match_conditions(state);
+	}
+	gv_bm25_reader_find(state->reader, &state->order->lexemes, false);
+	search->reader = state->reader;
+	search->weighed = state->order;
+	search->allowed = state->n_conditions > 0 ? &allowed : NULL;
+	search->read_row = state->has_fetch ? gv_bm25_fetch_count : NULL;
+	search->row_arg = &state->fetch;
+	gv_bm25_search(search);
+	state->reader->index.overtaken = NULL;
+	search->allowed = NULL;
+	state->next = 0;
+	state->is_complete = search->n_hits < search->k;
+	MemoryContextSwitchTo(old);
+}
+
+/* Find the next rows in the order of scores; false if there are none */
+static bool
+search_further(Bm25Scan *state)
+{
+	GvBm25Search *search = &state->search;
+
+	if (state->is_empty || state->is_complete)
+		return false;
+	if (search->hits != NULL)
+	{
+		search->bound = search->hits[search->n_hits - 1];
+		search->bound.segment = -1;
+		search->has_bound = true;
+		search->k = Min(search->k * K_GROWTH, MAX_K);
+	}
+	else if (search->k == 0)
+		search->k = FIRST_K;
+	search_ordered(state);
+	return search->n_hits > 0;
+}
+
+/* Called with the rows that match */
+typedef void (*TakeRow) (void *arg, ItemPointer tid);
+
+/* Find all rows that match, without order */
+static void
+match_all(Bm25Scan *state, TakeRow take, void *arg)
+{
+	GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
+	uint8	  **all_bits = match_conditions(state);
+
+	for (int which = 0; which < state->reader->n_segments; which++)
+	{
+		const GvBm25Segment *segment = &state->reader->segments[which];
+		uint32		n_docs = segment->head.n_docs;
+		uint8	   *bits = all_bits[which];
+		ItemPointerData tids[GV_BM25_TID_GROUP];
+
+		if (segment->entry.n_dead > 0)
+		{
+			uint8	   *dead = MemoryContextAllocHuge(CurrentMemoryContext,
+													  ((Size) n_docs + 7) / 8);
+
+			gv_bm25_read_dead(segment, dead);
+			for (Size i = 0; i < ((Size) n_docs + 7) / 8; i++)
+				bits[i] &= ~dead[i];
+			pfree(dead);
+		}
+		for (uint32 first = 0; first < n_docs; first += GV_BM25_TID_GROUP)
+		{
+			uint32		n = Min(GV_BM25_TID_GROUP, n_docs - first);
+			bool		has_some = false;
+
+			for (uint32 i = 0; i < (n + 7) / 8; i++)
+				has_some |= bits[first / 8 + i] != 0;
+			if (!has_some)
+				continue;
+			CHECK_FOR_INTERRUPTS();
+			gv_bm25_read_tids(segment, first, n, tids);
+			for (uint32 i = 0; i < n; i++)
+			{
+				if (bits[(first + i) / 8] >> (first + i) % 8 & 1)
+					take(arg, &tids[i]);
+			}
+		}
+		pfree(bits);
+	}
+
+	gv_bm25_delta_begin(delta, &state->reader->index);
+	while (gv_bm25_delta_next(delta))
+	{
+		bool		matches = !(delta->row->flags & GV_BM25_ROW_DEAD);
+
+		for (int i = 0; i < state->n_conditions && matches; i++)
+			matches = gv_bm25_match_row(state->conditions[i], delta);
+		if (matches)
+			take(arg, &delta->row->tid);
+	}
+	pfree(delta);
+}
+
+/* A list of rows as hits */
+static void
+take_hit(void *arg, ItemPointer tid)
+{
+	GvBm25Search *search = arg;
+
+	if (search->n_hits == search->size)
+	{
+		search->size = Max(1024, search->size * 2);
+		search->hits = search->hits == NULL ? palloc(search->size * sizeof(GvBm25Hit)) :
+			repalloc_huge(search->hits, search->size * sizeof(GvBm25Hit));
+	}
+	memset(&search->hits[search->n_hits], 0, sizeof(GvBm25Hit));
+	search->hits[search->n_hits++].tid = *tid;
+}
+
+/* Find all rows that match, for a scan without an order */
+static void
+search_unordered(Bm25Scan *state)
+{
+	MemoryContext old = CurrentMemoryContext;
+	sigjmp_buf	overtaken;
+
+	(void) sigsetjmp(overtaken, 0);
+	state->reader->index.overtaken = &overtaken;
+	begin_search(state);
+	state->search.n_hits = 0;
+	state->search.size = 0;
+	state->search.hits = NULL;
+	match_all(state, take_hit, &state->search);
+	state->reader->index.overtaken = NULL;
+	state->next = 0;
+	state->is_complete = true;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * gv_bm25_get_tuple
+ *		amgettuple
+ */
+bool
+gv_bm25_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	Bm25Scan   *state = scan->opaque;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (state->reader == NULL)
+	{
+		if (scan->numberOfOrderBys == 0 && scan->numberOfKeys == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot scan bm25 index \"%s\" without a query",
+							RelationGetRelationName(scan->indexRelation))));
+		/* places of removed rows may be those of others by now */
+		if (!IsMVCCSnapshot(scan->xs_snapshot))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("bm25 indexes can be scanned with an MVCC snapshot only")));
+		begin_query(scan);
+		if (scan->numberOfOrderBys == 0 && !state->is_empty)
+			search_unordered(state);
+	}
+	if (state->is_empty)
+		return false;
+	while (state->next >= state->search.n_hits)
+	{
+		if (scan->numberOfOrderBys == 0 || !search_further(state))
+			return false;
+	}
+	scan->xs_heaptid = state->search.hits[state->next++].tid;
+	scan->xs_recheck = state->recheck;
+	scan->xs_recheckorderby = false;
+	return true;
+}
+
+/* What a bitmap scan hands to its rows */
+typedef struct BitmapTarget
+{
+	TIDBitmap  *bitmap;
+	bool		recheck;
+	int64		n;
+} BitmapTarget;
+
+static void
+take_tid(void *arg, ItemPointer tid)
+{
+	BitmapTarget *target = arg;
+
+	tbm_add_tuples(target->bitmap, tid, 1, target->recheck);
+	target->n++;
+}
+
+/*
+ * gv_bm25_get_bitmap
+ *		amgetbitmap
+ *
+ * Rows that were added before a merge overtook the search are added again, which
+ * changes nothing.
+ */
+int64
+gv_bm25_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
+{
+	Bm25Scan   *state = scan->opaque;
+	MemoryContext old = CurrentMemoryContext;
+	BitmapTarget target = {bitmap, false, 0};
+	sigjmp_buf	overtaken;
+
+	begin_query(scan);
+	if (state->is_empty)
+		return 0;
+	(void) sigsetjmp(overtaken, 0);
+	state->reader->index.overtaken = &overtaken;
+	begin_search(state);
+	target.recheck = state->recheck;
+	target.n = 0;
+	match_all(state, take_tid, &target);
+	state->reader->index.overtaken = NULL;
+	MemoryContextSwitchTo(old);
+	return target.n;
+}
+
+/*
+ * gv_bm25_end_scan
+ *		amendscan
+ */
+void
+gv_bm25_end_scan(IndexScanDesc scan)
+{
+	Bm25Scan   *state = scan->opaque;
+
+	reset_scan(state);
+	MemoryContextDelete(state->search_context);
+	MemoryContextDelete(state->context);
+	pfree(state);
+}

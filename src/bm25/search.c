@@ -1,0 +1,246 @@
+/*-------------------------------------------------------------------------
+ *
+ * search.c
+ *		The best documents of an index for a query.
+ *
+ * Segments first, the largest before the others, then the lanes.  The best k so
+ * far are a heap with the worst of them on top: its score is the threshold that a
+ * further document must reach.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "bm25/delta.h"
+#include "bm25/search.h"
+
+/* Hits that there is room for at first */
+#define FIRST_SIZE 128
+
+/*
+ * gv_bm25_is_worse
+ *		Does a come after b?
+ */
+bool
+gv_bm25_is_worse(const GvBm25Hit *a, const GvBm25Hit *b)
+{
+	if (a->score != b->score)
+		return a->score < b->score;
+	return ItemPointerCompare((ItemPointer) &a->tid, (ItemPointer) &b->tid) > 0;
+}
+
+/* Let the hit on top of the heap sink to its place */
+static void
+sink(GvBm25Hit *hits, uint64 n, uint64 i)
+{
+	GvBm25Hit	moved = hits[i];
+
+	for (;;)
+	{
+		uint64		child = 2 * i + 1;
+
+		if (child >= n)
+			break;
+		if (child + 1 < n && gv_bm25_is_worse(&hits[child + 1], &hits[child]))
+			child++;
+		if (!gv_bm25_is_worse(&hits[child], &moved))
+			break;
+		hits[i] = hits[child];
+		i = child;
+	}
+	hits[i] = moved;
+}
+
+/* Add a hit, and drop the worst if there are too many */
+static void
+add_hit(GvBm25Search *search, const GvBm25Hit *hit)
+{
+	uint64		i;
+
+	if (search->n_hits == search->k)
+	{
+		if (gv_bm25_is_worse(&search->hits[0], hit))
+		{
+			search->hits[0] = *hit;
+			sink(search->hits, search->n_hits, 0);
+		}
+		return;
+	}
+	if (search->n_hits == search->size)
+	{
+		search->size = Max(FIRST_SIZE, search->size * 2);
+		if (search->hits == NULL)
+			search->hits = palloc(search->size * sizeof(GvBm25Hit));
+		else
+			search->hits = repalloc_huge(search->hits, search->size * sizeof(GvBm25Hit));
+	}
+	for (i = search->n_hits++; i > 0 && gv_bm25_is_worse(hit, &search->hits[(i - 1) / 2]);
+		 i = (i - 1) / 2)
+		search->hits[i] = search->hits[(i - 1) / 2];
+	search->hits[i] = *hit;
+}
+
+/*
+ * gv_bm25_consider
+ *		Take a document of a segment that matches, if it is wanted.
+ *
+ * Documents of a segment come in their order, which is that of their rows.
+ */
+void
+gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
+{
+	const GvBm25Segment *segment = &search->reader->segments[which];
+	GvBm25Hit	hit;
+
+	if (search->n_hits == search->k)
+	{
+		const GvBm25Hit *worst = &search->hits[0];
+
+		if (score < worst->score || (score == worst->score && worst->segment == which))
+			return;
+	}
+	if (search->has_bound && score > search->bound.score)
+		return;
+	if (search->allowed != NULL && search->allowed->bits != NULL &&
+		!(search->allowed->bits[which][doc / 8] >> doc % 8 & 1))
+		return;
+	if (segment->entry.n_dead > 0 && gv_bm25_is_dead(segment, doc))
+		return;
+	hit.score = score;
+	hit.tid = gv_bm25_tid_of(segment, doc);
+	hit.doc = doc;
+	hit.segment = which;
+	if (search->has_bound && !gv_bm25_is_worse(&hit, &search->bound))
+		return;
+	add_hit(search, &hit);
+}
+
+/* Count how often a row of a lane has the leaves, phrases without positions */
+static void
+count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, float *tf)
+{
+	for (int i = 0; i < weighed->n_leaves; i++)
+	{
+		const GvBm25Leaf *leaf = &weighed->leaves[i];
+		int			n_found = 0;
+
+		tf[i] = 0;
+		for (int j = 0; j < leaf->n_lexemes; j++)
+		{
+			const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[leaf->lexemes[j]];
+
+			tf[i] += (float) gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash);
+		}
+		for (int place = 0; place < leaf->n_places && n_found == place; place++)
+		{
+			for (int j = 0; j < leaf->n_place[place] && n_found == place; j++)
+			{
+				const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[leaf->place[place][j]];
+
+				n_found += gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len,
+											  lexeme->hash) > 0;
+			}
+		}
+		if (leaf->n_places > 0 && n_found == leaf->n_places && !leaf->is_excluded)
+			tf[i] = 1;
+	}
+}
+
+/*
+ * gv_bm25_match_row
+ *		May the row of a lane match?  Phrases are taken for their words.
+ *
+ * delta_scan: GvBm25DeltaScan *, at the row
+ */
+bool
+gv_bm25_match_row(const GvBm25Weighed *weighed, const void *delta_scan)
+{
+	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
+	float		score;
+	bool		result;
+
+	count_in_row(weighed, delta_scan, tf);
+	result = gv_bm25_evaluate(weighed, tf, 1.0f, &score);
+	pfree(tf);
+	return result;
+}
+
+/* Search the rows of the lanes */
+static void
+search_lanes(GvBm25Search *search)
+{
+	const GvBm25Weighed *weighed = search->weighed;
+	GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
+	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
+
+	gv_bm25_delta_begin(delta, &search->reader->index);
+	while (gv_bm25_delta_next(delta))
+	{
+		GvBm25Hit	hit;
+		float		factor = gv_bm25_factor(weighed, delta->row->length);
+		bool		is_allowed = true;
+
+		if (delta->row->flags & GV_BM25_ROW_DEAD)
+			continue;
+		count_in_row(weighed, delta, tf);
+		hit.tid = delta->row->tid;
+		hit.doc = GV_BM25_NO_DOC;
+		hit.segment = -1;
+		if (!gv_bm25_evaluate(weighed, tf, factor, &hit.score))
+			continue;
+		for (int i = 0; search->allowed && i < search->allowed->n_conditions && is_allowed; i++)
+			is_allowed = gv_bm25_match_row(search->allowed->conditions[i], delta);
+		if (!is_allowed)
+			continue;
+		if (weighed->tree->needs_positions && search->read_row != NULL &&
+			(!search->read_row(search->row_arg, &hit.tid, tf) ||
+			 !gv_bm25_evaluate(weighed, tf, factor, &hit.score)))
+			continue;
+		if (search->has_bound && !gv_bm25_is_worse(&hit, &search->bound))
+			continue;
+		add_hit(search, &hit);
+	}
+	pfree(delta);
+	pfree(tf);
+}
+
+/*
+ * gv_bm25_search
+ *		Find the best documents.
+ *
+ * search: reader, refreshed, with entries of the lexemes; weighed; k; hits and
+ *		n_hits zero.  hits are set, in the current memory context, the best first.
+ */
+void
+gv_bm25_search(GvBm25Search *search)
+{
+	search->n_hits = 0;
+	search->size = 0;
+	search->hits = NULL;
+	if (search->weighed->n_leaves == 0)
+		return;
+	for (int i = 0; i < search->reader->n_segments; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (search->weighed->tree->is_flat)
+			gv_bm25_search_flat(search, i);
+		else
+			gv_bm25_search_tree(search, i);
+	}
+	search_lanes(search);
+
+	/* from a heap to the order of scores, the worst to the end */
+	for (uint64 n = search->n_hits; n > 1; n--)
+	{
+		GvBm25Hit	worst = search->hits[0];
+
+		search->hits[0] = search->hits[n - 1];
+		search->hits[n - 1] = worst;
+		sink(search->hits, n - 1, 0);
+		if (n % 65536 == 0)
+			CHECK_FOR_INTERRUPTS();
+	}
+}

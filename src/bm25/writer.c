@@ -1,0 +1,585 @@
+/*-------------------------------------------------------------------------
+ *
+ * writer.c
+ *		Writing a segment.
+ *
+ * Lexemes come in order with all their postings.  Pages of terms and of
+ * postings are written as they fill; skips, of which there is one for 128
+ * postings, and the tree wait in memory for the end.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "bm25/writer.h"
+
+/* The first lexeme that a page of terms, or of the tree, can hold */
+typedef struct Separator
+{
+	uint32		place;
+	uint32		len;
+	char	   *lexeme;
+} Separator;
+
+typedef struct Separators
+{
+	uint32		n;
+	uint32		size;
+	Separator  *separator;
+} Separators;
+
+struct GvBm25Writer
+{
+	GvBm25Index *index;
+	GvBm25Space *space;
+	MemoryContext context;
+	const GvBm25Documents *documents;
+	uint32		head_place;
+	uint8	   *norms;			/* uint8[documents->n] */
+
+	/* terms */
+	PGAlignedBlock terms;
+	uint32		terms_place;
+	uint32		first_terms;
+	uint32		n_terms;
+	uint64		n_postings;
+	char		last_lexeme[GV_BM25_MAX_LEXEME];
+	uint32		last_len;
+	Separators	separators;
+
+	/* postings */
+	PGAlignedBlock postings;
+	uint32		postings_place;
+	uint32		postings_used;	/* bytes */
+
+	/* skips */
+	GvBm25SkipData *skips;
+	uint32		n_skips;
+	uint32		skips_size;
+};
+
+/* Begin a page of postings */
+static void
+begin_postings(GvBm25Writer *writer)
+{
+	writer->postings_place = gv_bm25_space_take(writer->space);
+	gv_bm25_init_page((Page) writer->postings.data, GV_BM25_PAGE_POSTINGS, writer->space->owner,
+					  writer->postings_place);
+	writer->postings_used = 0;
+}
+
+static void
+end_postings(GvBm25Writer *writer)
+{
+	Page		page = (Page) writer->postings.data;
+
+	((PageHeader) page)->pd_lower =
+		gv_bm25_page_bytes(page) + writer->postings_used - (char *) page;
+	gv_bm25_space_write(writer->space, writer->postings_place, page);
+}
+
+/*
+ * Put bytes to the postings, all on one page.
+ *
+ * Returns their offset; the place is writer->postings_place.
+ */
+static uint32
+put_postings(GvBm25Writer *writer, const uint8 *bytes, uint32 n)
+{
+	uint32		offset;
+
+	Assert(n <= GV_BM25_ROOM);
+	if (writer->postings_used + n > GV_BM25_ROOM)
+	{
+		end_postings(writer);
+		begin_postings(writer);
+	}
+	offset = writer->postings_used;
+	memcpy(gv_bm25_page_bytes((Page) writer->postings.data) + offset, bytes, n);
+	writer->postings_used += n;
+	return offset;
+}
+
+/* Begin a page of terms */
+static void
+begin_terms(GvBm25Writer *writer, uint32 place)
+{
+	GvBm25TermsPage terms;
+
+	writer->terms_place = place;
+	gv_bm25_init_page((Page) writer->terms.data, GV_BM25_PAGE_TERMS, writer->space->owner, place);
+	terms = (GvBm25TermsPage) gv_bm25_page((Page) writer->terms.data);
+	terms->next = 0;
+	terms->n_entries = 0;
+	terms->n_bytes = 0;
+}
+
+/* Write a page whose content goes to the end */
+static void
+write_full_page(GvBm25Writer *writer, uint32 place, Page page)
+{
+	((PageHeader) page)->pd_lower = gv_am_page_content(page) + GV_AM_PAGE_ROOM - (char *) page;
+	gv_bm25_space_write(writer->space, place, page);
+}
+
+static void
+add_separator(Separators *separators, uint32 place, const char *lexeme, uint32 len)
+{
+	Separator  *separator;
+
+	if (separators->n == separators->size)
+	{
+		separators->size = Max(64, separators->size * 2);
+		if (separators->separator == NULL)
+			separators->separator = palloc(separators->size * sizeof(Separator));
+		else
+			separators->separator = repalloc_huge(separators->separator,
+												  (Size) separators->size * sizeof(Separator));
+	}
+	separator = &separators->separator[separators->n++];
+	separator->place = place;
+	separator->len = len;
+	separator->lexeme = palloc(Max(len, 1));
+	memcpy(separator->lexeme, lexeme, len);
+}
+
+/*
+ * gv_bm25_writer_begin
+ *		Begin to write a segment in the current memory context.
+ *
+ * space: begun; it and documents live as long as the writer
+ */
+GvBm25Writer *
+gv_bm25_writer_begin(GvBm25Index *index, GvBm25Space *space, const GvBm25Documents *documents)
+{
+	GvBm25Writer *writer = palloc0(sizeof(GvBm25Writer));
+
+	writer->index = index;
+	writer->space = space;
+	writer->context = CurrentMemoryContext;
+	writer->documents = documents;
+	writer->norms = MemoryContextAllocHuge(CurrentMemoryContext, documents->n);
+	for (uint32 i = 0; i < documents->n; i++)
+		writer->norms[i] = gv_bm25_norm_of_length(documents->lengths[i]);
+	writer->head_place = gv_bm25_space_take(space);
+	writer->first_terms = gv_bm25_space_take(space);
+	begin_terms(writer, writer->first_terms);
+	add_separator(&writer->separators, writer->first_terms, "", 0);
+	begin_postings(writer);
+	return writer;
+}
+
+/* Encode a list of postings; returns the end of the bytes */
+static uint8 *
+encode_list(const GvBm25Posting *postings, uint32 n, uint32 before, uint8 *out)
+{
+	for (uint32 i = 0; i < n; i++)
+	{
+		out = gv_bm25_put_varint(out, postings[i].doc - before);
+		out = gv_bm25_put_varint(out, postings[i].tf);
+		before = postings[i].doc;
+	}
+	return out;
+}
+
+/* Append a skip, with the pairs that bound its postings */
+static void
+put_skip(GvBm25Writer *writer, GvBm25Skip skip, const GvBm25Pairs *pairs)
+{
+	if (writer->n_skips == writer->skips_size)
+	{
+		writer->skips_size = Max(1024, writer->skips_size * 2);
+		if (writer->skips == NULL)
+			writer->skips = MemoryContextAlloc(writer->context,
+											   writer->skips_size * sizeof(GvBm25SkipData));
+		else
+			writer->skips = repalloc_huge(writer->skips,
+										  (Size) writer->skips_size * sizeof(GvBm25SkipData));
+	}
+	memcpy(skip->tf, pairs->tf, pairs->n);
+	memcpy(skip->norm, pairs->norm, pairs->n);
+	writer->skips[writer->n_skips++] = *skip;
+}
+
+/* Write a block of postings; skip gets its place */
+static void
+write_block(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n, uint32 before,
+			GvBm25Skip skip)
+{
+	uint8		bytes[GV_BM25_BLOCK * 2 * GV_BM25_MAX_VARINT];
+	uint32		docs[GV_BM25_BLOCK];
+	uint32		tfs[GV_BM25_BLOCK];
+	uint32		all_docs = 0;
+	uint32		all_tfs = 0;
+	uint32		size;
+
+	skip->last_doc = postings[n - 1].doc;
+	if (n < GV_BM25_BLOCK)
+		size = encode_list(postings, n, before, bytes) - bytes;
+	else
+	{
+		for (int i = 0; i < GV_BM25_BLOCK; i++)
+		{
+			docs[i] = postings[i].doc - before - 1;
+			tfs[i] = postings[i].tf - 1;
+			before = postings[i].doc;
+			all_docs |= docs[i];
+			all_tfs |= tfs[i];
+		}
+		skip->doc_bits = gv_bm25_bits_of(all_docs);
+		skip->tf_bits = gv_bm25_bits_of(all_tfs);
+		gv_bm25_pack(docs, skip->doc_bits, bytes);
+		gv_bm25_pack(tfs, skip->tf_bits, bytes + GV_BM25_PACKED_SIZE(skip->doc_bits));
+		size = GV_BM25_PACKED_SIZE(skip->doc_bits + skip->tf_bits);
+	}
+	skip->offset = put_postings(writer, bytes, size);
+	skip->place = writer->postings_place;
+}
+
+/* Write more postings than fit into one block; returns the number of the first skip */
+static uint32
+write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df)
+{
+	uint32		first_skip = writer->n_skips;
+	uint32		n_supers = gv_bm25_n_superblocks(df);
+	GvBm25SkipData super;
+	GvBm25Pairs super_pairs;
+	GvBm25Pairs no_pairs = {0};
+	uint32		before = GV_BM25_NO_DOC;
+	uint32		n_super = 0;
+
+	/* room for the skips of superblocks, which come first */
+	memset(&super, 0, sizeof(super));
+	for (uint32 i = 0; i < n_supers; i++)
+		put_skip(writer, &super, &no_pairs);
+
+	super_pairs.n = 0;
+	for (uint32 start = 0; start < df; start += GV_BM25_BLOCK)
+	{
+		uint32		n = Min(GV_BM25_BLOCK, df - start);
+		GvBm25SkipData skip;
+		GvBm25Pairs pairs;
+
+		memset(&skip, 0, sizeof(skip));
+		pairs.n = 0;
+		for (uint32 i = start; i < start + n; i++)
+			gv_bm25_pairs_add(&pairs, postings[i].tf, writer->norms[postings[i].doc]);
+		for (int i = 0; i < pairs.n; i++)
+			gv_bm25_pairs_add(&super_pairs, pairs.tf[i], pairs.norm[i]);
+		write_block(writer, postings + start, n, before, &skip);
+		put_skip(writer, &skip, &pairs);
+		before = skip.last_doc;
+
+		if ((start / GV_BM25_BLOCK + 1) % GV_BM25_SUPERBLOCK == 0 || start + n == df)
+		{
+			GvBm25Skip	place = &writer->skips[first_skip + n_super++];
+
+			place->last_doc = before;
+			memcpy(place->tf, super_pairs.tf, super_pairs.n);
+			memcpy(place->norm, super_pairs.norm, super_pairs.n);
+			super_pairs.n = 0;
+		}
+	}
+	return first_skip;
+}
+
+/* Encode what follows the lexeme in its entry; the postings are written if need be */
+static uint8 *
+encode_entry(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, uint8 *out)
+{
+	if (df > GV_BM25_BLOCK)
+	{
+		out = gv_bm25_put_varint(out, df * 2);
+		return gv_bm25_put_varint(out, write_blocks(writer, postings, df));
+	}
+	else
+	{
+		uint8		list[GV_BM25_BLOCK * 2 * GV_BM25_MAX_VARINT];
+		uint32		size = encode_list(postings, df, 0, list) - list;
+		uint32		offset;
+
+		if (size <= GV_BM25_MAX_INLINE)
+		{
+			out = gv_bm25_put_varint(out, df * 2 + 1);
+			out = gv_bm25_put_varint(out, size);
+			memcpy(out, list, size);
+			return out + size;
+		}
+		offset = put_postings(writer, list, size);
+		out = gv_bm25_put_varint(out, df * 2);
+		out = gv_bm25_put_varint(out, writer->postings_place);
+		return gv_bm25_put_varint(out, offset);
+	}
+}
+
+/* Bytes that two lexemes have in common at their beginning */
+static uint32
+shared_bytes(const char *a, uint32 a_len, const char *b, uint32 b_len)
+{
+	uint32		n = 0;
+
+	while (n < a_len && n < b_len && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/*
+ * gv_bm25_writer_add
+ *		Write a lexeme, which comes after the one before, and its postings.
+ *
+ * postings: GvBm25Posting[df], documents ascending
+ */
+void
+gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
+				   const GvBm25Posting *postings, uint32 df)
+{
+	uint8		entry[4 * GV_BM25_MAX_VARINT + GV_BM25_MAX_INLINE];
+	uint32		entry_size = encode_entry(writer, postings, df, entry) - entry;
+	GvBm25TermsPage terms = (GvBm25TermsPage) gv_bm25_page((Page) writer->terms.data);
+	uint32		shared = shared_bytes(writer->last_lexeme, writer->last_len, lexeme, len);
+	uint32		n_restarts = terms->n_entries / GV_BM25_RESTART + 1;
+	uint8	   *out;
+
+	Assert(len > 0 && len <= GV_BM25_MAX_LEXEME && df > 0);
+	if (terms->n_bytes + 2 * GV_BM25_MAX_VARINT + len + entry_size +
+		n_restarts * sizeof(uint16) > GV_BM25_TERMS_ROOM)
+	{
+		uint32		next = gv_bm25_space_take(writer->space);
+
+		terms->next = next;
+		write_full_page(writer, writer->terms_place, (Page) writer->terms.data);
+		begin_terms(writer, next);
+		add_separator(&writer->separators, next, lexeme, shared + 1);
+	}
+	if (terms->n_entries % GV_BM25_RESTART == 0)
+	{
+		char	   *end = gv_am_page_content((Page) writer->terms.data) + GV_AM_PAGE_ROOM;
+		uint16		offset = terms->n_bytes;
+
+		shared = 0;
+		memcpy(end - (terms->n_entries / GV_BM25_RESTART + 1) * sizeof(uint16), &offset,
+			   sizeof(offset));
+	}
+
+	out = (uint8 *) (terms + 1) + terms->n_bytes;
+	out = gv_bm25_put_varint(out, shared);
+	out = gv_bm25_put_varint(out, len - shared);
+	memcpy(out, lexeme + shared, len - shared);
+	out += len - shared;
+	memcpy(out, entry, entry_size);
+	out += entry_size;
+	terms->n_bytes = out - (uint8 *) (terms + 1);
+	terms->n_entries++;
+
+	memcpy(writer->last_lexeme, lexeme, len);
+	writer->last_len = len;
+	writer->n_terms++;
+	writer->n_postings += df;
+}
+
+/*
+ * Write a level of the tree.
+ *
+ * below: the pages below; above: set to the pages written
+ */
+static void
+write_tree_level(GvBm25Writer *writer, const Separators *below, Separators *above)
+{
+	PGAlignedBlock block;
+	Page		page = (Page) block.data;
+	GvBm25TreePage tree = (GvBm25TreePage) gv_bm25_page(page);
+	uint32		place = 0;
+	bool		is_open = false;
+
+	memset(above, 0, sizeof(*above));
+	for (uint32 i = 0; i < below->n; i++)
+	{
+		const Separator *separator = &below->separator[i];
+		uint32		size = sizeof(uint32) + sizeof(uint16) + separator->len;
+		uint16		len = separator->len;
+		uint16		offset;
+		char	   *out;
+
+		if (is_open && tree->n_bytes + size + (tree->n_entries + 1) * sizeof(uint16) >
+			GV_BM25_TREE_ROOM)
+		{
+			write_full_page(writer, place, page);
+			is_open = false;
+		}
+		if (!is_open)
+		{
+			place = gv_bm25_space_take(writer->space);
+			gv_bm25_init_page(page, GV_BM25_PAGE_TREE, writer->space->owner, place);
+			add_separator(above, place, separator->lexeme, separator->len);
+			is_open = true;
+		}
+		out = (char *) (tree + 1) + tree->n_bytes;
+		memcpy(out, &separator->place, sizeof(uint32));
+		memcpy(out + sizeof(uint32), &len, sizeof(len));
+		memcpy(out + sizeof(uint32) + sizeof(uint16), separator->lexeme, len);
+		offset = tree->n_bytes;
+		tree->n_bytes += size;
+		tree->n_entries++;
+		memcpy(gv_am_page_content(page) + GV_AM_PAGE_ROOM - tree->n_entries * sizeof(uint16),
+			   &offset, sizeof(offset));
+	}
+	write_full_page(writer, place, page);
+}
+
+/* Write an array to pages of its own; returns the place of the first */
+static uint32
+write_array(GvBm25Writer *writer, GvBm25PageKind kind, const void *bytes, Size size,
+			uint32 per_page)
+{
+	PGAlignedBlock block;
+	Page		page = (Page) block.data;
+	const char *in = bytes;
+	uint32		first = writer->space->n_pages;
+
+	do
+	{
+		Size		part = Min(size, per_page);
+		uint32		place = gv_bm25_space_take(writer->space);
+
+		gv_bm25_init_page(page, kind, writer->space->owner, place);
+		if (in != NULL)
+		{
+			memcpy(gv_bm25_page_bytes(page), in, part);
+			in += part;
+		}
+		((PageHeader) page)->pd_lower = gv_bm25_page_bytes(page) + part - (char *) page;
+		gv_bm25_space_write(writer->space, place, page);
+		size -= part;
+	} while (size > 0);
+	return first;
+}
+
+/* Write the rows of the documents, and say in the head how */
+static void
+write_tids(GvBm25Writer *writer, GvBm25HeadPage head)
+{
+	const GvBm25Documents *documents = writer->documents;
+	uint32		all_blocks = 0;
+	uint32		all_offsets = 0;
+	uint32		size;
+	uint32		n_groups = (documents->n + GV_BM25_TID_GROUP - 1) / GV_BM25_TID_GROUP;
+	char	   *bytes;
+
+	for (uint32 i = 0; i < documents->n; i++)
+	{
+		const ItemPointerData *first = &documents->tids[i - i % GV_BM25_TID_GROUP];
+
+		all_blocks |= ItemPointerGetBlockNumber(&documents->tids[i]) -
+			ItemPointerGetBlockNumber(first);
+		all_offsets |= ItemPointerGetOffsetNumber(&documents->tids[i]);
+	}
+	head->block_bits = gv_bm25_bits_of(all_blocks);
+	head->offset_bits = gv_bm25_bits_of(all_offsets);
+	size = GV_BM25_TID_GROUP_SIZE(head->block_bits + head->offset_bits);
+	bytes = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n_groups * size);
+	for (uint32 group = 0; group < n_groups; group++)
+	{
+		const ItemPointerData *tids = &documents->tids[group * GV_BM25_TID_GROUP];
+		uint32		n = Min(GV_BM25_TID_GROUP, documents->n - group * GV_BM25_TID_GROUP);
+		uint32		blocks[GV_BM25_TID_GROUP] = {0};
+		uint32		offsets[GV_BM25_TID_GROUP] = {0};
+		uint32		base = ItemPointerGetBlockNumber(tids);
+		char	   *out = bytes + (Size) group * size;
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			blocks[i] = ItemPointerGetBlockNumber(&tids[i]) - base;
+			offsets[i] = ItemPointerGetOffsetNumber(&tids[i]);
+		}
+		memcpy(out, &base, sizeof(base));
+		gv_bm25_pack(blocks, head->block_bits, (uint8 *) out + sizeof(base));
+		gv_bm25_pack(offsets, head->offset_bits,
+					 (uint8 *) out + sizeof(base) + GV_BM25_PACKED_SIZE(head->block_bits));
+	}
+	head->tids = write_array(writer, GV_BM25_PAGE_TIDS, bytes, (Size) n_groups * size,
+							 GV_BM25_ROOM / size * size);
+	pfree(bytes);
+}
+
+/* Write the head, whose fields are set but for the pages */
+static void
+write_head(GvBm25Writer *writer, Page page, GvBm25HeadPage head)
+{
+	GvBm25Space *space = writer->space;
+
+	head->n_pages = space->n_pages;
+	head->n_extents = space->used.n;
+	memcpy(head->extent, space->used.extent, space->used.n * sizeof(GvBm25ExtentData));
+	((PageHeader) page)->pd_lower = (char *) (head->extent + head->n_extents) - (char *) page;
+	gv_bm25_space_write(space, writer->head_place, page);
+}
+
+/*
+ * gv_bm25_writer_finish
+ *		Write what is left of a segment.
+ *
+ * entry: all fields written, to be published
+ */
+void
+gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
+{
+	const GvBm25Documents *documents = writer->documents;
+	GvBm25Space *space = writer->space;
+	PGAlignedBlock block;
+	Page		page = (Page) block.data;
+	GvBm25HeadPage head = (GvBm25HeadPage) gv_bm25_page(page);
+	Separators	level = writer->separators;
+
+	end_postings(writer);
+	write_full_page(writer, writer->terms_place, (Page) writer->terms.data);
+
+	gv_bm25_init_page(page, GV_BM25_PAGE_HEAD, space->owner, writer->head_place);
+	head->n_docs = documents->n;
+	head->n_terms = writer->n_terms;
+	head->n_skips = writer->n_skips;
+	head->total_length = documents->total_length;
+	head->n_postings = writer->n_postings;
+	head->first_terms = writer->first_terms;
+	head->height = 0;
+	while (level.n > 1)
+	{
+		Separators	above;
+
+		write_tree_level(writer, &level, &above);
+		level = above;
+		head->height++;
+	}
+	head->root = level.separator[0].place;
+	head->skips = write_array(writer, GV_BM25_PAGE_SKIPS, writer->skips,
+							  (Size) writer->n_skips * sizeof(GvBm25SkipData),
+							  GV_BM25_SKIPS_PER_PAGE * sizeof(GvBm25SkipData));
+	if (writer->index->meta.flags & GV_BM25_FLAG_EXACT_LENGTH)
+	{
+		head->norm_size = sizeof(uint32);
+		head->norms = write_array(writer, GV_BM25_PAGE_NORMS, documents->lengths,
+								  (Size) documents->n * sizeof(uint32),
+								  GV_BM25_NORMS_PER_PAGE(sizeof(uint32)) * sizeof(uint32));
+	}
+	else
+	{
+		head->norm_size = 1;
+		head->norms = write_array(writer, GV_BM25_PAGE_NORMS, writer->norms, documents->n,
+								  GV_BM25_NORMS_PER_PAGE(1));
+	}
+	write_tids(writer, head);
+	head->dead = write_array(writer, GV_BM25_PAGE_DEAD, NULL, ((Size) documents->n + 7) / 8,
+							 GV_BM25_ROOM);
+	write_head(writer, page, head);
+
+	memset(entry, 0, sizeof(*entry));
+	entry->id = space->owner;
+	entry->head = space->used.extent[0].start;
+	entry->n_docs = documents->n;
+	entry->total_length = documents->total_length;
+	entry->n_pages = space->n_pages;
+	entry->n_terms = writer->n_terms;
+	entry->first_tid = documents->tids[0];
+	entry->last_tid = documents->tids[documents->n - 1];
+}
