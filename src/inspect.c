@@ -44,18 +44,22 @@ GV_FUNCTION(gv_show_last_scan);
 struct GvInspector
 {
 	ambuild_function build;		/* by which its indexes are known */
-	bool		has_recall;		/* may its searches miss rows? */
 	void		(*check) (Relation index, Relation heap, GvAmReportProblem report,
 						  void *arg);
 	void		(*stats) (Relation index, GvAmReportStat report, void *arg);
+	/* NULL if its searches miss no rows */
+	void		(*measure) (Relation index, Relation heap, const Datum *values,
+							int n_queries, int k, GvAmRecall *result);
+	void		(*calibrate) (Relation index, Relation heap, const Datum *values,
+							  int n_queries);
 };
 
 static const GvInspector inspectors[] = {
-	{gv_hnsw_build, true, gv_hnsw_check, gv_hnsw_stats},
-	{gv_kdtree_build, false, gv_kdtree_check, gv_kdtree_stats},
-	{gv_ivfflat_build, true, gv_ivf_check, gv_ivf_stats},
-	{gv_ivfpq_build, true, gv_ivf_check, gv_ivf_stats},
-	{gv_bm25_build, false, gv_bm25_check, gv_bm25_stats},
+	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats, gv_hnsw_measure, gv_hnsw_calibrate_queries},
+	{gv_kdtree_build, gv_kdtree_check, gv_kdtree_stats, NULL, NULL},
+	{gv_ivfflat_build, gv_ivf_check, gv_ivf_stats, gv_ivf_measure, gv_ivf_calibrate_queries},
+	{gv_ivfpq_build, gv_ivf_check, gv_ivf_stats, gv_ivf_measure, gv_ivf_calibrate_queries},
+	{gv_bm25_build, gv_bm25_check, gv_bm25_stats, NULL, NULL},
 };
 
 /*
@@ -134,7 +138,25 @@ gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 bool
 gv_inspect_has_recall(const GvInspected *inspected)
 {
-	return inspected->inspector->has_recall;
+	return inspected->inspector->measure != NULL;
+}
+
+/*
+ * gv_inspect_measure, gv_inspect_calibrate
+ *		Measure the recall of an index that has one, or keep what queries tell.
+ */
+void
+gv_inspect_measure(const GvInspected *inspected, const Datum *values, int n_queries, int k,
+				   GvAmRecall *result)
+{
+	inspected->inspector->measure(inspected->index, inspected->heap, values, n_queries, k,
+								  result);
+}
+
+void
+gv_inspect_calibrate(const GvInspected *inspected, const Datum *values, int n_queries)
+{
+	inspected->inspector->calibrate(inspected->index, inspected->heap, values, n_queries);
 }
 
 /*

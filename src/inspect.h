@@ -12,6 +12,8 @@
 
 #include "utils/rel.h"
 
+#include "am/inspect.h"
+
 typedef struct GvInspector GvInspector;
 
 /* An index opened for inspection, and its table */
@@ -25,6 +27,10 @@ typedef struct GvInspected
 
 extern void gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock);
 extern bool gv_inspect_has_recall(const GvInspected *inspected);
+extern void gv_inspect_measure(const GvInspected *inspected, const Datum *values,
+							   int n_queries, int k, GvAmRecall *result);
+extern void gv_inspect_calibrate(const GvInspected *inspected, const Datum *values,
+								 int n_queries);
 extern void gv_inspect_close(GvInspected *inspected);
 
 #endif							/* GV_INSPECT_H */

@@ -25,7 +25,6 @@
 
 #include "am/recall.h"
 #include "base/compat.h"
-#include "hnsw/hnsw.h"
 #include "inspect.h"
 
 GV_FUNCTION(gv_recall_of_rows);
@@ -95,13 +94,15 @@ get_queries(ArrayType *array, Relation index, int *n)
 static void
 set_target(double target)
 {
+	static const char *const fixed[] = {"hnsw.ef_search", "ivfflat.probes", "ivfpq.probes"};
 	char	   *text = psprintf("%.17g", target);
 
 	/* whatever the range is, the setting's own message tells it */
 	(void) set_config_option("gigavec.target_recall", text, PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("hnsw.ef_search", "0", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	for (int i = 0; i < lengthof(fixed); i++)
+		(void) set_config_option(fixed[i], "0", PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_SAVE, true, 0, false);
 	pfree(text);
 }
 
@@ -150,12 +151,6 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 						RelationGetRelationName(inspected.index)),
 				 errdetail("The index is not valid."),
 				 errhint("Rebuild the index with REINDEX, or drop it.")));
-	if (inspected.index->rd_indam->ambuild != gv_hnsw_build)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("cannot measure the recall of index \"%s\"",
-						RelationGetRelationName(inspected.index)),
-				 errdetail("It is not an hnsw index.")));
 	if (store)
 		check_store(inspected.index);
 	if (array)
@@ -172,8 +167,8 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 	if (!PG_ARGISNULL(ARG_TARGET))
 		set_target(PG_GETARG_FLOAT8(ARG_TARGET));
 	if (store)
-		gv_hnsw_calibrate_queries(inspected.index, inspected.heap, queries, n_queries);
-	gv_hnsw_measure(inspected.index, inspected.heap, queries, n_queries, k, &result);
+		gv_inspect_calibrate(&inspected, queries, n_queries);
+	gv_inspect_measure(&inspected, queries, n_queries, k, &result);
 	AtEOXact_GUC(false, save_nestlevel);
 	SetUserIdAndSecContext(save_userid, save_sec_context);
 	gv_inspect_close(&inspected);

@@ -199,6 +199,28 @@ store_table(Relation index, const GvAmRecallTable *table, double n_rows)
 	UnlockReleaseBuffer(buf);
 }
 
+/* Run the trials, and keep what they tell; false if there are too few */
+static bool
+finish_calibration(Calibration *calibration, GvIvfIndex *ix, Relation heap, double n_rows)
+{
+	GvAmRecallTable table;
+	IndexScanDesc scan;
+
+	if (calibration->n < MIN_QUERIES)
+		return false;
+	scan = gv_ivf_begin_scan(ix->rel, 0, 1);
+	scan->heapRelation = heap;
+	scan->xs_snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	for (int i = 0; i < calibration->n; i++)
+		run_trial(scan, &calibration->trial[i]);
+	UnregisterSnapshot(scan->xs_snapshot);
+	gv_ivf_end_scan(scan);
+	fit_table(calibration, ix->meta.n_lists - GV_IVF_FIRST_LIST, &table);
+	GV_TEST_POINT("ivf-calibrate-store");
+	store_table(ix->rel, &table, n_rows);
+	return true;
+}
+
 /*
  * gv_ivf_calibrate
  *		Measure how many lists reach which recall, and keep it in the metapage.
@@ -210,8 +232,6 @@ gv_ivf_calibrate(Relation index, Relation heap, double n_rows)
 {
 	GvIvfIndex	ix;
 	Calibration calibration = {0};
-	GvAmRecallTable table;
-	IndexScanDesc scan;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf calibration",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context = MemoryContextSwitchTo(context);
@@ -229,19 +249,54 @@ gv_ivf_calibrate(Relation index, Relation heap, double n_rows)
 		calibration.dim = ix.meta.dim;
 		choose_queries(&calibration, index, heap, n_wanted);
 	}
-	if (calibration.n >= MIN_QUERIES)
+	(void) finish_calibration(&calibration, &ix, heap, n_rows);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+}
+
+/*
+ * gv_ivf_calibrate_queries
+ *		Calibrate an index with a user's queries.
+ *
+ * values: Datum[n_queries], detoasted; NULL: rows of the index
+ */
+void
+gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum *values, int n_queries)
+{
+	GvIvfIndex	ix;
+	Calibration calibration = {0};
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf calibration",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+
+	gv_ivf_open(&ix, index);
+	if (values && n_queries < MIN_QUERIES)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("cannot calibrate index \"%s\" with fewer than %d queries",
+						RelationGetRelationName(index), MIN_QUERIES),
+				 errdetail_plural("There is %d query vector.", "There are %d query vectors.",
+								  n_queries, n_queries)));
+	n_queries = Max(n_queries, MIN_QUERIES);
+	calibration.trial = palloc0(sizeof(Trial) * n_queries);
+	calibration.context = context;
+	calibration.opclass = ix.opclass;
+	calibration.dim = ix.meta.dim;
+	if (values == NULL)
+		choose_queries(&calibration, index, heap, n_queries);
+	for (int i = 0; values && i < n_queries; i++)
 	{
-		scan = gv_ivf_begin_scan(index, 0, 1);
-		scan->heapRelation = heap;
-		scan->xs_snapshot = RegisterSnapshot(GetTransactionSnapshot());
-		for (int i = 0; i < calibration.n; i++)
-			run_trial(scan, &calibration.trial[i]);
-		UnregisterSnapshot(scan->xs_snapshot);
-		gv_ivf_end_scan(scan);
-		fit_table(&calibration, n_lists, &table);
-		GV_TEST_POINT("ivf-calibrate-store");
-		store_table(index, &table, n_rows);
+		gv_am_check_dim(ix.opclass, values[i], ix.meta.dim);
+		calibration.trial[i].value = values[i];
+		ItemPointerSetInvalid(&calibration.trial[i].tid);
+		calibration.n++;
 	}
+	if (!finish_calibration(&calibration, &ix, heap, index->rd_rel->reltuples))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" has too few rows to be calibrated",
+						RelationGetRelationName(index)),
+				 errdetail("It takes rows on %d pages of the table.", MIN_QUERIES)));
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 }

@@ -18,6 +18,7 @@ extern void gv_ivf_calibrate_stale(Relation index, double n_rows);
 
 /* scan.c */
 extern void gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows);
+extern void gv_ivf_scan_expect(IndexScanDesc scan, int64 limit, ItemPointer left_out);
 extern uint32 gv_ivf_scan_place(IndexScanDesc scan);
 
 #endif							/* GV_IVF_CALIBRATE_H */

@@ -47,6 +47,12 @@ extern void gv_ivf_end_scan(IndexScanDesc scan);
 /* for EXPLAIN */
 extern void gv_ivf_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts);
 
+/* for gigavec.recall */
+extern void gv_ivf_measure(Relation index, Relation heap, const Datum *values, int n_queries,
+						   int k, GvAmRecall *result);
+extern void gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum *values,
+									 int n_queries);
+
 /* for gigavec.check and gigavec.stats */
 extern void gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg);
 extern void gv_ivf_stats(Relation index, GvAmReportStat report, void *arg);

@@ -54,6 +54,7 @@ typedef struct GvIvfScan
 	bool		exhausted;		/* all lists were read */
 	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
 	uint32		place;			/* of the list of the row returned last */
+	ItemPointerData left_out;	/* a row that is not returned, or invalid */
 	bool		can_fetch;
 	GvAmScanCounts counts;
 } GvIvfScan;
@@ -88,6 +89,7 @@ gv_ivf_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
 	memset(&so->counts, 0, sizeof(so->counts));
 	so->started = false;
 	so->limit = gv_am_limit_of(order_bys);
+	ItemPointerSetInvalid(&so->left_out);
 	MemoryContextReset(so->context);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -122,8 +124,8 @@ gv_ivf_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts)
 	*counts = so->counts;
 	counts->index = so->started ? RelationGetRelid(scan->indexRelation) : InvalidOid;
 	counts->target = so->target;
-	counts->probes = so->started ? so->search.n_probes : 0;
-	counts->rows = so->started ? so->search.n_rows : 0;
+	counts->ef = counts->probes = so->started ? so->search.n_probes : 0;
+	counts->expansions = counts->rows = so->started ? so->search.n_rows : 0;
 }
 
 /*
@@ -139,6 +141,20 @@ gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows)
 
 	so->read_all = true;
 	so->limit = n_rows;
+}
+
+/*
+ * gv_ivf_scan_expect
+ *		Tell a scan, not begun, how many rows will be asked for, and which it is
+ *		to leave out; invalid: none.
+ */
+void
+gv_ivf_scan_expect(IndexScanDesc scan, int64 limit, ItemPointer left_out)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+
+	so->limit = limit;
+	so->left_out = *left_out;
 }
 
 /*
@@ -308,6 +324,8 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 				gv_ivf_search_put(&so->search, &found);
 			continue;
 		}
+		if (ItemPointerIsValid(&so->left_out) && ItemPointerEquals(&so->left_out, &found.tid))
+			continue;
 		so->counts.returned++;
 		so->place = found.list;
 		scan->xs_heaptid = found.tid;

@@ -82,7 +82,12 @@ SELECT avg((SELECT count(*) FROM unnest(hnsw_test.nearest('hnsw_test.items', '<-
 DELETE FROM hnsw_test.items WHERE id > 3000;
 VACUUM hnsw_test.items;
 SELECT name, value FROM gigavec.stats('hnsw_test.flat') WHERE name IN ('lists', 'calibrated_rows');
-SELECT what, r.is FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.flat'')') r;
+SELECT queries_run, recall >= 0.95 AS reached, target_recall, ef BETWEEN 1 AND 50 AS probes FROM gigavec.recall('hnsw_test.flat', queries => 50);
+SELECT queries_run, recall >= 0.9 AS reached, target_recall FROM gigavec.recall('hnsw_test.flat', queries => 50, k => 1, target => 0.95, store => true);
+SELECT queries_run, recall >= 0.9 AS reached FROM gigavec.recall('hnsw_test.flat', 10, queries => (SELECT array_agg(v) FROM (SELECT v FROM hnsw_test.items ORDER BY id LIMIT 20) x), store => true);
+SELECT what, r.is FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.flat'', 10, queries => ARRAY[''[1,2,3,4,5,6,7,8]'']::vector[], store => true)') r;
+SELECT what, r.is FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.flat'', 10, queries => ARRAY[''[1]'']::vector[])') r;
+SELECT count(*) FROM gigavec.check('hnsw_test.flat');
 DROP TABLE hnsw_test.items;
 
 -- expressions, partial indexes, unlogged and temporary tables, partitions
