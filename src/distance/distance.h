@@ -121,6 +121,13 @@ typedef struct GvKernels
 	void		(*boxes_linf) (const float *low, const float *high, int stride,
 							   const float *query, int dim, int n, float *out);
 
+	/*
+	 * The lowest of the differences a[i] - b[i], n a multiple of 16 above 0;
+	 * returns the first place it is at.  Differences that are NaN or above
+	 * FLT_MAX are passed over; with none left, place 0 and FLT_MAX.
+	 */
+	int			(*lowest_difference_f32) (const float *a, const float *b, int n, float *lowest);
+
 	/* float16 */
 	float		(*l2_squared_f16) (const GvHalf *a, const GvHalf *b, int n);
 	float		(*inner_product_f16) (const GvHalf *a, const GvHalf *b, int n);

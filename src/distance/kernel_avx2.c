@@ -630,6 +630,32 @@ bits_to_vec(VecBits x)
 
 #include "distance/kernel_planes.h"
 
+GV_DISTANCE_INLINE Vec
+vec_lower(Vec x, Vec y)
+{
+	return _mm256_min_ps(x, y);
+}
+
+GV_DISTANCE_INLINE float
+vec_lowest(Vec x)
+{
+	__m128		y = _mm_min_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+
+	y = _mm_min_ps(y, _mm_movehl_ps(y, y));
+	y = _mm_min_ss(y, _mm_movehdup_ps(y));
+	return _mm_cvtss_f32(y);
+}
+
+GV_DISTANCE_INLINE int
+vec_find(Vec x, Vec y)
+{
+	uint32_t	equal = (uint32_t) _mm256_movemask_ps(_mm256_cmp_ps(x, y, _CMP_EQ_OQ));
+
+	return equal ? __builtin_ctz(equal) : -1;
+}
+
+#include "distance/kernel_lowest.h"
+
 #define PRODUCTS_ROWS 6
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 8

@@ -571,6 +571,28 @@ bits_to_vec(VecBits x)
 
 #include "distance/kernel_planes.h"
 
+GV_DISTANCE_INLINE Vec
+vec_lower(Vec x, Vec y)
+{
+	return _mm512_min_ps(x, y);
+}
+
+GV_DISTANCE_INLINE float
+vec_lowest(Vec x)
+{
+	return _mm512_reduce_min_ps(x);
+}
+
+GV_DISTANCE_INLINE int
+vec_find(Vec x, Vec y)
+{
+	uint32_t	equal = _mm512_cmp_ps_mask(x, y, _CMP_EQ_OQ);
+
+	return equal ? __builtin_ctz(equal) : -1;
+}
+
+#include "distance/kernel_lowest.h"
+
 #define PRODUCTS_ROWS 8
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 4

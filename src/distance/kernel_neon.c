@@ -410,6 +410,29 @@ bits_to_vec(VecBits x)
 
 #include "distance/kernel_planes.h"
 
+GV_DISTANCE_INLINE Vec
+vec_lower(Vec x, Vec y)
+{
+	return vbslq_f32(vcltq_f32(x, y), x, y);
+}
+
+GV_DISTANCE_INLINE float
+vec_lowest(Vec x)
+{
+	return vminvq_f32(x);
+}
+
+GV_DISTANCE_INLINE int
+vec_find(Vec x, Vec y)
+{
+	uint16x4_t	equal = vmovn_u32(vceqq_f32(x, y));
+	uint64_t	bits = vget_lane_u64(vreinterpret_u64_u16(equal), 0);
+
+	return bits ? __builtin_ctzll(bits) / 16 : -1;
+}
+
+#include "distance/kernel_lowest.h"
+
 #define PRODUCTS_ROWS 4
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

@@ -476,6 +476,36 @@ bits_to_vec(VecBits x)
 
 #include "distance/kernel_planes.h"
 
+GV_DISTANCE_INLINE Vec
+vec_lower(Vec x, Vec y)
+{
+	VecInt		is_lower = x < y;
+
+	return (Vec) ((is_lower & (VecInt) x) | (~is_lower & (VecInt) y));
+}
+
+GV_DISTANCE_INLINE float
+vec_lowest(Vec x)
+{
+	float		a = x[1] < x[0] ? x[1] : x[0];
+	float		b = x[3] < x[2] ? x[3] : x[2];
+
+	return b < a ? b : a;
+}
+
+GV_DISTANCE_INLINE int
+vec_find(Vec x, Vec y)
+{
+	for (int i = 0; i < VEC_LANES; i++)
+	{
+		if (x[i] == y[i])
+			return i;
+	}
+	return -1;
+}
+
+#include "distance/kernel_lowest.h"
+
 #define PRODUCTS_ROWS 2
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

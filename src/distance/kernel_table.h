@@ -19,6 +19,7 @@ const GvKernels TABLE_NAME = {
 	.linf_f32 = linf_f32,
 	.cosine_f32 = cosine_f32,
 	.products_f32 = products_f32,
+	.lowest_difference_f32 = lowest_difference_f32,
 	.columns_l2_squared = columns_l2_squared,
 	.columns_l1 = columns_l1,
 	.columns_linf = columns_linf,

@@ -123,40 +123,11 @@ gv_panels_get(const float *panels, uint32_t lane, float *c, int dim)
 static inline GvPanelsBest
 gv_panels_nearest(const float *half, const float *products, int n_panels)
 {
-	float		low[GV_PRODUCTS_PANEL];
-	int32_t		panel[GV_PRODUCTS_PANEL];
 	GvPanelsBest best;
 
-	for (int l = 0; l < GV_PRODUCTS_PANEL; l++)
-	{
-		low[l] = half[l] - products[l];
-		panel[l] = 0;
-	}
-	for (int p = 1; p < n_panels; p++)
-	{
-		const float *h = half + p * GV_PRODUCTS_PANEL;
-		const float *product = products + p * GV_PRODUCTS_PANEL;
-
-		for (int l = 0; l < GV_PRODUCTS_PANEL; l++)
-		{
-			float		score = h[l] - product[l];
-
-			panel[l] = score < low[l] ? p : panel[l];
-			low[l] = score < low[l] ? score : low[l];
-		}
-	}
-	best.score = low[0];
-	best.number = (uint32_t) panel[0] * GV_PRODUCTS_PANEL;
-	for (int l = 1; l < GV_PRODUCTS_PANEL; l++)
-	{
-		uint32_t	number = (uint32_t) panel[l] * GV_PRODUCTS_PANEL + l;
-
-		if (low[l] < best.score || (low[l] == best.score && number < best.number))
-		{
-			best.score = low[l];
-			best.number = number;
-		}
-	}
+	best.number = (uint32_t) gv_kernels->lowest_difference_f32(half, products,
+															   n_panels * GV_PRODUCTS_PANEL,
+															   &best.score);
 	return best;
 }
 

@@ -1,10 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * kernels_products.c
- *		Products of many vectors with panels of many others.
+ *		Products of many vectors with panels of many others; the lowest of many
+ *		differences.
  *
  *-------------------------------------------------------------------------
  */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -115,6 +117,43 @@ check_bits(const GvKernels *kernels, const Products *products)
 	}
 }
 
+/* The lowest of differences against a loop, with what is passed over */
+static void
+check_lowest(const GvKernels *kernels, int n, int kind)
+{
+	float	   *a = gv_unit_at_end(0, n * sizeof(float));
+	float	   *b = gv_unit_at_end(1, n * sizeof(float));
+	float		expected = FLT_MAX;
+	float		found;
+	int			place = 0;
+	int			got;
+
+	for (int i = 0; i < n; i++)
+	{
+		/* few different values make equal differences */
+		a[i] = (float) (gv_unit_random() % (kind == 0 ? 1000000 : 8));
+		b[i] = (float) (gv_unit_random() % 8);
+		if (kind == 2 && gv_unit_random() % 3 == 0)
+			a[i] = i % 2 ? NAN : INFINITY;
+		if (kind == 3)
+			a[i] = i % 2 ? NAN : INFINITY;
+		if (kind == 4)
+			a[i] = -FLT_MAX;
+	}
+	for (int i = n - 1; i >= 0; i--)
+	{
+		if (a[i] - b[i] <= expected)
+		{
+			expected = a[i] - b[i];
+			place = i;
+		}
+	}
+	got = kernels->lowest_difference_f32(a, b, n, &found);
+	if (got != place || found != expected)
+		gv_unit_fail("n = %d, kind %d: %g at %d, not %g at %d", n, kind, found, got, expected,
+					 place);
+}
+
 /*
  * gv_unit_test_products
  *		Within the bound, the same bits for any number of rows, panels and levels.
@@ -147,6 +186,14 @@ gv_unit_test_products(const GvKernels *kernels)
 	make_products(&products, 9, 3, 16000, 0);
 	check_products(kernels, &products);
 	check_bits(kernels, &products);
+	gv_unit_end();
+
+	gv_unit_begin("%s lowest_difference_f32: as a loop, n = 16 to 1024", kernels->name);
+	for (int n = 16; n <= 1024; n += 16)
+	{
+		for (int i = 0; i < 20; i++)
+			check_lowest(kernels, n, i % 5);
+	}
 	gv_unit_end();
 
 	gv_unit_begin("%s products_f32: NaN and infinity stay in their product", kernels->name);
