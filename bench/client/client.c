@@ -19,6 +19,8 @@
  *			With pin=1 each thread and its backend share a processor.  With evict=FILE, as
  *			often as there are files, the system's cache forgets these files
  *			before every query; that is not measured.
+ *			With form=point or form=cube the vector goes as a value of that type
+ *			instead, in doubles.
  * insert	SQL has an int4 id as $1 and the vector as $2.  The vectors are
  *			sent once, by one connection, batch= rows to a transaction.
  *
@@ -57,6 +59,10 @@ typedef struct Options
 	int			evicted[MAX_EVICTED];	/* files that the system shall forget */
 	int			nevicted;
 	int			dim;
+	enum
+	{
+		FORM_VECTOR, FORM_POINT, FORM_CUBE
+	}			form;			/* binary form of a vector */
 	int			k;				/* ids kept of each answer */
 	int			clients;
 	int			batch;			/* rows in one transaction */
@@ -113,6 +119,30 @@ allocate(size_t size)
 	return p;
 }
 
+/* Write a vector as a point, or as a cube that is a point. */
+static void
+write_doubles(char *p, const float *row)
+{
+	if (opt.form == FORM_CUBE)
+	{
+		uint32_t	head = htonl(0x80000000u | (uint32_t) opt.dim);
+
+		memcpy(p, &head, 4);
+		p += 4;
+	}
+	for (int j = 0; j < opt.dim; j++)
+	{
+		double		x = row[j];
+		uint64_t	bits;
+		uint32_t	halves[2];
+
+		memcpy(&bits, &x, 8);
+		halves[0] = htonl((uint32_t) (bits >> 32));
+		halves[1] = htonl((uint32_t) bits);
+		memcpy(p + 8 * (size_t) j, halves, 8);
+	}
+}
+
 /* Read the vectors and turn them into binary parameters. */
 static void
 read_vectors(const char *path)
@@ -129,7 +159,8 @@ read_vectors(const char *path)
 	if (size <= 0 || size % (opt.dim * 4L) != 0)
 		die(path, "size is not a multiple of the vector size");
 	nvectors = (int) (size / (opt.dim * 4L));
-	param_size = 4 + (size_t) opt.dim * 4;
+	param_size = opt.form == FORM_VECTOR ? 4 + (size_t) opt.dim * 4 :
+		(opt.form == FORM_CUBE ? 4 : 0) + (size_t) opt.dim * 8;
 	params = allocate((size_t) nvectors * param_size);
 	for (int i = 0; i < nvectors; i++)
 	{
@@ -138,6 +169,11 @@ read_vectors(const char *path)
 
 		if (fread(row, 4, (size_t) opt.dim, f) != (size_t) opt.dim)
 			die(path, "could not read");
+		if (opt.form != FORM_VECTOR)
+		{
+			write_doubles(p, (float *) row);
+			continue;
+		}
 		memcpy(p, &dim, 2);
 		for (int j = 0; j < opt.dim; j++)
 		{
@@ -453,6 +489,9 @@ read_option(const char *arg)
 #define IS(name) (n == strlen(name) && strncmp(arg, name, n) == 0)
 	if (IS("dim"))
 		opt.dim = atoi(value);
+	else if (IS("form"))
+		opt.form = strcmp(value, "cube") == 0 ? FORM_CUBE :
+			strcmp(value, "point") == 0 ? FORM_POINT : FORM_VECTOR;
 	else if (IS("k"))
 		opt.k = atoi(value);
 	else if (IS("clients"))
@@ -485,7 +524,7 @@ main(int argc, char **argv)
 {
 	if (argc < 6)
 		die("usage", "search|insert CONNINFO SQL VECTORS dim=N [k= clients= seconds= "
-			"warmup= ids= bounds= pin= evict= batch= first_id= command=]");
+			"warmup= ids= bounds= pin= evict= form= batch= first_id= command=]");
 	opt.k = 10;
 	opt.clients = 1;
 	opt.batch = 100;

@@ -27,6 +27,9 @@
 #define BOUND_ROUNDING 1e-6
 #define COSINE_ROUNDING 2e-6
 
+/* Keys that are compared at once */
+#define POINTS_AT_ONCE 16
+
 /*
  * gv_kdtree_query_init
  *		Prepare a query.
@@ -42,7 +45,11 @@ gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Datum value,
 	query->metric = ix->opclass->metric;
 	query->is_null = is_null;
 	query->has_direction = true;
-	query->sums = palloc(sizeof(float) * 2 * ix->leaf_capacity);
+	query->best = NULL;
+	query->n_best = query->n_wanted = 0;
+	query->sums = palloc(sizeof(float) * (2 * ix->leaf_capacity + POINTS_AT_ONCE));
+	query->keys = is_null || query->metric == GV_AM_METRIC_COSINE ?
+		palloc(sizeof(double) * ix->leaf_capacity) : NULL;
 	query->widened = ix->element_size == sizeof(float) ? NULL :
 		palloc(sizeof(float) * ix->dim * ix->leaf_capacity);
 	if (is_null)
@@ -84,14 +91,201 @@ cosine_key(const GvKdtreeQuery *query, const GvKdtreeIndex *ix, const float *col
 }
 
 /*
- * gv_kdtree_query_leaf
- *		Compute the keys of all points of a leaf.
- *
- * page: locked
- * keys: double[n], written
+ * gv_kdtree_query_want
+ *		Want so many points from now on; none is known to be among them.
  */
 void
-gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page, double *keys)
+gv_kdtree_query_want(GvKdtreeQuery *query, int n_wanted)
+{
+	if (query->best == NULL)
+		query->best = palloc(sizeof(double) * n_wanted);
+	else if (n_wanted > query->n_wanted)
+		query->best = repalloc(query->best, sizeof(double) * n_wanted);
+	query->n_wanted = n_wanted;
+	query->n_best = 0;
+}
+
+/*
+ * gv_kdtree_query_add_best
+ *		Count a key as wanted if it is among the nearest.
+ */
+void
+gv_kdtree_query_add_best(GvKdtreeQuery *query, double key)
+{
+	double	   *best = query->best;
+	int			i;
+
+	if (query->n_best < query->n_wanted)
+	{
+		i = query->n_best++;
+		while (i > 0 && best[(i - 1) / 2] < key)
+		{
+			best[i] = best[(i - 1) / 2];
+			i = (i - 1) / 2;
+		}
+		best[i] = key;
+		return;
+	}
+	if (key >= best[0])
+		return;
+	i = 0;
+	for (;;)
+	{
+		int			child = 2 * i + 1;
+
+		if (child >= query->n_best)
+			break;
+		if (child + 1 < query->n_best && best[child + 1] > best[child])
+			child++;
+		if (best[child] <= key)
+			break;
+		best[i] = best[child];
+		i = child;
+	}
+	best[i] = key;
+}
+
+/* Drop the candidates that are no longer wanted; returns how many are left */
+static int
+keep_wanted(GvKdtreeFound *found, int n_candidates)
+{
+	int			n = 0;
+
+	for (int i = 0; i < n_candidates; i++)
+	{
+		if (found->keys[i] > found->limit)
+			continue;
+		found->keys[n] = found->keys[i];
+		found->items[n++] = found->items[i];
+	}
+	return n;
+}
+
+/* Find points by keys in double */
+static int
+find_doubles(GvKdtreeQuery *query, const double *keys, int n, GvKdtreeFound *found)
+{
+	double		limit = gv_kdtree_query_limit(query);
+	double		rest = INFINITY;
+	int			n_found = 0;
+
+	found->has_rest = false;
+	for (int i = 0; i < n; i++)
+	{
+		if (keys[i] > limit || keys[i] <= found->after)
+			continue;
+		found->keys[n_found] = keys[i];
+		found->items[n_found++] = i;
+		gv_kdtree_query_add_best(query, keys[i]);
+		limit = gv_kdtree_query_limit(query);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		if (keys[i] > limit)
+		{
+			found->has_rest = true;
+			rest = Min(rest, keys[i]);
+		}
+	}
+	found->limit = limit;
+	found->rest = rest;
+	return keep_wanted(found, n_found);
+}
+
+/* A float32 that is not negative orders as its bits do */
+static inline int32
+float_bits(float x)
+{
+	int32		bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits;
+}
+
+/*
+ * The same by keys in float32, so many at a time that the compiler compares
+ * them in registers; most leaves have few points that are wanted.
+ *
+ * keys: room for a multiple of POINTS_AT_ONCE
+ */
+static int
+find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
+{
+	double		limit = gv_kdtree_query_limit(query);
+	int32		limit_bits = float_bits((float) limit);
+	int32	   *bits = (int32 *) keys;
+	int32		rest = PG_INT32_MAX;
+	int			n_found = 0;
+	int			end = (n + POINTS_AT_ONCE - 1) / POINTS_AT_ONCE * POINTS_AT_ONCE;
+
+	/* NaN, which is greater than all */
+	for (int i = n; i < end; i++)
+		bits[i] = PG_INT32_MAX;
+	for (int i = 0; i < end; i += POINTS_AT_ONCE)
+	{
+		int32		any = 0;
+
+		for (int j = 0; j < POINTS_AT_ONCE; j++)
+			any |= bits[i + j] <= limit_bits;
+		if (!any)
+			continue;
+		for (int j = i; j < Min(i + POINTS_AT_ONCE, n); j++)
+		{
+			double		key = keys[j];
+
+			if (key > limit || key <= found->after)
+				continue;
+			found->keys[n_found] = key;
+			found->items[n_found++] = j;
+			gv_kdtree_query_add_best(query, key);
+			limit = gv_kdtree_query_limit(query);
+		}
+		limit_bits = float_bits((float) limit);
+	}
+	for (int i = 0; i < end; i++)
+	{
+		int32		beyond = bits[i] > limit_bits ? bits[i] : PG_INT32_MAX;
+
+		rest = Min(rest, beyond);
+	}
+	found->has_rest = rest != PG_INT32_MAX;
+	if (found->has_rest)
+	{
+		float		key;
+
+		memcpy(&key, &rest, sizeof(key));
+		found->rest = key;
+	}
+	found->limit = limit;
+	return keep_wanted(found, n_found);
+}
+
+/* Compute the keys of all points of a leaf by cosine distance */
+static void
+compute_cosines(GvKdtreeQuery *query, const GvKdtreeIndex *ix, const float *columns, int n)
+{
+	float	   *sums = query->sums;
+
+	query->kernels->columns_cosine(columns, ix->leaf_capacity, query->point.x, ix->dim, n,
+								   sums, sums + ix->leaf_capacity);
+	for (int i = 0; i < n; i++)
+		query->keys[i] = cosine_key(query, ix, columns, i, sums[i],
+									sums[ix->leaf_capacity + i]);
+}
+
+/*
+ * gv_kdtree_query_leaf
+ *		Find the points of a leaf that are among the nearest wanted.
+ *
+ * page: locked
+ * found: after is set by the caller
+ *
+ * Returns their number.  Which points are found is told by their keys: those
+ * after found->after, up to found->limit.
+ */
+int
+gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
+					 GvKdtreeFound *found)
 {
 	int			n = gv_kdtree_page_head(page)->n;
 	const float *columns = (const float *) gv_kdtree_leaf_elements(page);
@@ -100,8 +294,8 @@ gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page, d
 
 	if (query->is_null)
 	{
-		memset(keys, 0, sizeof(double) * n);
-		return;
+		memset(query->keys, 0, sizeof(double) * n);
+		return find_doubles(query, query->keys, n, found);
 	}
 	if (query->widened != NULL)
 	{
@@ -121,16 +315,12 @@ gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page, d
 			query->kernels->columns_linf(columns, ix->leaf_capacity, x, ix->dim, n, out);
 			break;
 		case GV_AM_METRIC_COSINE:
-			query->kernels->columns_cosine(columns, ix->leaf_capacity, x, ix->dim, n, out,
-										   out + ix->leaf_capacity);
-			for (int i = 0; i < n; i++)
-				keys[i] = cosine_key(query, ix, columns, i, out[i], out[ix->leaf_capacity + i]);
-			return;
+			compute_cosines(query, ix, columns, n);
+			return find_doubles(query, query->keys, n, found);
 		default:
 			elog(ERROR, "unrecognized metric: %d", (int) query->metric);
 	}
-	for (int i = 0; i < n; i++)
-		keys[i] = out[i];
+	return find_floats(query, out, n, found);
 }
 
 /*

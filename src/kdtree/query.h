@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "utils/float.h"
+
 #include "kdtree/index.h"
 
 /* Keys are never below zero */
@@ -24,13 +26,39 @@ typedef struct GvKdtreeQuery
 	float		norm2;			/* by cosine: sum of squares, as the operator has it */
 	GvKdtreePoint point;
 	float	   *widened;		/* room for the elements of a leaf of float16 */
-	float	   *sums;			/* float[2][leaf_capacity] */
+	float	   *sums;			/* float[2][leaf_capacity], and some more */
+	double	   *keys;			/* double[leaf_capacity], where keys are in double */
+
+	/* keys of the nearest wanted, the greatest first */
+	double	   *best;			/* double[n_wanted] */
+	int			n_best;
+	int			n_wanted;
 } GvKdtreeQuery;
+
+/* What is found on a leaf */
+typedef struct GvKdtreeFound
+{
+	double		after;			/* only points with greater keys count */
+	double		limit;			/* set: points up to this key were found */
+	double		rest;			/* set: the least key beyond it */
+	bool		has_rest;		/* set: is there one? */
+	double	   *keys;			/* double[leaf_capacity], written */
+	uint16	   *items;			/* uint16[leaf_capacity], written: their numbers */
+} GvKdtreeFound;
+
+/* The key beyond which no point is wanted yet */
+static inline double
+gv_kdtree_query_limit(const GvKdtreeQuery *query)
+{
+	return query->n_best < query->n_wanted ? get_float8_infinity() : query->best[0];
+}
 
 extern void gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Datum value,
 								 bool is_null);
-extern void gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
-								 double *keys);
+extern int	gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
+								 GvKdtreeFound *found);
+extern void gv_kdtree_query_want(GvKdtreeQuery *query, int n_wanted);
+extern void gv_kdtree_query_add_best(GvKdtreeQuery *query, double key);
 extern void gv_kdtree_query_boxes(const GvKdtreeQuery *query, const GvKdtreeIndex *ix,
 								  Page page, float *bounds);
 extern double gv_kdtree_query_lower(const GvKdtreeQuery *query, float bound);

@@ -21,6 +21,7 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
+#include "am/fetch.h"
 #include "am/limit.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -30,6 +31,9 @@
 /* Points wanted at first if no LIMIT is known, and at most */
 #define FIRST_WANTED 64
 #define MAX_WANTED 8192
+
+/* Rows that the processor is asked for before they are fetched */
+#define ROWS_ASKED_FOR 16
 
 /* The level of the root, which grows */
 #define ANY_LEVEL (-1)
@@ -81,13 +85,10 @@ typedef struct GvKdtreeScan
 	int			n_pages;
 	int			max_pages;
 
-	/* keys of the nearest wanted, the greatest first */
-	double	   *best;
-	int			n_best;
-	int			n_wanted;
-
-	double	   *keys;			/* double[leaf_capacity] */
-	uint16	   *candidates;		/* uint16[leaf_capacity] */
+	GvKdtreeFound found;		/* on the leaf read last */
+	GvAmHints  *row_hints;		/* of the table, or NULL */
+	GvAmFetch	fetch;			/* knows the length of the table only */
+	int			n_asked;		/* steps done of asking for the next rows */
 } GvKdtreeScan;
 
 /* --- heaps ---------------------------------------------------------------- */
@@ -175,61 +176,13 @@ pop_page(GvKdtreeScan *so, QueuedPage *result)
 	so->pages[i] = last;
 }
 
-/* The key beyond which no point is wanted yet */
-static inline double
-wanted_limit(const GvKdtreeScan *so)
-{
-	return so->n_best < so->n_wanted ? INFINITY : so->best[0];
-}
-
-/* Count a key as wanted if it is among the nearest */
-static void
-add_best(GvKdtreeScan *so, double key)
-{
-	int			i;
-
-	if (so->n_best < so->n_wanted)
-	{
-		i = so->n_best++;
-		while (i > 0 && so->best[(i - 1) / 2] < key)
-		{
-			so->best[i] = so->best[(i - 1) / 2];
-			i = (i - 1) / 2;
-		}
-		so->best[i] = key;
-		return;
-	}
-	if (key >= so->best[0])
-		return;
-	i = 0;
-	for (;;)
-	{
-		int			child = 2 * i + 1;
-
-		if (child >= so->n_best)
-			break;
-		if (child + 1 < so->n_best && so->best[child + 1] > so->best[child])
-			child++;
-		if (so->best[child] <= key)
-			break;
-		so->best[i] = so->best[child];
-		i = child;
-	}
-	so->best[i] = key;
-}
-
 /* All that were wanted have left: want more, beside what is in the queue */
 static void
 want_more(GvKdtreeScan *so)
 {
-	if (so->n_wanted < MAX_WANTED)
-	{
-		so->n_wanted = Min(so->n_wanted * 2, MAX_WANTED);
-		so->best = repalloc(so->best, sizeof(double) * so->n_wanted);
-	}
-	so->n_best = 0;
+	gv_kdtree_query_want(&so->query, Min(so->query.n_wanted * 2, MAX_WANTED));
 	for (int i = 0; i < so->n_points; i++)
-		add_best(so, so->points[i].key);
+		gv_kdtree_query_add_best(&so->query, so->points[i].key);
 }
 
 /* --- pages ---------------------------------------------------------------- */
@@ -296,42 +249,20 @@ read_inner(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 static void
 read_leaf(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 {
-	int			n = gv_kdtree_page_head(page)->n;
 	ItemPointer tids = gv_kdtree_leaf_tids(&so->ix, page);
-	double	   *keys = so->keys;
-	double		limit = wanted_limit(so);
-	double		rest = INFINITY;
-	bool		has_rest = false;
-	int			n_candidates = 0;
+	int			n;
 
-	gv_kdtree_query_leaf(&so->query, &so->ix, page, keys);
+	so->found.after = entry->after;
+	n = gv_kdtree_query_leaf(&so->query, &so->ix, page, &so->found);
 	for (int i = 0; i < n; i++)
+		push_point(so, so->found.keys[i], &tids[so->found.items[i]]);
+	if (n > 0)
+		so->n_asked = 0;
+	if (so->found.has_rest)
 	{
-		if (keys[i] > limit || keys[i] <= entry->after)
-			continue;
-		so->candidates[n_candidates++] = i;
-		add_best(so, keys[i]);
-		limit = wanted_limit(so);
-	}
-	for (int i = 0; i < n_candidates; i++)
-	{
-		int			c = so->candidates[i];
+		QueuedPage	again = {.lower = so->found.rest,.after = so->found.limit};
 
-		if (keys[c] <= limit)
-			push_point(so, keys[c], &tids[c]);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		if (keys[i] > limit)
-		{
-			has_rest = true;
-			rest = Min(rest, keys[i]);
-		}
-	}
-	if (has_rest)
-	{
-		QueuedPage	again = {.lower = rest,.after = limit,.blkno = entry->blkno};
-
+		again.blkno = entry->blkno;
 		again.split = gv_kdtree_page_head(page)->split;
 		again.level = entry->level;
 		push_page(so, &again);
@@ -440,21 +371,37 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 						 PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument)),
 						 is_null);
 
-	so->n_wanted = so->limit > 0 ? Min(so->limit, MAX_WANTED) : FIRST_WANTED;
-	so->best = palloc(sizeof(double) * so->n_wanted);
-	so->n_best = 0;
+	gv_kdtree_query_want(&so->query, so->limit > 0 ? Min(so->limit, MAX_WANTED) : FIRST_WANTED);
 	so->max_points = 64;
 	so->points = palloc(sizeof(QueuedPoint) * so->max_points);
 	so->n_points = 0;
 	so->max_pages = 64;
 	so->pages = palloc(sizeof(QueuedPage) * so->max_pages);
 	so->n_pages = 0;
-	so->keys = palloc(sizeof(double) * so->ix.leaf_capacity);
-	so->candidates = palloc(sizeof(uint16) * so->ix.leaf_capacity);
+	so->found.keys = palloc(sizeof(double) * so->ix.leaf_capacity);
+	so->found.items = palloc(sizeof(uint16) * so->ix.leaf_capacity);
+	so->row_hints = scan->heapRelation ? gv_am_hints(scan->heapRelation) : NULL;
+	memset(&so->fetch, 0, sizeof(so->fetch));
+	so->n_asked = 0;
 	root.level = ANY_LEVEL;
 	push_page(so, &root);
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
+}
+
+/*
+ * Ask the processor for the rows that leave next, in two steps, one before
+ * each of the first two rows of a leaf to leave.
+ */
+static void
+ask_for_rows(GvKdtreeScan *so)
+{
+	if (so->n_asked >= 2)
+		return;
+	/* the head of a binary heap is about what leaves it first */
+	for (int i = 0; i < Min(so->n_points, ROWS_ASKED_FOR); i++)
+		gv_am_prefetch_row(so->row_hints, &so->points[i].tid, so->n_asked);
+	so->n_asked++;
 }
 
 /*
@@ -475,12 +422,17 @@ gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		if (so->n_pages == 0)
 			return false;
-		if (so->pages[0].lower > wanted_limit(so))
+		if (so->pages[0].lower > gv_kdtree_query_limit(&so->query))
 			want_more(so);
 		read_next_page(so);
 	}
+	if (so->row_hints)
+		ask_for_rows(so);
 	pop_point(so, &point);
 	scan->xs_heaptid = point.tid;
+	gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	if (so->row_hints && scan->xs_heapfetch)
+		gv_am_pin_row(scan->xs_heapfetch, so->row_hints, &scan->xs_heaptid);
 	scan->xs_recheck = false;
 	scan->xs_recheckorderby = false;
 	return true;

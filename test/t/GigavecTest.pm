@@ -206,7 +206,7 @@ sub make_halves
 	return;
 }
 
-# Copy rows of a .npy file of uint8, float16 or float32 into a table (id, vector)
+# Copy rows of a .npy file of uint8, uint16, float16 or float32 into a table (id, vector)
 sub copy_vectors
 {
 	my ($node, $file, $table, $first, $n) = @_;
@@ -216,10 +216,10 @@ sub copy_vectors
 	open($fh, '<:raw', $file) || die "could not open $file: $!";
 	read($fh, my $head, 10) == 10 || die "$file is too short";
 	read($fh, my $description, unpack('v', substr($head, 8, 2)));
-	$description =~ /'descr': '([|<])(u1|f2|f4)'.*'shape': \((\d+), (\d+)\)/
+	$description =~ /'descr': '([|<])(u1|u2|f2|f4)'.*'shape': \((\d+), (\d+)\)/
 	  || die "$file is of a kind not expected: $description";
 	my ($kind, $n_rows, $dim) = ($2, $3, $4);
-	($size, $template) = $kind eq 'u1' ? ($dim, 'C*') : $kind eq 'f2' ? ($dim * 2, 'v*') : ($dim * 4, 'f<*');
+	($size, $template) = $kind eq 'u1' ? ($dim, 'C*') : $kind =~ /2/ ? ($dim * 2, 'v*') : ($dim * 4, 'f<*');
 	make_halves() if $kind eq 'f2' && !@halves;
 	$n = $n_rows - $first if !defined $n || $n > $n_rows - $first;
 	seek($fh, $first * $size, 1);
