@@ -27,7 +27,7 @@ typedef struct ColumnPlan
 	bool		is_single;		/* at most one element for each lane */
 } ColumnPlan;
 
-static void
+GV_DISTANCE_INLINE void
 plan_columns(ColumnPlan *plan, int dim, int n_accumulators)
 {
 	int			i = 0;
@@ -139,11 +139,37 @@ fold_columns(const float *low, const float *high, int stride, const float *query
 	}
 }
 
+/* A number of dimensions that the compiler knows keeps all sums in registers */
 static void
 columns_l2_squared(const float *columns, int stride, const float *query, int dim, int n,
 				   float *out)
 {
-	fold_columns(columns, NULL, stride, query, dim, n, out, step_l2, vec_add);
+	switch (dim)
+	{
+		case 2:
+			fold_columns(columns, NULL, stride, query, 2, n, out, step_l2, vec_add);
+			break;
+		case 3:
+			fold_columns(columns, NULL, stride, query, 3, n, out, step_l2, vec_add);
+			break;
+		case 4:
+			fold_columns(columns, NULL, stride, query, 4, n, out, step_l2, vec_add);
+			break;
+		case 5:
+			fold_columns(columns, NULL, stride, query, 5, n, out, step_l2, vec_add);
+			break;
+		case 6:
+			fold_columns(columns, NULL, stride, query, 6, n, out, step_l2, vec_add);
+			break;
+		case 7:
+			fold_columns(columns, NULL, stride, query, 7, n, out, step_l2, vec_add);
+			break;
+		case 8:
+			fold_columns(columns, NULL, stride, query, 8, n, out, step_l2, vec_add);
+			break;
+		default:
+			fold_columns(columns, NULL, stride, query, dim, n, out, step_l2, vec_add);
+	}
 }
 
 static void

@@ -35,6 +35,9 @@
 /* Rows that the processor is asked for before they are fetched */
 #define ROWS_ASKED_FOR 16
 
+/* Bytes of the page that may be next that the processor is asked for */
+#define BYTES_ASKED_FOR 1024
+
 /* The level of the root, which grows */
 #define ANY_LEVEL (-1)
 
@@ -283,6 +286,14 @@ read_next_page(GvKdtreeScan *so)
 	if (entry.frontier != NULL)
 		take_child(so, entry.frontier, &entry);
 	GV_TEST_POINT("kdtree-scan-page");
+	if (so->n_pages > 0)
+	{
+		QueuedPage *next = &so->pages[0];
+
+		gv_am_prefetch(so->ix.hints, next->frontier ?
+					   next->frontier->children[next->frontier->nearest] : next->blkno,
+					   0, BYTES_ASKED_FOR);
+	}
 
 	buf = gv_kdtree_read_page(&so->ix, entry.blkno, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buf);
