@@ -12,6 +12,7 @@
 #include "commands/vacuum.h"
 
 #include "am/plan.h"
+#include "am/validate.h"
 #include "base/compat.h"
 #include "kdtree/build.h"
 #include "kdtree/kdtree.h"
@@ -88,7 +89,7 @@ gv_kdtree_handler(PG_FUNCTION_ARGS)
 	am->amoptions = gv_kdtree_reloptions;
 	am->amproperty = NULL;
 	am->ambuildphasename = phase_name;
-	am->amvalidate = gv_kdtree_validate;
+	am->amvalidate = gv_am_validate;
 	am->amadjustmembers = NULL;
 	am->ambeginscan = gv_kdtree_begin_scan;
 	am->amrescan = gv_kdtree_rescan;

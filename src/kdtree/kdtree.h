@@ -36,7 +36,6 @@ extern void gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double l
 									Cost *startup_cost, Cost *total_cost,
 									Selectivity *selectivity, double *correlation,
 									double *pages);
-extern bool gv_kdtree_validate(Oid opclass_oid);
 extern IndexScanDesc gv_kdtree_begin_scan(Relation index, int n_keys, int n_order_bys);
 extern void gv_kdtree_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 							 ScanKey order_bys, int n_order_bys);
