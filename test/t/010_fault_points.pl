@@ -31,6 +31,9 @@ my @searches = (
 	[ 'items', '<=>', 24, 'items_cosine' ],
 	[ 'wide', '<->', 128, 'wide_l2' ],
 	[ 'long', '<+>', 3000, 'long_l1' ],
+	[ 'long', '<->', 3000, 'long_flat' ],
+	[ 'listed', '<->', 24, 'listed_flat' ],
+	[ 'listed', '<=>', 24, 'listed_pq' ],
 );
 
 my $node = new_server('points', q{
@@ -59,22 +62,30 @@ $node->safe_psql('postgres', q{
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
 	INSERT INTO long SELECT i, point(i, 3000) FROM generate_series(1, 30) i;
 	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
+	CREATE INDEX long_flat ON long USING ivfflat (v) WITH (lists = 3);
+	CREATE TABLE listed (id int PRIMARY KEY, v vector(24));
+	INSERT INTO listed SELECT i, CASE WHEN i % 20 = 0 THEN array_fill(0, ARRAY[24])::vector ELSE point(i, 24) END FROM generate_series(1, 800) i;
+	CREATE INDEX listed_flat ON listed USING ivfflat (v vector_l2_ops, (id % 5)) WITH (lists = 8);
+	CREATE INDEX listed_pq ON listed USING ivfpq (v vector_cosine_ops) WITH (lists = 3);
 	CREATE TABLE big AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 3000) i;
 	CREATE INDEX big_l2 ON big USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8);
 	CREATE INDEX big_l1 ON big USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
 	CREATE TABLE items_mirror AS TABLE items;
 	CREATE TABLE wide_mirror AS TABLE wide;
 	CREATE TABLE long_mirror AS TABLE long;
+	CREATE TABLE listed_mirror AS TABLE listed;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 40) i;
 	CREATE VIEW ours AS SELECT c.oid, c.relname, i.indisvalid FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid
-		WHERE c.relam = (SELECT oid FROM pg_am WHERE amname = 'hnsw');
+		WHERE c.relam = ANY (SELECT oid FROM pg_am WHERE amname IN ('hnsw', 'ivfflat', 'ivfpq'));
 	CREATE VIEW problems AS SELECT relname || ': ' || p AS problem FROM ours, gigavec.check(oid::regclass) p LIMIT 20;
 	CREATE VIEW differences AS
 		SELECT 'items' AS name, id FROM items FULL JOIN items_mirror USING (id) WHERE items IS NULL OR items_mirror IS NULL
 		UNION ALL
 		SELECT 'wide', id FROM wide FULL JOIN wide_mirror USING (id) WHERE wide IS NULL OR wide_mirror IS NULL
 		UNION ALL
-		SELECT 'long', id FROM long FULL JOIN long_mirror USING (id) WHERE long IS NULL OR long_mirror IS NULL;
+		SELECT 'long', id FROM long FULL JOIN long_mirror USING (id) WHERE long IS NULL OR long_mirror IS NULL
+		UNION ALL
+		SELECT 'listed', id FROM listed FULL JOIN listed_mirror USING (id) WHERE listed IS NULL OR listed_mirror IS NULL;
 	CREATE VIEW leftovers AS
 		SELECT 'pin of block ' || relblocknumber AS what FROM pg_buffercache WHERE pinning_backends > 0
 			AND relfilenode IN (SELECT pg_relation_filenode(oid) FROM ours)
@@ -105,15 +116,17 @@ my %works = (
 			(map { "INSERT INTO items VALUES ($base + 50 + $_, point($_, 24))" } 1 .. 3),
 			(map { "INSERT INTO items VALUES ($base + 60 + $_, array_fill(0, ARRAY[24])::vector)" } 1 .. 13),
 			(map { "INSERT INTO wide VALUES ($base + $_, point($base + $_, 128))" } 1 .. 12),
-			(map { "INSERT INTO long VALUES ($base + $_, point($base + $_, 3000))" } 1 .. 3));
+			(map { "INSERT INTO long VALUES ($base + $_, point($base + $_, 3000))" } 1 .. 3),
+			(map { "INSERT INTO listed SELECT $base + $_ * 100 + i, point($base + $_ * 100 + i, 24) FROM generate_series(1, 40) i" } 1 .. 8));
 	},
 	vacuum => sub {
 		my ($round) = @_;
 
 		return ("DELETE FROM items WHERE id % 9 = $round % 9 OR id > 1000 AND (id % 1000 = 7 OR id % 1000 BETWEEN 30 AND 45)",
 			"DELETE FROM wide WHERE id % 7 = $round % 7",
-			"DELETE FROM long WHERE id % 5 = $round % 5",
-			'VACUUM items', 'VACUUM wide', 'VACUUM long');
+			"DELETE FROM long WHERE id % 3 = $round % 3",
+			"DELETE FROM listed WHERE id % 3 = $round % 3",
+			'VACUUM items', 'VACUUM wide', 'VACUUM long', 'VACUUM listed');
 	},
 	create => sub {
 		return ('DROP TABLE IF EXISTS other, passing',
@@ -122,10 +135,15 @@ my %works = (
 			'INSERT INTO other SELECT point(1, 24)',
 			'CREATE UNLOGGED TABLE passing (v vector(24))',
 			'CREATE INDEX passing_l2 ON passing USING hnsw (v vector_l2_ops)',
-			'INSERT INTO passing SELECT v FROM items LIMIT 50');
+			'INSERT INTO passing SELECT v FROM items LIMIT 50',
+			'CREATE INDEX other_flat ON other USING ivfflat (v)',
+			'CREATE INDEX passing_pq ON passing USING ivfpq (v vector_l2_ops)',
+			'TRUNCATE other',
+			'INSERT INTO other SELECT point(2, 24)');
 	},
 	reindex => sub {
 		return ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine', 'REINDEX INDEX long_l1',
+			'REINDEX INDEX listed_flat', 'REINDEX INDEX CONCURRENTLY listed_pq',
 			q{SET maintenance_work_mem = '1MB'}, 'REINDEX INDEX big_l2', 'REINDEX INDEX big_l1');
 	},
 	scan => sub {
@@ -148,8 +166,8 @@ sub repeat
 {
 	my (@statements) = @_;
 
-	$node->safe_psql('postgres', join(';', map { s/(INTO|FROM) (items|wide|long)\b/$1 $2_mirror/r }
-			grep { /INTO (items|wide|long)\b|DELETE/ } @statements)) if @statements;
+	$node->safe_psql('postgres', join(';', map { s/(INTO|FROM) (items|wide|long|listed)\b/$1 $2_mirror/r }
+			grep { /INTO (items|wide|long|listed)\b|DELETE/ } @statements)) if @statements;
 	return;
 }
 
@@ -157,7 +175,7 @@ sub repeat
 sub refill
 {
 	my ($base) = 1000 * (1 + $_[0]);
-	my @sizes = ([ 'items', 800, 24 ], [ 'wide', 200, 128 ], [ 'long', 30, 3000 ]);
+	my @sizes = ([ 'items', 800, 24 ], [ 'wide', 200, 128 ], [ 'long', 30, 3000 ], [ 'listed', 800, 24 ]);
 
 	for my $size (@sizes)
 	{
@@ -293,7 +311,7 @@ for my $i (1 .. $n_rounds)
 
 		like($err, $died, "$name: dies");
 		check_all($name);
-		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long');
+		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long, listed');
 		check_all("$name, vacuumed");
 		check_recall("$name, vacuumed");
 	}
@@ -312,7 +330,7 @@ for my $i (1 .. $n_rounds)
 		check_all($name);
 	}
 }
-$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long');
+$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long, listed');
 check_all('after errors, vacuumed');
 check_recall('after errors, vacuumed');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
