@@ -17,7 +17,7 @@ MODULE_big = gigavec
 
 OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/base/*.c src/distance/*.c \
 	src/type/*.c src/quant/*.c src/gpu/*.c src/am/*.c src/hnsw/*.c \
-	src/ivf/*.c src/bm25/*.c src/kdtree/*.c)))
+	src/ivf/*.c src/bm25/*.c src/kdtree/*.c src/hybrid/*.c)))
 
 SQL_INSTALL = $(sort $(wildcard sql/install/*.sql))
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
