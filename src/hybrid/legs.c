@@ -124,6 +124,37 @@ find_ordering(Oid family, Oid left, Oid right)
 	return found;
 }
 
+static bool
+is_text_index(Relation index)
+{
+	return strcmp(get_am_name(index->rd_rel->relam), "bm25") == 0;
+}
+
+/*
+ * Must a query name the index?  Not if it is the only one: then the planner
+ * finds it, and row-level security, under which nobody may name one, is no
+ * obstacle.
+ */
+static bool
+needs_name(Oid relation)
+{
+	Relation	heap = table_open(relation, AccessShareLock);
+	List	   *indexes = RelationGetIndexList(heap);
+	ListCell   *cell;
+	int			n = 0;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		n += is_text_index(index);
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	table_close(heap, AccessShareLock);
+	return n > 1;
+}
+
 /* What an index could do */
 static Candidate
 look_at_index(const GvHybridTarget *target, Relation index)
@@ -131,7 +162,7 @@ look_at_index(const GvHybridTarget *target, Relation index)
 	Candidate	candidate = {-1, InvalidOid, InvalidOid};
 	Oid			type = index->rd_opcintype[0];
 
-	if (strcmp(get_am_name(index->rd_rel->relam), "bm25") == 0)
+	if (is_text_index(index))
 	{
 		candidate.leg = GV_HYBRID_TEXT;
 		candidate.type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
@@ -367,6 +398,7 @@ gv_hybrid_find_target(GvHybridTarget *target, Oid text_index, Oid vector_index,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("table \"%s\" has no bm25 index", get_rel_name(target->relation)),
 					 errhint("Create one with CREATE INDEX ... USING bm25, or name a partial one in \"text_index\".")));
+		target->names_text_index = needs_name(target->relation);
 	}
 	if (wanted[GV_HYBRID_VECTOR])
 	{
@@ -478,8 +510,10 @@ gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key)
 					 NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	if (leg == GV_HYBRID_TEXT)
-		appendStringInfo(&sql, "%s.to_bm25query($%d, %s)", extension, target->n_values + 1,
-						 quote_literal_cstr(qualify(target->indexes[leg])));
+		appendStringInfo(&sql, "%s.to_bm25query($%d%s%s)", extension, target->n_values + 1,
+						 target->names_text_index ? ", " : "",
+						 target->names_text_index ?
+						 quote_literal_cstr(qualify(target->indexes[leg])) : "");
 	else
 		appendStringInfo(&sql, "$%d::%s", target->n_values + 1,
 						 format_type_extended(target->types[leg], -1, FORMAT_TYPE_FORCE_QUALIFY));

@@ -43,6 +43,7 @@ typedef struct GvHybridTarget
 	Oid			operators[GV_HYBRID_N_LEGS];
 	GvHybridDistance distance;	/* of the vectors */
 	char	   *predicates[GV_HYBRID_N_LEGS];	/* of partial indexes, or NULL */
+	bool		names_text_index;	/* must the query of the text? */
 	char	   *filter;			/* or NULL */
 	int			n_values;		/* of the filter */
 	char	  **values;			/* char *[n_values], NULL for NULL */
