@@ -69,6 +69,11 @@ gv_bm25_begin_scan(Relation index, int n_keys, int n_order_bys)
 										   ALLOCSET_DEFAULT_SIZES);
 	state->search_context = AllocSetContextCreate(CurrentMemoryContext, "bm25 search",
 												  ALLOCSET_DEFAULT_SIZES);
+	if (n_order_bys > 0)
+	{
+		scan->xs_orderbyvals = palloc0(sizeof(Datum) * n_order_bys);
+		scan->xs_orderbynulls = palloc0(sizeof(bool) * n_order_bys);
+	}
 	scan->opaque = state;
 	return scan;
 }
@@ -447,6 +452,11 @@ gv_bm25_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	{
 		if (scan->numberOfOrderBys == 0 || !search_further(state))
 			return false;
+	}
+	if (scan->numberOfOrderBys > 0)
+	{
+		scan->xs_orderbyvals[0] = Float8GetDatum(-(double) state->search.hits[state->next].score);
+		scan->xs_orderbynulls[0] = false;
 	}
 	scan->xs_heaptid = state->search.hits[state->next++].tid;
 	scan->xs_recheck = state->recheck;

@@ -134,7 +134,7 @@ scale_by_deviation(GvHybridLeg *leg)
 		if (leg->hits[0].good == leg->hits[leg->n_hits - 1].good || width == 0)
 			hit->part = 1;
 		else
-			hit->part = Min(Max((hit->good / largest - mean) / width + .5, 0), 1);
+			hit->part = Max((hit->good / largest - mean) / width + .5, 0);
 	}
 }
 

@@ -40,6 +40,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/portal.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
@@ -486,11 +487,12 @@ qualify(Oid relation)
  * gv_hybrid_leg_sql
  *		The SELECT of a leg: partition, tid, distance, and the key if there is one.
  *
- * The parameters after those of the filter are the query's.
+ * The parameter after those of the filter is the query.
  * key: name of a column, or NULL
+ * with_distance: else it is NULL, and only the order tells of it
  */
 char *
-gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key)
+gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key, bool with_distance)
 {
 	const char *relation = quote_identifier(get_rel_name(target->relation));
 	const char *extension = quote_identifier(get_namespace_name(target->schema));
@@ -498,25 +500,28 @@ gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key)
 	HeapTuple	tuple = SearchSysCache1(OPEROID, ObjectIdGetDatum(operator));
 	Form_pg_operator form;
 	const char *before = " WHERE ";
+	StringInfoData order;
 	StringInfoData sql;
 
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator %u", operator);
 	form = (Form_pg_operator) GETSTRUCT(tuple);
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s.tableoid, %s.ctid, %s OPERATOR(%s.%s) ", relation, relation,
-					 target->expressions[leg],
+	initStringInfo(&order);
+	appendStringInfo(&order, "%s OPERATOR(%s.%s) ", target->expressions[leg],
 					 quote_identifier(get_namespace_name(form->oprnamespace)),
 					 NameStr(form->oprname));
 	ReleaseSysCache(tuple);
 	if (leg == GV_HYBRID_TEXT)
-		appendStringInfo(&sql, "%s.to_bm25query($%d%s%s)", extension, target->n_values + 1,
+		appendStringInfo(&order, "%s.to_bm25query($%d%s%s)", extension, target->n_values + 1,
 						 target->names_text_index ? ", " : "",
 						 target->names_text_index ?
 						 quote_literal_cstr(qualify(target->indexes[leg])) : "");
 	else
-		appendStringInfo(&sql, "$%d::%s", target->n_values + 1,
+		appendStringInfo(&order, "$%d::%s", target->n_values + 1,
 						 format_type_extended(target->types[leg], -1, FORMAT_TYPE_FORCE_QUALIFY));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s.tableoid, %s.ctid, %s", relation, relation,
+					 with_distance ? order.data : "NULL::pg_catalog.float8");
 	appendStringInfoString(&sql, " AS distance");
 	if (key)
 		appendStringInfo(&sql, ", %s.%s::pg_catalog.text", relation, quote_identifier(key));
@@ -532,7 +537,7 @@ gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key)
 	/* the end of the line ends a comment in it */
 	if (target->filter)
 		appendStringInfo(&sql, "%s(%s\n)", before, target->filter);
-	appendStringInfo(&sql, " ORDER BY 3 LIMIT %d", target->candidates);
+	appendStringInfo(&sql, " ORDER BY %s LIMIT %d", order.data, target->candidates);
 	return sql.data;
 }
 
@@ -551,18 +556,12 @@ set_up_parameters(ParseState *pstate, void *arg)
 	setup_parse_variable_parameters(pstate, &parameters->types, &parameters->n);
 }
 
-/*
- * gv_hybrid_run_leg
- *		Run SQL with the parameters of a leg; the result is in SPI_tuptable.
- *
- * query: the last parameter, of type query_type
- */
-void
-gv_hybrid_run_leg(const GvHybridTarget *target, const char *sql, Datum query, Oid query_type,
-				  bool read_only)
+/* Prepare SQL with the parameters of a leg, and their values; see gv_hybrid_run_leg */
+static SPIPlanPtr
+prepare_leg(const GvHybridTarget *target, const char *sql, Datum query, Oid query_type,
+			ParamListInfo *values)
 {
 	SPIPrepareOptions prepare = {0};
-	SPIExecuteOptions execute = {0};
 	Parameters	parameters;
 	ParamListInfo list;
 	SPIPlanPtr	plan;
@@ -597,11 +596,104 @@ gv_hybrid_run_leg(const GvHybridTarget *target, const char *sql, Datum query, Oi
 		param->isnull = target->values[i] == NULL;
 		param->value = OidInputFunctionCall(input, target->values[i], io_param, -1);
 	}
-	execute.params = list;
+	*values = list;
+	return plan;
+}
+
+/*
+ * gv_hybrid_run_leg
+ *		Run SQL with the parameters of a leg; the result is in SPI_tuptable.
+ *
+ * query: the last parameter, of type query_type
+ */
+void
+gv_hybrid_run_leg(const GvHybridTarget *target, const char *sql, Datum query, Oid query_type,
+				  bool read_only)
+{
+	SPIExecuteOptions execute = {0};
+	SPIPlanPtr	plan = prepare_leg(target, sql, query, query_type, &execute.params);
+
 	execute.read_only = read_only;
 	if (SPI_execute_plan_extended(plan, &execute) < 0)
 		elog(ERROR, "SPI_execute_plan_extended failed: %s", SPI_result_code_string(SPI_result));
 	SPI_freeplan(plan);
+}
+
+/* Take a row of a leg; false if it is none, see gv_hybrid_search_leg */
+static bool
+take_row(int leg, HeapTuple tuple, TupleDesc desc, double distance, GvHybridFound *row)
+{
+	bool		isnull;
+
+	if (!isfinite(distance) || (leg == GV_HYBRID_TEXT && distance >= 0))
+		return false;
+	row->raw = leg == GV_HYBRID_TEXT ? -distance : distance;
+	row->relation = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
+	row->tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
+	row->key = NULL;
+	if (desc->natts > 3)
+	{
+		char	   *key = SPI_getvalue(tuple, desc, 4);
+
+		if (key)
+			row->key = strcpy(SPI_palloc(strlen(key) + 1), key);
+	}
+	return true;
+}
+
+/*
+ * The scan of an index whose rows a plan returns as they come, with the
+ * distances that they are ordered by; NULL if the plan is another.
+ */
+static IndexScanState *
+find_ordered_scan(PlanState *state)
+{
+	if (state && IsA(state, LimitState))
+		state = outerPlanState(state);
+	if (state && IsA(state, IndexScanState) &&
+		((IndexScanState *) state)->iss_NumOrderByKeys == 1)
+		return (IndexScanState *) state;
+	return NULL;
+}
+
+/*
+ * Run the leg of the text, and take the scores from the scan of the index: to
+ * compute them from the rows takes much longer than to find them.  Returns -1
+ * if the plan is none that allows it.
+ */
+static int
+search_ordered(const GvHybridTarget *target, const char *sql, Datum query, Oid query_type,
+			   GvHybridFound **found)
+{
+	ParamListInfo values;
+	SPIPlanPtr	plan = prepare_leg(target, sql, query, query_type, &values);
+	Portal		portal = SPI_cursor_open_with_paramlist(NULL, plan, values, true);
+	IndexScanState *scan = find_ordered_scan(portal->queryDesc->planstate);
+	int			n = scan ? 0 : -1;
+
+	if (scan)
+		*found = SPI_palloc(sizeof(GvHybridFound) * target->candidates);
+	while (scan)
+	{
+		IndexScanDesc desc;
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, 1);
+		if (SPI_processed == 0)
+			break;
+		desc = scan->iss_ScanDesc;
+		if (desc->xs_recheckorderby || desc->xs_orderbyvals == NULL || desc->xs_orderbynulls[0])
+			n = -1;
+		else if (take_row(GV_HYBRID_TEXT, SPI_tuptable->vals[0], SPI_tuptable->tupdesc,
+						  DatumGetFloat8(desc->xs_orderbyvals[0]), &(*found)[n]))
+			n++;
+		SPI_freetuptable(SPI_tuptable);
+		if (n < 0)
+			break;
+	}
+	SPI_cursor_close(portal);
+	SPI_freeplan(plan);
+	return n;
 }
 
 /*
@@ -609,18 +701,29 @@ gv_hybrid_run_leg(const GvHybridTarget *target, const char *sql, Datum query, Oi
  *		Run a leg; returns how many rows it found, in the caller's memory context
  *		of before SPI_connect.
  *
+ * key: name of a column whose value is wanted, or NULL
+ * query: of type query_type
+ *
  * Rows that the text does not match, and rows without vector, or without a
  * distance that is a finite number, are none.
  */
 int
-gv_hybrid_search_leg(const GvHybridTarget *target, int leg, const char *sql, Datum query,
+gv_hybrid_search_leg(const GvHybridTarget *target, int leg, const char *key, Datum query,
 					 Oid query_type, GvHybridFound **found)
 {
 	uint64		n_rows;
 	int			n = 0;
 	TupleDesc	desc;
 
-	gv_hybrid_run_leg(target, sql, query, query_type, true);
+	if (leg == GV_HYBRID_TEXT)
+	{
+		n = search_ordered(target, gv_hybrid_leg_sql(target, leg, key, false), query, query_type,
+						   found);
+		if (n >= 0)
+			return n;
+		n = 0;
+	}
+	gv_hybrid_run_leg(target, gv_hybrid_leg_sql(target, leg, key, true), query, query_type, true);
 	n_rows = SPI_processed;
 	desc = SPI_tuptable->tupdesc;
 	if (SPI_gettypeid(desc, 3) != FLOAT8OID)
@@ -629,25 +732,12 @@ gv_hybrid_search_leg(const GvHybridTarget *target, int leg, const char *sql, Dat
 	for (uint64 i = 0; i < n_rows; i++)
 	{
 		HeapTuple	tuple = SPI_tuptable->vals[i];
-		GvHybridFound *row = &(*found)[n];
 		bool		isnull;
 		double		distance = DatumGetFloat8(SPI_getbinval(tuple, desc, 3, &isnull));
 
 		CHECK_FOR_INTERRUPTS();
-		if (isnull || !isfinite(distance) || (leg == GV_HYBRID_TEXT && distance >= 0))
-			continue;
-		row->raw = leg == GV_HYBRID_TEXT ? -distance : distance;
-		row->relation = DatumGetObjectId(SPI_getbinval(tuple, desc, 1, &isnull));
-		row->tid = *(ItemPointer) DatumGetPointer(SPI_getbinval(tuple, desc, 2, &isnull));
-		row->key = NULL;
-		if (desc->natts > 3)
-		{
-			char	   *key = SPI_getvalue(tuple, desc, 4);
-
-			if (key)
-				row->key = strcpy(SPI_palloc(strlen(key) + 1), key);
-		}
-		n++;
+		if (!isnull && take_row(leg, tuple, desc, distance, &(*found)[n]))
+			n++;
 	}
 	SPI_freetuptable(SPI_tuptable);
 	return n;

@@ -63,10 +63,11 @@ extern void gv_hybrid_find_target(GvHybridTarget *target, Oid text_index, Oid ve
 								  const char *vector_column, const char *metric,
 								  const bool *wanted);
 extern void gv_hybrid_set_filter(GvHybridTarget *target, const char *filter, ArrayType *values);
-extern char *gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key);
+extern char *gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key,
+							   bool with_distance);
 extern void gv_hybrid_run_leg(const GvHybridTarget *target, const char *sql, Datum query,
 							  Oid query_type, bool read_only);
-extern int	gv_hybrid_search_leg(const GvHybridTarget *target, int leg, const char *sql,
+extern int	gv_hybrid_search_leg(const GvHybridTarget *target, int leg, const char *key,
 								 Datum query, Oid query_type, GvHybridFound **found);
 extern double gv_hybrid_goodness(const GvHybridTarget *target, int leg, double raw,
 								 GvHybridMethod method);

@@ -345,13 +345,9 @@ gv_hybrid_search(PG_FUNCTION_ARGS)
 		elog(ERROR, "SPI_connect failed");
 	for (int i = 0; i < GV_HYBRID_N_LEGS; i++)
 	{
-		char	   *sql;
-
-		if (!request.wanted[i])
-			continue;
-		sql = gv_hybrid_leg_sql(&request.target, i, NULL);
-		lists.n_found[i] = gv_hybrid_search_leg(&request.target, i, sql, request.queries[i],
-												request.query_types[i], &lists.found[i]);
+		if (request.wanted[i])
+			lists.n_found[i] = gv_hybrid_search_leg(&request.target, i, NULL, request.queries[i],
+													request.query_types[i], &lists.found[i]);
 	}
 	SPI_finish();
 
@@ -407,7 +403,7 @@ gv_hybrid_plan(PG_FUNCTION_ARGS)
 
 		if (!request.wanted[i])
 			continue;
-		sql = gv_hybrid_leg_sql(&request.target, i, NULL);
+		sql = gv_hybrid_leg_sql(&request.target, i, NULL, i != GV_HYBRID_TEXT);
 		return_line(result, i, sql, INT_MAX);
 		gv_hybrid_run_leg(&request.target,
 						  psprintf("EXPLAIN (%s) %s",

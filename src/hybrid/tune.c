@@ -223,7 +223,6 @@ search_queries(Tuning *tuning, const char *sql, const char *key)
 								   "queries (id, query_text, query_vector)",
 								   format_type_extended(vector_type, -1, FORMAT_TYPE_FORCE_QUALIFY),
 								   sql);
-	char	   *leg_sql[GV_HYBRID_N_LEGS];
 	Oid			types[GV_HYBRID_N_LEGS];
 	SPITupleTable *table;
 	uint64		n;
@@ -234,8 +233,6 @@ search_queries(Tuning *tuning, const char *sql, const char *key)
 	n = SPI_processed;
 	types[GV_HYBRID_TEXT] = TEXTOID;
 	types[GV_HYBRID_VECTOR] = vector_type;
-	for (int i = 0; i < GV_HYBRID_N_LEGS; i++)
-		leg_sql[i] = gv_hybrid_leg_sql(&tuning->target, i, key);
 	tuning->queries = palloc0(sizeof(TunedQuery) * Max(n, 1));
 	for (uint64 i = 0; i < n; i++)
 	{
@@ -257,7 +254,7 @@ search_queries(Tuning *tuning, const char *sql, const char *key)
 
 			if (isnull)
 				continue;
-			query->lists.n_found[j] = gv_hybrid_search_leg(&tuning->target, j, leg_sql[j], value,
+			query->lists.n_found[j] = gv_hybrid_search_leg(&tuning->target, j, key, value,
 														   types[j], &query->lists.found[j]);
 		}
 		gv_hybrid_number_rows(&query->lists);

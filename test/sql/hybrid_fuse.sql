@@ -22,7 +22,7 @@ WITH leg AS (SELECT id, raw, leg, good, row_number() OVER (PARTITION BY leg ORDE
 	WINDOW w AS (PARTITION BY leg)),
 all_legs AS (SELECT array_agg(id) AS ids, array_agg(raw) AS raws, array_agg(leg) AS legs FROM leg),
 parts AS (SELECT fusion, id, leg, ('{0.2,1.5,0.8}'::float8[])[leg] * CASE fusion WHEN 'minmax' THEN (good - min) / (max - min) WHEN 'rrf' THEN 1.0 / (60 + rank)
-		WHEN 'dbsf' THEN least(greatest((good - mean) / (6 * sd) + .5, 0), 1) END AS part
+		WHEN 'dbsf' THEN greatest((good - mean) / (6 * sd) + .5, 0) END AS part
 	FROM leg, unnest(ARRAY['minmax', 'rrf', 'dbsf']) fusion),
 expected AS (SELECT fusion, id, sum(part) AS score FROM parts GROUP BY 1, 2)
 SELECT fusion, count(*), max(abs(f.score - e.score)) < 1e-12 AS scores, bool_and(f.score = (SELECT sum(p ORDER BY n) FROM unnest(f.parts) WITH ORDINALITY u (p, n))) AS sums
