@@ -290,6 +290,9 @@ parse_occur(Parser *parser, Size end)
 
 	if ((c != '+' && c != '-') || !begins_clause(parser, parser->at))
 		return GV_BM25_OPTIONAL;
+	/* the sign of a number */
+	if (next < end && parser->text[next] >= '0' && parser->text[next] <= '9')
+		return GV_BM25_OPTIONAL;
 	if (next >= end || is_blank(parser->text[next]) || parser->closes[next] ||
 		parser->text[next] == '+' || parser->text[next] == '-')
 	{

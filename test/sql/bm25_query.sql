@@ -30,7 +30,7 @@ SELECT query, tree(query), complaint(query) FROM unnest(ARRAY[
 	'+foo-bar', '-foo-bar', 'foo-bar', '"foo-bar baz"', 'foo-ba*', '+the', '-the', '-vector', '+(-vector)', '(vector -search) engine', '+vector^2 +vector']) query;
 -- what is no operator is text
 SELECT query, simple_tree(query), complaint(query) FROM unnest(ARRAY[
-	'C++ and C--', 'a - b + c', 'x -- y', '5" disk', 'say "hello', 'f(x) = (y', 'g) h', 'a * b', 'x*y', '**', '~', '^', 'a~3', 'a~1x', 'b^', 'b^0', 'b^1e9', 'b^9999999',
+	'C++ and C--', 'stabilizing +1 nucleosomes', 'at -5 or -.5', '+"5"', 'a - b + c', 'x -- y', '5" disk', 'say "hello', 'f(x) = (y', 'g) h', 'a * b', 'x*y', '**', '~', '^', 'a~3', 'a~1x', 'b^', 'b^0', 'b^1e9', 'b^9999999',
 	'(a b)x', '(a b)~', '"a b"c', '"a b"~1001', ':-)', '()', '""', '+""', '-( )', '+', '-', '"', '(((', ')))', '((a) b', 'f((a) b)', '{a}', '{plain', '-+a', '+-a', 'a&b|!c', '<b>x</b>', '%s\n']) query;
 SELECT simple_tree(repeat('(', 100) || 'a' || repeat(')', 100)), complaint(repeat('(', 100) || 'a' || repeat(')', 100));
 SELECT length(simple_tree(repeat('a"(b) ', 10000)));
