@@ -231,7 +231,9 @@ find_window(Snippet *snippet, uint32 max_words, Fragment *best)
 static bool
 can_join(const Snippet *snippet, int i, uint32 from, uint32 to, uint32 max_words)
 {
-	return i >= 0 && i < snippet->n_words && snippet->words[i].fragment < 0 && to - from < max_words;
+	if (i < 0 || i >= snippet->n_words || snippet->words[i].fragment >= 0)
+		return false;
+	return to - from < max_words;
 }
 
 /* Add the words around to a fragment: half of the room before it, the rest after */

@@ -78,6 +78,69 @@ INSERT INTO parts SELECT i, ARRAY[i, 0]::vector FROM generate_series(0, 99) i;
 CREATE INDEX ON parts USING hnsw (v vector_l2_ops);
 SELECT in_table, id FROM gigavec.hybrid_search('parts', NULL, '[49.6,0]', 4) JOIN parts ON parts.ctid = tid AND parts.tableoid = in_table ORDER BY score DESC, in_table, tid;
 
+-- text and vector
+CREATE TABLE docs (id integer PRIMARY KEY, tenant integer, body text, v vector(2));
+INSERT INTO docs SELECT i, i % 4, repeat('apple ', 1 + i % 5) || repeat('pear ', i % 3) || 'word' || i % 10 || repeat(' filler', i % 7), ARRAY[i, 0]::vector FROM generate_series(1, 300) i;
+CREATE INDEX docs_body ON docs USING bm25 (body) WITH (text_config = 'simple');
+CREATE INDEX docs_v ON docs USING hnsw (v vector_l2_ops);
+CREATE VIEW hybrid AS SELECT d.id, d.tenant, q, f AS fusion, s.* FROM unnest(ARRAY['minmax', 'rrf', 'dbsf', 'linear', 'max']) f, unnest(ARRAY['apple word3', 'pear -word4', '"apple pear" word1', 'absent', '', 'the']) q,
+	LATERAL gigavec.hybrid_search('docs', q, '[150,0]', 50, fusion => f, weights => '{0.3,0.7}', candidates => 60) s JOIN docs d ON d.ctid = s.tid;
+-- the score is the sum of the parts; a missing leg gives 0; ranks go from 1; each leg's raw values are those of the operators
+SELECT fusion, count(*), bool_and(score = text_part + vector_part) AS sums, bool_and((text_rank IS NULL) = (text_score IS NULL) AND (text_rank IS NOT NULL OR text_part = 0)) AS texts,
+	bool_and((vector_rank IS NULL) = (vector_distance IS NULL) AND (vector_rank IS NOT NULL OR vector_part = 0)) AS vectors, min(text_rank), min(vector_rank) FROM hybrid GROUP BY fusion ORDER BY fusion;
+SELECT bool_and(h.text_score IS NULL OR h.text_score = -(d.body <@> to_bm25query(h.q, 'docs_body'))) AS text_scores, bool_and(h.vector_distance IS NULL OR h.vector_distance = (d.v <-> '[150,0]')) AS distances,
+	count(*) FILTER (WHERE text_rank IS NULL) > 0 AND count(*) FILTER (WHERE vector_rank IS NULL) > 0 AS some_missing FROM hybrid h JOIN docs d USING (id);
+-- an empty leg, or one without query or weight: as the other alone
+SELECT q, count(*), count(text_rank), bool_and(score = vector_part) FROM hybrid WHERE fusion = 'minmax' AND q IN ('absent', '', 'the') GROUP BY q ORDER BY q;
+SELECT count(*), count(vector_rank), bool_and(score = text_part) FROM gigavec.hybrid_search('docs', 'apple', NULL);
+SELECT count(*), count(vector_rank), bool_and(score = text_part) FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', weights => '{1,0}');
+SELECT count(*), count(text_rank), bool_and(score = vector_part) FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', weights => '{0,1}');
+-- a cutoff takes rows from its own leg only
+SELECT min(text_score) >= 0.25 AS cut, count(text_rank) BETWEEN 1 AND 99 AS texts, count(vector_rank) FROM gigavec.hybrid_search('docs', 'pear', '[150,0]', 300, min_text_score => 0.25, candidates => 300);
+SELECT max(vector_distance) <= 2 AS cut, count(vector_rank), count(*) FROM gigavec.hybrid_search('docs', 'pear', '[150,0]', 100, max_distance => 2, candidates => 100);
+SELECT count(vector_rank) AS vectors, count(text_rank) > 0 AS texts FROM gigavec.hybrid_search('docs', 'pear', '[150,0]', 100, max_distance => -1, candidates => 100);
+-- the filter is for both legs
+SELECT bool_and(d.tenant = 2), count(text_rank) > 10, count(vector_rank) > 10 FROM gigavec.hybrid_search('docs', 'apple', '[150,0]', 100, filter => 'tenant = $1', filter_values => '{2}') s JOIN docs d ON d.ctid = s.tid;
+-- candidates do not depend on k
+SELECT bool_and(a.score = b.score) FROM gigavec.hybrid_search('docs', 'apple pear', '[150,0]', 3) a JOIN gigavec.hybrid_search('docs', 'apple pear', '[150,0]', 10) b USING (tid);
+-- ties by tid: the same text and the same vector
+INSERT INTO docs SELECT i, 9, 'same text', '[1000,0]' FROM generate_series(1001, 1020) i;
+SELECT array_agg(d.id ORDER BY n) FROM gigavec.hybrid_search('docs', 'same', '[1000,0]', 5) WITH ORDINALITY s (in_table, tid, score, tr, ts, tp, vr, vd, vp, n) JOIN docs d ON d.ctid = s.tid;
+-- the plans; by sorting the same scores
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT leg, regexp_replace(line, '  \(cost=.*', '') FROM gigavec.hybrid_plan('docs', 'apple', '[1,0]', filter => 'tenant = 1');
+CREATE TEMP TABLE by_index AS SELECT id, text_rank, text_score, text_part FROM gigavec.hybrid_search('docs', 'apple pear', NULL, 30, candidates => 1000) JOIN docs ON docs.ctid = tid;
+RESET enable_seqscan;
+RESET enable_sort;
+SET enable_indexscan = off;
+CREATE TEMP TABLE by_sort AS SELECT id, text_rank, text_score, text_part FROM gigavec.hybrid_search('docs', 'apple pear', NULL, 30, candidates => 1000) JOIN docs ON docs.ctid = tid;
+RESET enable_indexscan;
+SELECT count(*) FROM (TABLE by_index EXCEPT TABLE by_sort) x;
+-- several indexes, a partial one: both legs then find what it holds
+CREATE INDEX docs_partial ON docs USING bm25 (body) WITH (text_config = 'simple') WHERE tenant = 1;
+SELECT count(*) FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', text_index => 'docs_body');
+SELECT bool_and(tenant = 1), count(text_rank) > 0, count(vector_rank) > 0 FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', text_index => 'docs_partial') JOIN docs d ON d.ctid = tid;
+DROP INDEX docs_partial;
+
+-- tuning: the best first, as good as any of the settings tried by hand
+CREATE TABLE judged (query integer, document integer, grade integer);
+INSERT INTO judged SELECT i, i * 30 + j, 3 - j FROM generate_series(1, 8) i, generate_series(0, 2) j;
+CREATE FUNCTION ndcg(fusion text, weights float8[], rrf_k integer) RETURNS float8 LANGUAGE sql AS $$
+	SELECT avg(dcg / ideal) FROM (SELECT i, sum(coalesce(grade, 0) / log(2, n + 1)::float8) AS dcg, (3 + 2 / log(2, 3) + 0.5)::float8 AS ideal
+		FROM generate_series(1, 8) i CROSS JOIN LATERAL gigavec.hybrid_search('docs', 'apple pear word' || i, ARRAY[i * 30 + 5, 0]::vector, 10, fusion => $1, weights => $2, rrf_k => coalesce($3, 60), candidates => 50)
+			WITH ORDINALITY s (in_table, tid, score, tr, ts, tp, vr, vd, vp, n) JOIN docs d ON d.ctid = s.tid LEFT JOIN judged j ON j.query = i AND j.document = d.id GROUP BY i) x
+$$;
+CREATE TEMP TABLE tuned AS SELECT * FROM gigavec.tune_fusion('docs', 'SELECT i, ''apple pear word'' || i, ARRAY[i * 30 + 5, 0]::vector FROM generate_series(1, 9) i', 'TABLE judged', 'id', candidates => 50);
+SELECT count(*), count(DISTINCT fusion), min(queries_judged), max(queries_judged), max(ndcg) <= 1 AS at_most_1 FROM tuned;
+SELECT bool_and(abs(ndcg - ndcg(fusion, weights, rrf_k)) < 1e-9) FROM (SELECT * FROM tuned ORDER BY fusion, weights, rrf_k) t;
+SELECT ndcg = (SELECT max(ndcg) FROM tuned) AS best_first FROM gigavec.tune_fusion('docs', 'SELECT i, ''apple pear word'' || i, ARRAY[i * 30 + 5, 0]::vector FROM generate_series(1, 9) i', 'TABLE judged', 'id', candidates => 50) LIMIT 1;
+SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a'', NULL', 'SELECT 2, 1, 1', 'id');
+SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a''', 'SELECT 2, 1, 1', 'id');
+SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a'', NULL', 'SELECT 1, 1, 1', 'nothing');
+SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a'', NULL', NULL, 'id');
+SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a'', NULL', 'DELETE FROM judged', 'id');
+
 -- what cannot be
 SELECT * FROM gigavec.hybrid_search('items', 'word', '[1,0]', vector_column => 'v');
 SELECT * FROM gigavec.hybrid_search(NULL, NULL, '[1,0]');
@@ -114,6 +177,13 @@ ALTER TABLE items ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own ON items USING (tenant = 2);
 SET ROLE hybrid_test_reader;
 SELECT count(*), min(tenant), max(tenant) FROM gigavec.hybrid_search('items', NULL, '[1,0]', 200, vector_index => 'items_v') JOIN items ON items.ctid = tid;
+-- the text as well, though nobody may name an index under row-level security
+RESET ROLE;
+GRANT SELECT ON docs TO hybrid_test_reader;
+ALTER TABLE docs ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own ON docs USING (tenant = 3);
+SET ROLE hybrid_test_reader;
+SELECT count(*) > 10, count(text_rank) > 10, min(tenant), max(tenant) FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', 50) JOIN docs ON docs.ctid = tid;
 RESET ROLE;
 -- names that need quotes, objects of the same names that come first
 CREATE SCHEMA evil;
@@ -127,6 +197,10 @@ CREATE INDEX "odd ""index" ON evil."It's; a ""Table" USING hnsw ("The 'v" vector
 SET search_path = evil, pg_catalog, public;
 SELECT vector_distance, vector_part FROM gigavec.hybrid_search('"It''s; a ""Table"', NULL, '[1,2]', vector_index => '"odd ""index"', filter => '"$1" < $1', filter_values => '{6}');
 SELECT leg, line FROM gigavec.hybrid_plan('"It''s; a ""Table"', NULL, '[1,2]') LIMIT 1;
+ALTER TABLE "It's; a ""Table" ADD "a; ""text" text DEFAULT 'some words';
+CREATE INDEX "text 'index" ON "It's; a ""Table" USING bm25 ("a; ""text") WITH (text_config = 'simple');
+CREATE INDEX "text ""index" ON "It's; a ""Table" USING bm25 ("a; ""text") WITH (text_config = 'simple');
+SELECT text_rank, vector_rank FROM gigavec.hybrid_search('"It''s; a ""Table"', 'words', '[1,2]', text_index => '"text ''index"');
 RESET search_path;
 
 SET client_min_messages = warning;
