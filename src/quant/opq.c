@@ -25,7 +25,7 @@
 /* Rows of the sample: for each entry and each dimension, and at least */
 #define ROWS_PER_ENTRY 64
 #define ROWS_PER_DIM 8
-#define MIN_ROWS 4096
+#define MIN_ROWS 16384
 
 /* Rows that go together */
 #define TILE_ROWS 256

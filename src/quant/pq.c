@@ -41,7 +41,7 @@ part_size(const GvPqShape *shape, int part)
 static uint32_t
 count_trained(const GvPqShape *shape, uint32_t n_rows)
 {
-	uint32_t	most = (uint32_t) GV_PQ_SAMPLE_ROWS << shape->bits;
+	uint32_t	most = GV_PQ_SAMPLE_ROWS(shape->bits);
 
 	return n_rows < most ? n_rows : most;
 }

@@ -27,8 +27,8 @@
 #include "quant/cluster.h"
 #include "quant/rabitq.h"
 
-/* Rows a sample should have for each entry; more are not looked at */
-#define GV_PQ_SAMPLE_ROWS 256
+/* Rows a sample should have, in all; more are not looked at */
+#define GV_PQ_SAMPLE_ROWS(bits) ((bits) == 4 ? 32768u : 65536u)
 
 /* What a codebook is for */
 typedef struct GvPqShape
