@@ -82,16 +82,6 @@
 #define TRIALS_PER_BUCKET 24
 #define MAX_BUCKETS 4
 
-/* Nodes compared with all query vectors at a time fit the processor's nearest cache */
-#define BATCH 32
-#define BATCH_BYTES 16384
-
-/*
- * A distance is given up after a part of the dimensions if that alone is too
- * much: points are rotated, so each part has about as much of it
- */
-#define DISTANCE_PARTS 4
-
 /* A calibration is stale when the number of rows has changed by this part */
 #define STALE_PART 0.2
 
@@ -150,11 +140,15 @@ typedef struct GvHnswCalibration
 	/* nodes to be compared */
 	GvHnswSearch reader;
 	BufferAccessStrategy strategy;
-	int			n_batch;
-	int			max_batch;		/* 1..BATCH */
-	uint32		batch_id[BATCH];
-	float		batch_bias[BATCH];
-	float	   *batch_own;		/* float[BATCH][own_dims] */
+	float	   *own;			/* float[own_dims], of a node */
+
+	/*
+	 * Query vectors, and last that node, rounded to bytes: so it is told cheaply
+	 * of most nodes that they are too far.
+	 */
+	GvHnswPoints rounded;
+	uint32	   *numbers;		/* uint32[n_questions]: 0, 1, ... */
+	float	   *rounded_key;	/* float[n_questions]: of them and the node */
 } Calibration;
 
 static void
@@ -271,37 +265,43 @@ offer(Truth *truth, uint32 id, float key)
 	truth->id[i] = id;
 }
 
-/* Offer the nodes of the batch to all query vectors */
+/*
+ * Offer a node with codes to all query vectors; its own vector is there already.
+ *
+ * Points that were rounded are as far from each other as before but for what
+ * rounding took from both: a node that is too far even so is looked at no more.
+ */
 static void
-offer_batch(Calibration *calibration)
+offer_point(Calibration *calibration, uint32 id, float bias)
 {
 	const GvHnswLayout *layout = &calibration->ix.layout;
+	const GvHnswPoints *rounded = &calibration->rounded;
+	const GvHnswPointHead *head = gv_hnsw_point_head(rounded, calibration->n_questions);
 	float		factor = (float) layout->padded_dim / layout->own_dims;
-	int			step = TYPEALIGN(GV_ROTATION_ALIGN, layout->own_dims / DISTANCE_PARTS + 1);
 
+	gv_hnsw_point_encode(rounded, calibration->n_questions, calibration->own);
+	gv_hnsw_points_keys(rounded, calibration->n_questions, calibration->numbers,
+						calibration->n_questions, calibration->rounded_key);
 	for (int i = 0; i < calibration->n_questions; i++)
 	{
-		Question   *question = &calibration->question[i];
+		const Question *question = &calibration->question[i];
 		Truth	   *truth = &calibration->truth[i];
-		const float *own = calibration->batch_own;
 
-		for (int j = 0; j < calibration->n_batch; j++, own += layout->own_dims)
+		if (truth->n == GV_AM_RECALL_MAX_K)
 		{
-			float		bias = calibration->batch_bias[j];
+			const GvHnswPointHead *other = gv_hnsw_point_head(rounded, i);
+			float		bound = (truth->key[truth->n - 1] - bias) / factor;
+			float		reach = sqrtf(Max(bound, 0)) + head->error + other->error;
 			/* no node is given up that has a place, however sums are rounded */
-			float		bound = truth->n < GV_AM_RECALL_MAX_K ? INFINITY :
-				(truth->key[GV_AM_RECALL_MAX_K - 1] - bias) / factor * (1 + FLT_EPSILON * 8);
-			float		key = 0;
-			int			dims = 0;
+			float		slack = (head->norm2 + other->norm2 + reach * reach) * FLT_EPSILON * 16;
 
-			for (; dims < layout->own_dims && !(key > bound); dims += step)
-				key += gv_kernels->l2_squared_f32(question->z + dims, own + dims,
-												  Min(step, layout->own_dims - dims));
-			if (dims >= layout->own_dims && calibration->batch_id[j] != question->id)
-				offer(truth, calibration->batch_id[j], key * factor + bias);
+			if (calibration->rounded_key[i] > reach * reach + slack)
+				continue;
 		}
+		if (id != question->id)
+			offer(truth, id, bias + factor *
+				  gv_kernels->l2_squared_f32(question->z, calibration->own, layout->own_dims));
 	}
-	calibration->n_batch = 0;
 }
 
 /* Offer the nodes of a page, a copy, to all query vectors; returns how many there are */
@@ -322,14 +322,8 @@ offer_page(Calibration *calibration, Page page, BlockNumber blkno)
 		n_nodes++;
 		if (gv_hnsw_layout_has_codes(layout))
 		{
-			int			n = calibration->n_batch++;
-
-			calibration->batch_id[n] = id;
-			calibration->batch_bias[n] = node->u.key_bias;
-			gv_hnsw_node_get_own(layout, node,
-								 calibration->batch_own + (Size) n * layout->own_dims);
-			if (calibration->n_batch == calibration->max_batch)
-				offer_batch(calibration);
+			gv_hnsw_node_get_own(layout, node, calibration->own);
+			offer_point(calibration, id, node->u.key_bias);
 		}
 		else
 		{
@@ -352,18 +346,29 @@ offer_page(Calibration *calibration, Page page, BlockNumber blkno)
 static void
 begin_truth(Calibration *calibration)
 {
-	const GvHnswLayout *layout = &calibration->ix.layout;
-	Size		n_bytes = sizeof(float) * Max(layout->own_dims, 1);
+	int			own_dims = calibration->ix.layout.own_dims;
+	int			n = calibration->n_questions;
 	uint32		place = pg_atomic_fetch_add_u32(&calibration->shared->n_taken, 1);
 
 	Assert(place < calibration->shared->n_places);
-	calibration->truth = calibration->truths + (Size) place * calibration->n_questions;
-	for (int i = 0; i < calibration->n_questions; i++)
+	calibration->truth = calibration->truths + (Size) place * n;
+	for (int i = 0; i < n; i++)
 		calibration->truth[i].n = 0;
 	gv_hnsw_search_init(&calibration->reader, &calibration->ix, calibration->context, 1);
-	calibration->max_batch = Max(Min(BATCH, BATCH_BYTES / n_bytes), 1);
-	calibration->batch_own = palloc(n_bytes * calibration->max_batch);
 	calibration->strategy = GetAccessStrategy(BAS_BULKREAD);
+	if (own_dims == 0)
+		return;
+	calibration->own = palloc(sizeof(float) * own_dims);
+	calibration->rounded.dims = own_dims;
+	gv_hnsw_points_place(&calibration->rounded, palloc(GV_HNSW_POINTS_SIZE(n + 1, own_dims)),
+						 n + 1);
+	calibration->numbers = palloc(sizeof(uint32) * n);
+	calibration->rounded_key = palloc(sizeof(float) * n);
+	for (int i = 0; i < n; i++)
+	{
+		calibration->numbers[i] = i;
+		gv_hnsw_point_encode(&calibration->rounded, i, calibration->question[i].z);
+	}
 }
 
 static uint32
@@ -400,8 +405,6 @@ find_truth(Calibration *calibration, uint32 item)
 		if (gv_hnsw_page_is(copy.data, kind))
 			n_nodes += offer_page(calibration, copy.data, blkno);
 	}
-	if (calibration->n_batch > 0)
-		offer_batch(calibration);
 	pg_atomic_fetch_add_u64(&calibration->shared->n_nodes, n_nodes);
 	show_done(calibration, (int64) calibration->n_questions * first / n_blocks);
 }
@@ -708,7 +711,7 @@ count_wanted(const Calibration *calibration)
 	const GvHnswLayout *layout = &calibration->ix.layout;
 	bool		has_codes = gv_hnsw_layout_has_codes(layout);
 	Size		size = sizeof(Question) + sizeof(GvAmTrial) + sizeof(Truth) +
-		(has_codes ? layout->padded_dim * sizeof(float) : BLCKSZ / 4);
+		(has_codes ? layout->padded_dim * (sizeof(float) + sizeof(int8)) : BLCKSZ / 4);
 	int			n = has_codes ? N_QUERIES : N_EXACT_QUERIES;
 
 	if ((uint64) RelationGetNumberOfBlocks(calibration->ix.rel) * layout->nodes_per_page <
