@@ -27,6 +27,9 @@
 /* Elements of a point that are rounded together, a multiple of 32 */
 #define ELEMENTS_AT_ONCE 64
 
+/* Sums and the like have so many lanes, which compilers turn into vectors */
+#define LANES 8
+
 /*
  * 1.5 * 2^23: added to a number below 2^22 it leaves the nearest integer, which
  * compilers turn into vectors, unlike lrintf
@@ -116,6 +119,30 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 	}
 }
 
+/* The size of the largest element */
+static float
+find_largest(const float *z, int dims)
+{
+	float		lanes[LANES] = {0};
+	float		largest = 0;
+	int			d = 0;
+
+	for (; d + LANES <= dims; d += LANES)
+	{
+		for (int lane = 0; lane < LANES; lane++)
+		{
+			float		size = fabsf(z[d + lane]);
+
+			lanes[lane] = lanes[lane] < size ? size : lanes[lane];
+		}
+	}
+	for (; d < dims; d++)
+		largest = Max(largest, fabsf(z[d]));
+	for (int lane = 0; lane < LANES; lane++)
+		largest = Max(largest, lanes[lane]);
+	return largest;
+}
+
 /*
  * gv_hnsw_point_encode
  *		Write a point.
@@ -134,15 +161,15 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 	int			max = (1 << (points->rest_bits + 7)) - 1;
 	int			mask = (1 << points->rest_bits) - 1;
 	double		mean = 0.5 * mask / (mask + 1);
-	float		largest = 0;
+	float		largest = find_largest(z, dims);
 	float		inverse;
+	double		errors[LANES] = {0};
+	int32		sums[LANES] = {0};
 	double		error = 0;
 	double		unit;
 	int64		sum = 0;
 	double		sum2;
 
-	for (int d = 0; d < dims; d++)
-		largest = Max(largest, fabsf(z[d]));
 	head->scale = largest > SMALLEST_ELEMENT ? largest / max : 1.0f;
 	inverse = 1.0f / head->scale;
 	if (points->rest_bits == 4)
@@ -153,6 +180,13 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 		int			value[ELEMENTS_AT_ONCE];
 		double		lacks[ELEMENTS_AT_ONCE];
 
+		/* the last lanes may have less */
+		for (int d = n; d % LANES != 0; d++)
+		{
+			value[d] = 0;
+			lacks[d] = 0;
+		}
+
 		for (int d = 0; d < n; d++)
 		{
 			float		scaled = Max(Min(z[first + d] * inverse, (float) max), (float) -max);
@@ -161,10 +195,13 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 			lacks[d] = (double) z[first + d] - (double) value[d] * head->scale;
 			high[first + d] = (int8) (value[d] >> points->rest_bits);
 		}
-		for (int d = 0; d < n; d++)
+		for (int d = 0; d < n; d += LANES)
 		{
-			error += lacks[d] * lacks[d];
-			sum += high[first + d];
+			for (int lane = 0; lane < LANES; lane++)
+			{
+				errors[lane] += lacks[d + lane] * lacks[d + lane];
+				sums[lane] += value[d + lane] >> points->rest_bits;
+			}
 		}
 		if (points->rest_bits == 8)
 		{
@@ -177,6 +214,11 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 				rest[first / 2 + d / 32 * 16 + d % 16] |=
 					(uint8) ((value[d] & mask) << ((d & 16) ? 4 : 0));
 		}
+	}
+	for (int lane = 0; lane < LANES; lane++)
+	{
+		error += errors[lane];
+		sum += sums[lane];
 	}
 	head->error = (float) sqrt(error);
 	unit = (double) head->scale * (mask + 1);
