@@ -46,17 +46,36 @@
 #define KEY_QUERY_TEXT UINT64CONST(0xFE91000000000004)
 
 /*
- * Items that a process takes of a job at once: such a part of them, within limits.
- * Items that follow each other have much in common.
+ * Items that a process takes of a job at once: such a part of those left, within
+ * limits.  Items that follow each other have much in common; in the end few are
+ * taken, so that no process waits long for another.
  */
-#define JOB_PARTS 64
-#define MIN_JOB_STRIDE 4
+#define JOB_PARTS 32
 #define MAX_JOB_STRIDE 32
+
+/* Links back cost little, so many of them at least */
+#define MIN_LINK_BACK_STRIDE 8
 
 /* Rows of the first batches, each twice the one before */
 #define FIRST_BATCH 1
 
 PGDLLEXPORT void gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc);
+
+/* How many of a job's items that are left a process takes at once */
+static uint32
+job_stride(GvHnswJobKind kind, uint32 n_left)
+{
+	switch (kind)
+	{
+		case GV_HNSW_JOB_ORDER_CELL:
+		case GV_HNSW_JOB_FIND_TRUTH:
+		case GV_HNSW_JOB_TRY_QUERY:
+			return 1;
+		default:
+			return Max(Min(n_left / JOB_PARTS, MAX_JOB_STRIDE),
+					   kind == GV_HNSW_JOB_LINK_BACK ? MIN_LINK_BACK_STRIDE : 1);
+	}
+}
 
 /* Work on the current job until nothing of it is left */
 static void
@@ -66,12 +85,11 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 	GvHnswJobKind kind = shared->job_kind;
 	uint32		first = shared->job_first;
 	uint32		n_items = shared->job_items;
-	uint32		stride = kind == GV_HNSW_JOB_ORDER_CELL || kind == GV_HNSW_JOB_FIND_TRUTH ||
-		kind == GV_HNSW_JOB_TRY_QUERY ? 1 :
-		Max(Min(n_items / JOB_PARTS, MAX_JOB_STRIDE), MIN_JOB_STRIDE);
 
 	for (;;)
 	{
+		uint32		next = pg_atomic_read_u32(&shared->job_next);
+		uint32		stride = job_stride(kind, n_items - Min(next, n_items));
 		uint32		start = pg_atomic_fetch_add_u32(&shared->job_next, stride);
 		uint32		end = Min(start + stride, n_items);
 
