@@ -25,7 +25,8 @@
 /* Points among which distances are measured: more than caches near the core hold */
 #define MEASURED_BYTES (8 * 1024 * 1024)
 #define MEASURED_ROUNDS 10
-#define MEASURED_DISTANCES 2000
+#define MEASURED_POINTS 125
+#define MEASURED_TOGETHER 16	/* distances, as linking does */
 
 /*
  * Distances where memory is slow that linking a row takes, of half of those that
@@ -35,7 +36,10 @@
 #define FRESH_PART 0.75
 
 /* What a distance costs beside itself: pools, sets, links; in seconds */
-#define OVERHEAD_PER_DISTANCE 30e-9
+#define OVERHEAD_PER_DISTANCE 60e-9
+
+/* What an element costs apart from linking: loading, writing, logging, calibrating */
+#define SECONDS_PER_ELEMENT 100e-9
 
 /* A build in shards takes up to so many times as long as one in memory, see README.md */
 #define SHARDS_FACTOR 2.0
@@ -65,20 +69,23 @@ measure_distance(const GvHnswLayout *layout)
 	for (int round = 0; round < MEASURED_ROUNDS; round++)
 	{
 		INSTR_TIME_SET_CURRENT(start);
-		for (int i = 0; i < MEASURED_DISTANCES; i++)
+		for (int i = 0; i < MEASURED_POINTS; i++)
 		{
-			uint32		other = gv_random_below(&random, n);
-			float		key;
+			uint32		others[MEASURED_TOGETHER];
+			float		keys[MEASURED_TOGETHER];
 
-			gv_hnsw_points_keys(&points, gv_random_below(&random, n), &other, 1, &key);
-			sum = sum + key;
+			for (int j = 0; j < MEASURED_TOGETHER; j++)
+				others[j] = gv_random_below(&random, n);
+			gv_hnsw_points_keys(&points, gv_random_below(&random, n), others, MEASURED_TOGETHER,
+								keys);
+			sum = sum + keys[0];
 		}
 		INSTR_TIME_SET_CURRENT(end);
 		INSTR_TIME_SUBTRACT(end, start);
 		best = Min(best, INSTR_TIME_GET_DOUBLE(end));
 	}
 	pfree(points.head);
-	return best / MEASURED_DISTANCES;
+	return best / (MEASURED_POINTS * MEASURED_TOGETHER);
 }
 
 /* The same of values without codes: as a rule, by their size */
@@ -144,7 +151,8 @@ gv_hnsw_estimate(const GvAmOpclass *opclass, int dim, double n_rows, double valu
 							GV_FASTSCAN_LANES / layout->entry_blocks_per_page)) * BLCKSZ;
 
 	distances = Min(FRESH_PART * meta->ef_construction * build->graph.degree / 2, n_rows);
-	estimate->seconds = n_rows * distances * (distance + OVERHEAD_PER_DISTANCE);
+	estimate->seconds = n_rows * (distances * (distance + OVERHEAD_PER_DISTANCE) +
+								  SECONDS_PER_ELEMENT * build->graph.dims);
 	if (estimate->parts > 1)
 		estimate->seconds *= SHARDS_FACTOR;
 	estimate->seconds /= 1 + (n_rows > GV_HNSW_MIN_PARALLEL_ROWS ?
