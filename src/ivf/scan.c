@@ -36,6 +36,10 @@
 /* A scan that is asked for more rows goes on with the lists for so many times as many */
 #define GROWTH 3
 
+/* Rows that the processor is asked for ahead, and bytes of a vector of the index */
+#define ROWS_AHEAD 5
+#define VALUE_AHEAD 512
+
 /* Beyond what the recall needs, lists are read in rounds of this part of those read */
 #define ROUND_FRACTION 2
 
@@ -288,6 +292,34 @@ make_exact(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
 }
 
 /*
+ * Ask for the rows that come next: the processor, and the system where blocks
+ * were not in memory lately.
+ */
+static void
+ask_for_rows(IndexScanDesc scan, GvIvfScan *so)
+{
+	const GvIvfFound *ready = so->search.ready;
+	GvAmHints  *hints = so->fetch.hints;
+	int64		n = Min(so->search.n_ready, ROWS_AHEAD);
+	int			io_depth;
+
+	if (gv_ivf_keeps_vectors(&so->ix.layout))
+	{
+		for (int64 i = 0; i < n; i++)
+			if (!ready[i].is_exact)
+				gv_am_prefetch(so->ix.hints, ready[i].place,
+							   ready[i].slot * so->ix.layout.value_bytes, VALUE_AHEAD);
+		return;
+	}
+	/* the head of a binary heap is about what leaves it first */
+	io_depth = gv_am_io_depth(hints, scan->heapRelation);
+	for (int64 i = 0; i < Min(so->search.n_ready, io_depth); i++)
+		gv_am_ask_for_block(hints, scan->heapRelation, ItemPointerGetBlockNumber(&ready[i].tid));
+	for (int64 i = 0; i < n; i++)
+		gv_am_prefetch_row(hints, &ready[i].tid, i == 0 ? 1 : 0);
+}
+
+/*
  * gv_ivf_get_tuple
  *		amgettuple: return the next row in the order of distance.
  */
@@ -320,6 +352,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		if (!found.is_exact && so->search.has_direction && so->can_fetch)
 		{
 			CHECK_FOR_INTERRUPTS();
+			ask_for_rows(scan, so);
 			if (make_exact(scan, so, &found))
 				gv_ivf_search_put(&so->search, &found);
 			continue;
