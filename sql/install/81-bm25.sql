@@ -23,22 +23,22 @@ COMMENT ON FUNCTION gigavec.bm25_bind(text, bm25query) IS 'query with the index 
 
 CREATE FUNCTION bm25_distance(text, bm25query) RETURNS float8
 	AS 'MODULE_PATHNAME', 'gv_bm25_text_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE
-	COST 1000 SUPPORT gigavec.bm25_operator_support;
+	COST 10000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_distance(text, bm25query) IS 'negative BM25 score of a text for a query';
 
 CREATE FUNCTION bm25_distance(text, text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'gv_bm25_text_distance_text' LANGUAGE C STABLE STRICT PARALLEL SAFE
-	COST 1000 SUPPORT gigavec.bm25_operator_support;
+	COST 10000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_distance(text, text) IS 'negative BM25 score of a text for a query';
 
 CREATE FUNCTION bm25_distance(text[], bm25query) RETURNS float8
 	AS 'MODULE_PATHNAME', 'gv_bm25_array_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE
-	COST 1000 SUPPORT gigavec.bm25_operator_support;
+	COST 10000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_distance(text[], bm25query) IS 'negative BM25 score of texts that are one document';
 
 CREATE FUNCTION bm25_distance(text[], text) RETURNS float8
 	AS 'MODULE_PATHNAME', 'gv_bm25_array_distance_text' LANGUAGE C STABLE STRICT PARALLEL SAFE
-	COST 1000 SUPPORT gigavec.bm25_operator_support;
+	COST 10000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_distance(text[], text) IS 'negative BM25 score of texts that are one document';
 
 CREATE FUNCTION bm25_match(text, bm25query) RETURNS boolean
@@ -102,3 +102,16 @@ CREATE OPERATOR CLASS @extschema@.text_array_ops DEFAULT FOR TYPE pg_catalog._te
 	OPERATOR 2 @extschema@.<@> (pg_catalog._text, pg_catalog.text) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 2 @extschema@.<@> (pg_catalog._text, @extschema@.bm25query) FOR ORDER BY pg_catalog.float_ops;
 COMMENT ON OPERATOR CLASS @extschema@.text_array_ops USING bm25 IS 'array of text, as one document, by BM25 score';
+
+/* ---- bm25: functions for operating ---- */
+
+CREATE FUNCTION gigavec.explain_score(document text, query bm25query, OUT part text, OUT tf float8, OUT df bigint,
+		OUT idf float8, OUT boost float8, OUT length bigint, OUT factor float8, OUT score float8)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_bm25_explain_score' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.explain_score(text, bm25query) IS 'what each part of a query adds to the BM25 score of a text: boost * idf * (1 - 1 / (1 + tf * factor))';
+
+-- Needs the index's owner; its code checks that
+CREATE FUNCTION gigavec.merge(index regclass) RETURNS void
+	AS 'MODULE_PATHNAME', 'gv_bm25_merge_index' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.merge(regclass) IS 'make one segment of all segments and new rows of a bm25 index';

@@ -326,6 +326,8 @@ gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
 	CheckState	state;
 	HASHCTL		ctl;
 	Snapshot	snapshot = NULL;
+	MemoryContext context = CurrentMemoryContext;
+	sigjmp_buf	overtaken;
 
 	memset(&state, 0, sizeof(state));
 	state.report = report;
@@ -334,16 +336,24 @@ gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
 	memset(&ctl, 0, sizeof(ctl));
 	ctl.keysize = sizeof(ItemPointerData);
 	ctl.entrysize = sizeof(Document);
-	ctl.hcxt = CurrentMemoryContext;
-	state.documents = hash_create("bm25 check", 1024, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 
 	if (heap != NULL)
 		snapshot = RegisterSnapshot(GetLatestSnapshot());
 	gv_bm25_lock_merge(rel);
 	gv_bm25_open(&state.index, rel);
+	/* on a standby the lock holds nobody up */
+	(void) sigsetjmp(overtaken, 0);
+	MemoryContextSwitchTo(context);
+	CHECK_FOR_INTERRUPTS();
+	gv_bm25_read_meta(&state.index);
+	ctl.hcxt = context;
+	state.documents = hash_create("bm25 check", 1024, &ctl,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	state.index.overtaken = &overtaken;
 	for (int i = 0; i < state.index.meta.n_segments; i++)
 		check_segment(&state, &state.index.meta.segment[i]);
 	check_lanes(&state);
+	state.index.overtaken = NULL;
 	gv_bm25_unlock_merge(rel);
 
 	if (heap != NULL)

@@ -30,7 +30,7 @@
 
 /* Does an operator's right side name an index that this one cannot answer for? */
 static bool
-names_another(IndexPath *path, Node *operator)
+names_another(PlannerInfo *root, IndexPath *path, Node *operator)
 {
 	Node	   *right;
 	Oid			query_type;
@@ -42,6 +42,7 @@ names_another(IndexPath *path, Node *operator)
 	query_type = exprType(right);
 	if (query_type == TEXTOID)
 		return false;
+	right = estimate_expression_value(root, right);
 	/* where the query is not known yet, what binds it to an index names the index */
 	if (IsA(right, FuncExpr) && list_length(((FuncExpr *) right)->args) == 2)
 		right = lsecond(((FuncExpr *) right)->args);
@@ -69,13 +70,14 @@ gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	ListCell   *cell;
 
 	foreach(cell, path->indexorderbys)
-		is_possible &= !names_another(path, lfirst(cell));
+		is_possible &= !names_another(root, path, lfirst(cell));
 	foreach(cell, path->indexclauses)
 	{
 		ListCell   *other;
 
 		foreach(other, lfirst_node(IndexClause, cell)->indexquals)
-			is_possible &= !names_another(path, (Node *) lfirst_node(RestrictInfo, other)->clause);
+			is_possible &= !names_another(root, path,
+										 (Node *) lfirst_node(RestrictInfo, other)->clause);
 	}
 	if (!is_possible)
 	{

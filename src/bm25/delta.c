@@ -292,6 +292,8 @@ copy_lane_page(GvBm25DeltaScan *scan, BlockNumber blkno)
 		gv_bm25_report_corruption(scan->index->rel, blkno, "A page of a lane is not valid.");
 	scan->block = blkno;
 	scan->offset = 0;
+	if (++scan->n_pages > RelationGetNumberOfBlocks(scan->index->rel))
+		gv_bm25_report_corruption(scan->index->rel, blkno, "A lane has no end.");
 }
 
 /* Go to the next lane; false if there is none */
@@ -308,6 +310,7 @@ begin_next_lane(GvBm25DeltaScan *scan)
 		if (lane->head == InvalidBlockNumber)
 			continue;
 		scan->owner = lane->id;
+		scan->n_pages = 0;
 		copy_lane_page(scan, lane->head);
 		return true;
 	}

@@ -23,6 +23,7 @@ typedef struct GvBm25DeltaScan
 	int			n_lanes;		/* 0: those being written, too */
 	uint32		owner;
 	BlockNumber block;			/* of the page, which has been copied */
+	uint32		n_pages;		/* read of the lane */
 	uint32		offset;			/* of the next row in it */
 
 	/* the row */

@@ -316,6 +316,9 @@ begin_terms_page(GvBm25TermScan *scan, uint32 place)
 	scan->end = scan->in + terms->n_bytes;
 	scan->next_place = terms->next;
 	scan->len = 0;
+	/* or a chain might have no end */
+	if (terms->next != 0 && terms->next <= place)
+		gv_bm25_segment_damaged(scan->segment, place, "Pages of terms are not in order.");
 }
 
 /*

@@ -99,6 +99,7 @@ gv_bm25_read_free(GvBm25Index *index, GvBm25Extents *extents)
 	Buffer		buf = gv_am_read_buffer(index->hints, index->rel, GV_BM25_FREE_BLKNO);
 	Page		page = BufferGetPage(buf);
 	GvBm25FreePage list = (GvBm25FreePage) gv_am_page_content(page);
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(index->rel);
 	bool		is_valid;
 
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
@@ -118,8 +119,7 @@ gv_bm25_read_free(GvBm25Index *index, GvBm25Extents *extents)
 	for (uint32 i = 0; i < extents->n; i++)
 	{
 		if (extents->extent[i].start <= GV_BM25_FREE_BLKNO || extents->extent[i].n == 0 ||
-			(uint64) extents->extent[i].start + extents->extent[i].n >
-			RelationGetNumberOfBlocks(index->rel))
+			(uint64) extents->extent[i].start + extents->extent[i].n > n_blocks)
 			gv_bm25_report_corruption(index->rel, GV_BM25_FREE_BLKNO,
 									  "The list of free pages is not valid.");
 	}
@@ -245,10 +245,10 @@ void
 gv_bm25_space_write(GvBm25Space *space, uint32 place, const char *page)
 {
 	Relation	rel = space->index->rel;
-	Buffer		buf = ReadBufferExtended(rel, MAIN_FORKNUM, block_of(space, place),
-										 RBM_ZERO_AND_LOCK, NULL);
+	Buffer		buf;
 
 	CHECK_FOR_INTERRUPTS();
+	buf = ReadBufferExtended(rel, MAIN_FORKNUM, block_of(space, place), RBM_ZERO_AND_LOCK, NULL);
 	Assert(gv_bm25_page((Page) page)->place == place &&
 		   gv_bm25_page((Page) page)->owner == space->owner);
 	if (space->is_logged)

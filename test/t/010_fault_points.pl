@@ -257,7 +257,7 @@ sub check_recall
 
 # other access methods have tests of their own
 my %points = declared_points('src');
-delete @points{ grep { $points{$_} =~ m{^kdtree/} } keys %points };
+delete @points{ grep { $points{$_} =~ m{^(?:kdtree|bm25)/} } keys %points };
 my $round = 0;
 
 # Which work comes to which points, and how often?

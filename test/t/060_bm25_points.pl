@@ -1,0 +1,197 @@
+#----------------------------------------------------------------------
+#
+# bm25: a process dies, or fails, at each step that is written to the log.
+#
+# As 010_fault_points does for hnsw: the table must have what was confirmed and
+# nothing else, and the index just the table's rows and their words.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecPoints;
+use GigavecTest;
+
+my $wanted = $ENV{GIGAVEC_POINTS} // '.';
+my $n_rounds = $LONG ? 20 : 1;
+
+my $node = new_server('points', q{
+	fsync = off
+	shared_buffers = 16MB
+	restart_after_crash = on
+	bgwriter_lru_maxpages = 0
+	checkpoint_timeout = 1h
+});
+
+$node->safe_psql('postgres', q{
+	CREATE EXTENSION pg_buffercache;
+	SET client_min_messages = warning;
+	-- 200 words of a row's number, one of its own, one of all rows
+	CREATE FUNCTION words(i bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+		$$SELECT 'all own' || i || string_agg(' w' || (pg_catalog.hashint8extended(i, j) & 1023), '') FROM generate_series(1, 200) j$$;
+	CREATE TABLE items (id int PRIMARY KEY, body text);
+	INSERT INTO items SELECT i, words(i) FROM generate_series(1, 100) i;
+	CREATE INDEX items_body ON items USING bm25 (body) WITH (text_config = 'simple');
+	CREATE TABLE mirror AS TABLE items;
+	CREATE VIEW differences AS SELECT id FROM items FULL JOIN mirror USING (id) WHERE items IS NULL OR mirror IS NULL;
+	CREATE VIEW leftovers AS
+		SELECT 'pin of block ' || relblocknumber AS what FROM pg_buffercache WHERE pinning_backends > 0
+			AND relfilenode = pg_relation_filenode('items_body')
+		UNION ALL
+		SELECT mode || ' on ' || relation::regclass FROM pg_locks WHERE relation = 'items_body'::regclass;
+});
+
+# Lists of statements, given the round.  A lane becomes a segment after 200 rows
+# or so; some rows are longer than a page.
+my %works = (
+	insert => sub {
+		my ($base) = 10000 * (1 + $_[0]);
+
+		return ('INSERT INTO items SELECT i, words(i) FROM generate_series(' . $base . ', ' . ($base + 449) . ') i',
+			"INSERT INTO items SELECT $base + 500, string_agg(words(i), ' ') FROM generate_series($base, $base + 20) i",
+			map { "INSERT INTO items VALUES ($base + 1000 + $_, words($base + 1000 + $_))" } 1 .. 5);
+	},
+	vacuum => sub {
+		my ($round) = @_;
+		my ($base) = 10000 * (1 + $round);
+
+		return ("INSERT INTO items SELECT i, words(i) FROM generate_series($base, $base + 40) i",
+			"DELETE FROM items WHERE id % 9 = $round % 9", 'VACUUM items',
+			"INSERT INTO items SELECT i, words(i) FROM generate_series($base + 100, $base + 120) i",
+			'DELETE FROM items WHERE id % 2 = 0', 'VACUUM items');
+	},
+	create => sub {
+		return ('DROP TABLE IF EXISTS other, passing',
+			'CREATE TABLE other AS TABLE items',
+			'CREATE INDEX other_body ON other USING bm25 (body)',
+			'CREATE UNLOGGED TABLE passing (body text)',
+			'CREATE INDEX passing_body ON passing USING bm25 (body)',
+			'INSERT INTO passing SELECT body FROM items LIMIT 50',
+			'REINDEX INDEX items_body');
+	},
+	scan => sub {
+		return ("DO \$\$BEGIN PERFORM gigavec.check('items_body'); END\$\$", $BY_INDEX,
+			"DO \$\$BEGIN PERFORM id FROM items ORDER BY body <\@> 'w7 w8'; END\$\$");
+	},
+);
+
+my $died = qr/server closed the connection unexpectedly|connection to server was lost/;
+
+# Do work with a setting of test points; returns complaints, and what is left behind
+sub do_work
+{
+	my ($work, $round, $setting) = @_;
+	my @statements = $works{$work}->($round);
+	my ($out, $err, $n) = ('', '', 0);
+	my $offset = -s $node->logfile;
+
+	$node->psql('postgres', join('', "LOAD 'gigavec';\nSET client_min_messages = warning;\n",
+			"SET gigavec.test_point = '$setting';\n",
+			(map { "$_;\n\\if :ERROR\n\\else\n\\echo done " . $n++ . "\n\\endif\n" } @statements),
+			'TABLE leftovers'),
+		stdout => \$out, stderr => \$err, on_error_stop => 0);
+	$node->wait_for_log(qr/all server processes terminated.*database system is ready to accept connections/s, $offset)
+	  if $err =~ $died;
+	my @done = map { s/(INTO|FROM) items\b/$1 mirror/r } grep { /INTO items\b|DELETE/ } @statements[ $out =~ /^done (\d+)$/mg ];
+	$node->safe_psql('postgres', join(';', @done)) if @done;
+	$out =~ s/^done \d+$//mg;
+	return ($err, $out =~ s/^\s+|\s+$//gr);
+}
+
+# Also: rows found by a word that all have, and by their own words, are the table's
+sub check_all
+{
+	my ($name) = @_;
+
+	is($node->safe_psql('postgres', qq{
+		TABLE differences;
+		SELECT * FROM gigavec.check('items_body') LIMIT 10;
+		$BY_INDEX
+		SELECT count(*) - (SELECT count(*) FROM items), count(*) - count(DISTINCT id), count(*) FILTER (WHERE d < before)
+		FROM (SELECT id, d, lag(d) OVER (ORDER BY n) AS before
+			FROM (SELECT id, d, row_number() OVER () AS n
+				FROM (SELECT id, body <\@> 'all w7' AS d FROM items ORDER BY body <\@> 'all w7' OFFSET 0) r) s) t;
+		SELECT count(*) FROM (SELECT i.id, (SELECT id FROM items o ORDER BY o.body <\@> ('own' || i.id) LIMIT 1) AS found
+			FROM items i ORDER BY i.id % 7, i.id LIMIT 20) x WHERE id <> found}),
+		"0|0|0\n0", "$name: the index has what was confirmed");
+	return;
+}
+
+my %points = declared_points('src/bm25');
+my $round = 0;
+my %reached;
+
+for my $work (sort keys %works)
+{
+	my $offset = -s $node->logfile;
+	my ($err, $left) = do_work($work, $round++, '*:log');
+
+	is($err, '', "work $work: no error");
+	is($left, '', "work $work: nothing is left");
+	my $log = slurp_file($node->logfile, $offset);
+	while ($log =~ /reached test point "([^"]+)"/g)
+	{
+		$reached{$1}{$work}++ if $points{$1};
+	}
+}
+ok($reached{$_}, "$_ is reached") for sort keys %points;
+check_all('all work done once');
+
+# Have something happen at a point; once round when it is reached first
+sub happen
+{
+	my ($action, $point, $i) = @_;
+	my %times = %{ $reached{$point} };
+	my ($work) = sort { $times{$b} <=> $times{$a} || $a cmp $b } keys %times;
+	my $count = $i == 1 ? 1 : 1 + int(rand($times{$work} / 2));
+	my ($err, $left) = ('', '');
+
+	for (my $try = 1; $try <= 5 && $err eq ''; $try++)
+	{
+		# or the index would only grow
+		$node->safe_psql('postgres', 'TRUNCATE items; INSERT INTO items SELECT i, words(i) FROM generate_series(1, 100) i;'
+			  . 'TRUNCATE mirror; INSERT INTO mirror TABLE items') if $round % 5 == 0;
+		($err, $left) = do_work($work, $round++, "$point:$action:$count");
+	}
+	return ("$work, $action, $point, $count", $err, $left);
+}
+
+# Die at each point; what is before a record is after another
+srand(1);
+for my $i (1 .. $n_rounds)
+{
+	for my $point (grep { /$wanted/ && ($i > 1 || !/^before/) } sort keys %reached)
+	{
+		my ($name, $err) = happen('crash', $point, $i);
+
+		like($err, $died, "$name: dies");
+		check_all($name);
+		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
+		check_all("$name, vacuumed");
+	}
+}
+
+# Fail at each point
+for my $i (1 .. $n_rounds)
+{
+	for my $point (grep { /$wanted/ } sort keys %reached)
+	{
+		my ($name, $err, $left) = happen('error', $point, $i);
+
+		like($err, qr/ERROR:  stopped at test point "\Q$point\E"/, "$name: fails");
+		is(() = $err =~ /ERROR|WARNING/g, 1, "$name: no other complaint");
+		is($left, '', "$name: nothing is left");
+		check_all($name);
+	}
+}
+$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
+check_all('after errors, vacuumed');
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
+$node->stop;
+
+done_testing();
