@@ -519,6 +519,9 @@ gv_hybrid_leg_sql(const GvHybridTarget *target, int leg, const char *key, bool w
 	else
 		appendStringInfo(&order, "$%d::%s", target->n_values + 1,
 						 format_type_extended(target->types[leg], -1, FORMAT_TYPE_FORCE_QUALIFY));
+	/* exactly, so in no order that an index has */
+	if (!OidIsValid(target->indexes[leg]))
+		appendStringInfoString(&order, " OPERATOR(pg_catalog.+) 0");
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s.tableoid, %s.ctid, %s", relation, relation,
 					 with_distance ? order.data : "NULL::pg_catalog.float8");

@@ -54,6 +54,8 @@ SET enable_seqscan = off;
 SET enable_sort = off;
 SELECT * FROM plan_of(', filter => ''tenant = $1'', filter_values => ''{1}''');
 SELECT count(*), min(vector_distance) FROM gigavec.hybrid_search('items', NULL, '[50,0]');
+-- exactly, although there is an index
+SELECT * FROM plan_of(', vector_column => ''v'', metric => ''l2''');
 CREATE INDEX items_h ON items USING hnsw (h halfvec_cosine_ops) WHERE tenant = 1;
 CREATE INDEX items_e ON items USING hnsw ((h::vector(2)) vector_ip_ops);
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]');
