@@ -74,8 +74,9 @@ typedef struct Snippet
 {
 	const char *text;
 	Size		length;
-	Wanted	   *wanted;
+	Wanted	   *wanted;			/* Wanted[n_wanted]: terms by hash, then the others */
 	int			n_wanted;
+	int			n_terms;
 	Word	   *words;
 	int			n_words;
 	int			max_words;		/* allocated */
@@ -124,6 +125,47 @@ collect_wanted(Snippet *snippet, const GvBm25Node *node)
 				   node->terms[i].lexeme, node->terms[i].len, node->terms[i].hash, 0);
 }
 
+/* Order of what is wanted: terms by hash, then the others */
+static int
+compare_wanted(const void *a, const void *b)
+{
+	const GvBm25Node *x = &((const Wanted *) a)->node;
+	const GvBm25Node *y = &((const Wanted *) b)->node;
+
+	if ((x->kind == GV_BM25_TERM) != (y->kind == GV_BM25_TERM))
+		return x->kind == GV_BM25_TERM ? -1 : 1;
+	return x->hash < y->hash ? -1 : x->hash > y->hash;
+}
+
+/* Put what is wanted in order */
+static void
+sort_wanted(Snippet *snippet)
+{
+	qsort(snippet->wanted, snippet->n_wanted, sizeof(Wanted), compare_wanted);
+	while (snippet->n_terms < snippet->n_wanted &&
+		   snippet->wanted[snippet->n_terms].node.kind == GV_BM25_TERM)
+		snippet->n_terms++;
+}
+
+/* The first term that has a hash, or where it would be */
+static int
+find_hash(const Snippet *snippet, uint64 hash)
+{
+	int			low = 0;
+	int			high = snippet->n_terms;
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (snippet->wanted[middle].node.hash < hash)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* Is a lexeme the one wanted? */
 static bool
 is_wanted(const GvBm25Node *node, const GvBm25Token *token)
@@ -163,7 +205,14 @@ take_token(void *arg, const GvBm25Token *token)
 		word->wanted = -1;
 		word->fragment = -1;
 	}
-	for (int i = 0; word->wanted < 0 && i < snippet->n_wanted; i++)
+	for (int i = find_hash(snippet, token->hash);
+		 word->wanted < 0 && i < snippet->n_terms && snippet->wanted[i].node.hash == token->hash;
+		 i++)
+	{
+		if (is_wanted(&snippet->wanted[i].node, token))
+			word->wanted = i;
+	}
+	for (int i = snippet->n_terms; word->wanted < 0 && i < snippet->n_wanted; i++)
 	{
 		if (is_wanted(&snippet->wanted[i].node, token))
 			word->wanted = i;
@@ -428,6 +477,7 @@ gv_bm25_show_snippet(PG_FUNCTION_ARGS)
 	if (snippet.length > MAX_TEXT)
 		snippet.length = pg_mbcliplen(snippet.text, MAX_TEXT + MAX_MULTIBYTE_CHAR_LEN, MAX_TEXT);
 	collect_wanted(&snippet, gv_bm25_query_resolve(query, tokenizer)->root);
+	sort_wanted(&snippet);
 	gv_bm25_tokenizer_scan(tokenizer, snippet.text, snippet.length, take_token, &snippet);
 	n = choose_fragments(&snippet, max_words, max_fragments, fragments);
 	initStringInfo(&buf);

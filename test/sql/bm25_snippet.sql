@@ -32,6 +32,8 @@ SELECT gigavec.snippet('a', to_bm25query('a', 'pg_class_oid_index'));
 -- long texts
 SELECT gigavec.snippet(repeat('word ', 100000) || 'needle ' || repeat('word ', 100000), 'needle', 'simple', max_words => 5);
 SELECT length(gigavec.snippet(repeat('word ', 2000000), 'word', 'simple', max_words => 10, max_fragments => 100)) BETWEEN 5000 AND 13000;
+-- many words in a query
+SELECT length(gigavec.snippet((SELECT string_agg('w' || i, ' ') FROM generate_series(1, 300000) i), (SELECT string_agg('w' || i * 3, ' ') FROM generate_series(1, 100000) i)::text::bm25query, 'simple', max_words => 5));
 
 SELECT gigavec.snippet('a', 'b', max_words => 0);
 SELECT gigavec.snippet('a', 'b', max_fragments => 101);

@@ -125,6 +125,15 @@ SELECT count(*) FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', text_index 
 SELECT bool_and(tenant = 1), count(text_rank) > 0, count(vector_rank) > 0 FROM gigavec.hybrid_search('docs', 'apple', '[1,0]', text_index => 'docs_partial') JOIN docs d ON d.ctid = tid;
 DROP INDEX docs_partial;
 
+-- an array of texts, an expression
+CREATE TABLE pages (id integer, pages text[], other text, v vector(2));
+INSERT INTO pages SELECT i, ARRAY['page ' || i, 'more'], 'Word' || i, ARRAY[i, 0]::vector FROM generate_series(1, 20) i;
+CREATE INDEX pages_array ON pages USING bm25 (pages) WITH (text_config = 'simple');
+CREATE INDEX pages_lower ON pages USING bm25 (lower(other)) WITH (text_config = 'simple');
+SELECT id, text_rank FROM gigavec.hybrid_search('pages', 'page 7', '[9,0]', 2, text_index => 'pages_array') JOIN pages ON pages.ctid = tid ORDER BY score DESC;
+SELECT id, text_rank FROM gigavec.hybrid_search('pages', 'word7', NULL, 2, text_index => 'pages_lower') JOIN pages ON pages.ctid = tid ORDER BY score DESC;
+SELECT id, text_rank FROM gigavec.hybrid_search('pages', 'word7', NULL, 2) JOIN pages ON pages.ctid = tid ORDER BY score DESC;
+
 -- tuning: the best first, as good as any of the settings tried by hand
 CREATE TABLE judged (query integer, document integer, grade integer);
 INSERT INTO judged SELECT i, i * 30 + j, 3 - j FROM generate_series(1, 8) i, generate_series(0, 2) j;
