@@ -59,13 +59,13 @@ typedef struct Calibration
 {
 	Trial	   *trial;
 	int			n;
-	bool		has_row;		/* the page that is read has given one */
+	int			n_left;			/* to be taken from the page that is read */
 	MemoryContext context;
 	const GvAmOpclass *opclass;
 	int			dim;
 } Calibration;
 
-/* Take the first row of a page as a query vector */
+/* Take the first rows of a page as query vectors */
 static void
 take_query(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		   void *state)
@@ -74,7 +74,7 @@ take_query(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 	MemoryContext old_context;
 	Trial	   *trial;
 
-	if (isnull[0] || !tuple_is_alive || calibration->has_row)
+	if (isnull[0] || !tuple_is_alive || calibration->n_left == 0)
 		return;
 	old_context = MemoryContextSwitchTo(calibration->context);
 	trial = &calibration->trial[calibration->n];
@@ -84,12 +84,12 @@ take_query(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 	if (gv_am_value_dim(calibration->opclass, trial->value) == calibration->dim)
 	{
 		calibration->n++;
-		calibration->has_row = true;
+		calibration->n_left--;
 	}
 	MemoryContextSwitchTo(old_context);
 }
 
-/* Choose rows of n_wanted pages, evenly spread */
+/* Choose n_wanted rows at most, of pages evenly spread */
 static void
 choose_queries(Calibration *calibration, Relation index, Relation heap, int n_wanted)
 {
@@ -102,7 +102,7 @@ choose_queries(Calibration *calibration, Relation index, Relation heap, int n_wa
 	for (BlockNumber i = 0; i < n_taken; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		calibration->has_row = false;
+		calibration->n_left = n_wanted / n_taken;
 		table_index_build_range_scan(heap, index, index_info, false, false, false,
 									 (BlockNumber) ((uint64) i * n_blocks / n_taken), 1,
 									 take_query, calibration, NULL);
@@ -296,7 +296,7 @@ gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum *values, int
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("index \"%s\" has too few rows to be calibrated",
 						RelationGetRelationName(index)),
-				 errdetail("It takes rows on %d pages of the table.", MIN_QUERIES)));
+				 errdetail("It takes %d rows.", MIN_QUERIES)));
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 }
