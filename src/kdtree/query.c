@@ -214,6 +214,7 @@ find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 	double		limit = gv_kdtree_query_limit(query);
 	int32		limit_bits = float_bits((float) limit);
 	int32	   *bits = (int32 *) keys;
+	int32		rests[POINTS_AT_ONCE];
 	int32		rest = PG_INT32_MAX;
 	int			n_found = 0;
 	int			end = (n + POINTS_AT_ONCE - 1) / POINTS_AT_ONCE * POINTS_AT_ONCE;
@@ -242,12 +243,19 @@ find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 		}
 		limit_bits = float_bits((float) limit);
 	}
-	for (int i = 0; i < end; i++)
+	for (int j = 0; j < POINTS_AT_ONCE; j++)
+		rests[j] = PG_INT32_MAX;
+	for (int i = 0; i < end; i += POINTS_AT_ONCE)
 	{
-		int32		beyond = bits[i] > limit_bits ? bits[i] : PG_INT32_MAX;
+		for (int j = 0; j < POINTS_AT_ONCE; j++)
+		{
+			int32		beyond = bits[i + j] > limit_bits ? bits[i + j] : PG_INT32_MAX;
 
-		rest = Min(rest, beyond);
+			rests[j] = beyond < rests[j] ? beyond : rests[j];
+		}
 	}
+	for (int j = 0; j < POINTS_AT_ONCE; j++)
+		rest = Min(rest, rests[j]);
 	found->has_rest = rest != PG_INT32_MAX;
 	if (found->has_rest)
 	{

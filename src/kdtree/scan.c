@@ -35,6 +35,9 @@
 /* Rows that the processor is asked for before they are fetched */
 #define ROWS_ASKED_FOR 16
 
+/* Bounds that are compared at once */
+#define BOUNDS_AT_ONCE 16
+
 /* Bytes of the page that may be next that the processor is asked for */
 #define BYTES_ASKED_FOR 1024
 
@@ -190,19 +193,51 @@ want_more(GvKdtreeScan *so)
 
 /* --- pages ---------------------------------------------------------------- */
 
+/*
+ * The number of the least bound.  Bounds are not negative, so they order as
+ * their bits do, which the compiler compares many at a time.
+ */
+static int
+find_least(const float *bounds, int n)
+{
+	const int32 *bits = (const int32 *) bounds;
+	int32		leasts[BOUNDS_AT_ONCE];
+	int32		least = PG_INT32_MAX;
+	int			i;
+
+	for (int j = 0; j < BOUNDS_AT_ONCE; j++)
+		leasts[j] = PG_INT32_MAX;
+	for (i = 0; i + BOUNDS_AT_ONCE <= n; i += BOUNDS_AT_ONCE)
+	{
+		for (int j = 0; j < BOUNDS_AT_ONCE; j++)
+			leasts[j] = bits[i + j] < leasts[j] ? bits[i + j] : leasts[j];
+	}
+	for (; i < n; i++)
+		least = Min(least, bits[i]);
+	for (int j = 0; j < BOUNDS_AT_ONCE; j++)
+		least = Min(least, leasts[j]);
+	for (i = 0; i + BOUNDS_AT_ONCE < n; i += BOUNDS_AT_ONCE)
+	{
+		int32		any = 0;
+
+		for (int j = 0; j < BOUNDS_AT_ONCE; j++)
+			any |= bits[i + j] == least;
+		if (any)
+			break;
+	}
+	while (i < n - 1 && bits[i] != least)
+		i++;
+	return i;
+}
+
 /* Find the nearest of a frontier's children, and queue the frontier by it */
 static void
 push_frontier(GvKdtreeScan *so, Frontier *frontier)
 {
 	QueuedPage	entry = {.frontier = frontier};
-	float		least = frontier->bounds[0];
 
-	for (int i = 1; i < frontier->n; i++)
-		least = Min(least, frontier->bounds[i]);
-	frontier->nearest = 0;
-	while (frontier->bounds[frontier->nearest] > least)
-		frontier->nearest++;
-	entry.lower = gv_kdtree_query_lower(&so->query, least);
+	frontier->nearest = find_least(frontier->bounds, frontier->n);
+	entry.lower = gv_kdtree_query_lower(&so->query, frontier->bounds[frontier->nearest]);
 	push_page(so, &entry);
 }
 

@@ -32,6 +32,8 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, version, (id % 5));
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw ((CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) vector_cosine_ops);
+	SET client_min_messages = warning;
+	CREATE INDEX items_linf ON items USING kdtree (v vector_linf_ops);
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 20) i;
 	CREATE SEQUENCE done;
 });
@@ -105,11 +107,13 @@ sub check_indexes
 {
 	my ($name) = @_;
 
-	is_sound($node, $_, $name) for qw(items_l2 items_l1 items_cosine);
+	is_sound($node, $_, $name) for qw(items_l2 items_l1 items_cosine items_linf);
 	is_complete($node, 'items', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(5, 24)') . "'",
 		"$name, L2");
 	is_complete($node, 'items', "v <+> '" . $node->safe_psql('postgres', 'SELECT point(6, 24)') . "'",
 		"$name, L1");
+	is_complete($node, 'items', "v <*> '" . $node->safe_psql('postgres', 'SELECT point(8, 24)') . "'",
+		"$name, kdtree", 0);
 	is_complete($node, 'items', "(CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) <=> '"
 		  . $node->safe_psql('postgres', 'SELECT point(7, 24)') . "'", "$name, cosine");
 	return;

@@ -18,15 +18,16 @@ use Test::More;
 use lib 't';
 use GigavecTest;
 
-my @indexes = qw(items_l2 items_l1 items_cosine items_ip items_bit items_sparse items_narrow);
+my @indexes = qw(items_l2 items_l1 items_cosine items_ip items_bit items_sparse items_narrow items_kd few_kd);
 my @distances = ('v <-> q.q', 'v <+> q.q', 'v <=> q.q', 'v <#> q.q',
 	'binary_quantize(v - q0)::bit(24) <~> binary_quantize(q.q - q0)',
 	'v::sparsevec(24) <-> q.q::sparsevec',
-	'(v * q0)::vector(24) <-> q.q');
+	'(v * q0)::vector(24) <-> q.q',
+	'v <*> q.q', 'subvector(v, 1, 3)::vector(3) <-> subvector(q.q, 1, 3)');
 
 # values longer than a page, a build in several parts, one without rows; their
 # pages only
-my @others = qw(long_l1 parts_l2 begun_l2);
+my @others = qw(long_l1 parts_l2 begun_l2 begun_kd);
 
 my $primary = new_server('primary', q{
 	fsync = off
@@ -48,6 +49,9 @@ $primary->safe_psql('postgres', q{
 	CREATE INDEX items_bit ON items USING hnsw ((binary_quantize(v - center())::bit(24)) bit_hamming_ops);
 	CREATE INDEX items_sparse ON items USING hnsw ((v::sparsevec(24)) sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_narrow ON items USING hnsw (((v * center())::vector(24)) vector_l2_ops) WITH (m = 2, ef_construction = 8);
+	SET client_min_messages = warning;
+	CREATE INDEX items_kd ON items USING kdtree (v vector_linf_ops);
+	CREATE INDEX few_kd ON items USING kdtree ((subvector(v, 1, 3)::vector(3)));
 	CREATE TABLE long (id int, v vector(3000));
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
 	CREATE INDEX long_l1 ON long USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);
@@ -100,6 +104,8 @@ $primary->safe_psql('postgres', q{
 	CREATE INDEX passing_l1 ON passing USING hnsw (v vector_l1_ops);
 	INSERT INTO passing SELECT i, point(i, 24) FROM generate_series(1, 100) i;
 	CREATE INDEX begun_l2 ON begun USING hnsw (v vector_l2_ops);
+	CREATE INDEX begun_kd ON begun USING kdtree (v);
+	CREATE INDEX passing_kd ON passing USING kdtree (v);
 	SET maintenance_work_mem = '1MB';
 	CREATE INDEX parts_l2 ON parts USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8)});
 
