@@ -15,6 +15,9 @@
 /* The number of the support function that describes the operator class */
 #define GV_AM_OPCLASS_PROC 1
 
+/* The strategy of the operator "in a ball", if the access method has it */
+#define GV_AM_OPCLASS_WITHIN 8
+
 /* Stored in metapages: never renumber */
 typedef enum GvAmMetric
 {

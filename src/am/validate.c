@@ -81,6 +81,11 @@ gv_am_validate(Oid opclass_oid)
 
 		if (op->amoppurpose == AMOP_ORDER)
 			has_order = true;
+		else if (op->amopstrategy == GV_AM_OPCLASS_WITHIN &&
+				 op->amoprighttype == FLOAT8ARRAYOID &&
+				 check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype,
+									  op->amoprighttype))
+			continue;
 		else if (op->amopstrategy < 1 || op->amopstrategy > GV_AM_FILTER_STRATEGIES ||
 				 !check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype,
 									   op->amoprighttype))

@@ -17,6 +17,7 @@
 #include "kdtree/build.h"
 #include "kdtree/kdtree.h"
 #include "kdtree/options.h"
+#include "kdtree/range.h"
 
 GV_FUNCTION(gv_kdtree_handler);
 
@@ -48,6 +49,7 @@ gv_kdtree_init(void)
 {
 	gv_kdtree_define_settings();
 	gv_am_plan_register(gv_kdtree_get_tuple);
+	gv_kdtree_range_init();
 }
 
 /*
@@ -94,7 +96,7 @@ gv_kdtree_handler(PG_FUNCTION_ARGS)
 	am->ambeginscan = gv_kdtree_begin_scan;
 	am->amrescan = gv_kdtree_rescan;
 	am->amgettuple = gv_kdtree_get_tuple;
-	am->amgetbitmap = NULL;
+	am->amgetbitmap = gv_kdtree_get_bitmap;
 	am->amendscan = gv_kdtree_end_scan;
 	am->ammarkpos = NULL;
 	am->amrestrpos = NULL;

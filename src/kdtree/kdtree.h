@@ -13,6 +13,7 @@
 #include "access/genam.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
+#include "nodes/tidbitmap.h"
 
 #include "am/inspect.h"
 #include "am/opclass.h"
@@ -40,6 +41,7 @@ extern IndexScanDesc gv_kdtree_begin_scan(Relation index, int n_keys, int n_orde
 extern void gv_kdtree_rescan(IndexScanDesc scan, ScanKey keys, int n_keys,
 							 ScanKey order_bys, int n_order_bys);
 extern bool gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction);
+extern int64 gv_kdtree_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern void gv_kdtree_end_scan(IndexScanDesc scan);
 
 /* for gigavec.check and gigavec.stats */

@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "kdtree/query.h"
@@ -30,6 +31,9 @@
 /* Keys that are compared at once */
 #define POINTS_AT_ONCE 16
 
+/* From here on float32 are NaN, by their bits: of damaged pages, and of no point */
+#define NAN_BITS 0x7f800001
+
 /*
  * gv_kdtree_query_init
  *		Prepare a query.
@@ -45,6 +49,7 @@ gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Datum value,
 	query->metric = ix->opclass->metric;
 	query->is_null = is_null;
 	query->has_direction = true;
+	query->radius = query->bound = INFINITY;
 	query->best = NULL;
 	query->n_best = query->n_wanted = 0;
 	query->sums = palloc(sizeof(float) * (2 * ix->leaf_capacity + POINTS_AT_ONCE));
@@ -88,6 +93,29 @@ cosine_key(const GvKdtreeQuery *query, const GvKdtreeIndex *ix, const float *col
 																	 ix->dim));
 	}
 	return isnan(key) ? INFINITY : key;
+}
+
+/*
+ * gv_kdtree_query_set_radius
+ *		Want no rows beyond a distance.
+ */
+void
+gv_kdtree_query_set_radius(GvKdtreeQuery *query, double radius)
+{
+	query->radius = query->bound = radius;
+	/* a little more than the square, which is rounded */
+	if (query->metric == GV_AM_METRIC_L2 && query->radius > 0)
+		query->bound = query->radius * query->radius * (1 + 1e-12) + FLT_MIN;
+}
+
+/*
+ * gv_kdtree_query_is_beyond
+ *		Is the distance that belongs to a key beyond the radius?
+ */
+bool
+gv_kdtree_query_is_beyond(const GvKdtreeQuery *query, double key)
+{
+	return (query->metric == GV_AM_METRIC_L2 ? sqrt(key) : key) > query->radius;
 }
 
 /*
@@ -172,7 +200,7 @@ find_doubles(GvKdtreeQuery *query, const double *keys, int n, GvKdtreeFound *fou
 	found->has_rest = false;
 	for (int i = 0; i < n; i++)
 	{
-		if (keys[i] > limit || keys[i] <= found->after)
+		if (!(keys[i] <= limit && keys[i] > found->after))
 			continue;
 		found->keys[n_found] = keys[i];
 		found->items[n_found++] = i;
@@ -202,6 +230,17 @@ float_bits(float x)
 	return bits;
 }
 
+/* The greatest float32 that is not beyond a limit; -1, less than all, if none is */
+static inline int32
+bits_of_limit(double limit)
+{
+	float		x = (float) limit;
+
+	if (limit < 0)
+		return -1;
+	return float_bits((double) x > limit ? nextafterf(x, 0) : x);
+}
+
 /*
  * The same by keys in float32, so many at a time that the compiler compares
  * them in registers; most leaves have few points that are wanted.
@@ -212,16 +251,15 @@ static int
 find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 {
 	double		limit = gv_kdtree_query_limit(query);
-	int32		limit_bits = float_bits((float) limit);
+	int32		limit_bits = bits_of_limit(limit);
 	int32	   *bits = (int32 *) keys;
 	int32		rests[POINTS_AT_ONCE];
-	int32		rest = PG_INT32_MAX;
+	int32		rest = NAN_BITS;
 	int			n_found = 0;
 	int			end = (n + POINTS_AT_ONCE - 1) / POINTS_AT_ONCE * POINTS_AT_ONCE;
 
-	/* NaN, which is greater than all */
 	for (int i = n; i < end; i++)
-		bits[i] = PG_INT32_MAX;
+		bits[i] = NAN_BITS;
 	for (int i = 0; i < end; i += POINTS_AT_ONCE)
 	{
 		int32		any = 0;
@@ -234,29 +272,29 @@ find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 		{
 			double		key = keys[j];
 
-			if (key > limit || key <= found->after)
+			if (!(key <= limit && key > found->after))
 				continue;
 			found->keys[n_found] = key;
 			found->items[n_found++] = j;
 			gv_kdtree_query_add_best(query, key);
 			limit = gv_kdtree_query_limit(query);
 		}
-		limit_bits = float_bits((float) limit);
+		limit_bits = bits_of_limit(limit);
 	}
 	for (int j = 0; j < POINTS_AT_ONCE; j++)
-		rests[j] = PG_INT32_MAX;
+		rests[j] = NAN_BITS;
 	for (int i = 0; i < end; i += POINTS_AT_ONCE)
 	{
 		for (int j = 0; j < POINTS_AT_ONCE; j++)
 		{
-			int32		beyond = bits[i + j] > limit_bits ? bits[i + j] : PG_INT32_MAX;
+			int32		beyond = bits[i + j] > limit_bits ? bits[i + j] : NAN_BITS;
 
 			rests[j] = beyond < rests[j] ? beyond : rests[j];
 		}
 	}
 	for (int j = 0; j < POINTS_AT_ONCE; j++)
 		rest = Min(rest, rests[j]);
-	found->has_rest = rest != PG_INT32_MAX;
+	found->has_rest = rest < NAN_BITS;
 	if (found->has_rest)
 	{
 		float		key;

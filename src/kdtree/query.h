@@ -29,6 +29,9 @@ typedef struct GvKdtreeQuery
 	float	   *sums;			/* float[2][leaf_capacity], and some more */
 	double	   *keys;			/* double[leaf_capacity], where keys are in double */
 
+	double		radius;			/* no row beyond this distance is wanted */
+	double		bound;			/* the keys of all others are at most this */
+
 	/* keys of the nearest wanted, the greatest first */
 	double	   *best;			/* double[n_wanted] */
 	int			n_best;
@@ -50,13 +53,15 @@ typedef struct GvKdtreeFound
 static inline double
 gv_kdtree_query_limit(const GvKdtreeQuery *query)
 {
-	return query->n_best < query->n_wanted ? get_float8_infinity() : query->best[0];
+	return query->n_best < query->n_wanted ? query->bound : Min(query->best[0], query->bound);
 }
 
 extern void gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Datum value,
 								 bool is_null);
 extern int	gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
 								 GvKdtreeFound *found);
+extern void gv_kdtree_query_set_radius(GvKdtreeQuery *query, double radius);
+extern bool gv_kdtree_query_is_beyond(const GvKdtreeQuery *query, double key);
 extern void gv_kdtree_query_want(GvKdtreeQuery *query, int n_wanted);
 extern void gv_kdtree_query_add_best(GvKdtreeQuery *query, double key);
 extern void gv_kdtree_query_boxes(const GvKdtreeQuery *query, const GvKdtreeIndex *ix,

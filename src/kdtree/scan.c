@@ -27,6 +27,9 @@
 #include "base/compat.h"
 #include "kdtree/kdtree.h"
 #include "kdtree/query.h"
+#include "kdtree/range.h"
+#include "type/halfvec.h"
+#include "type/vector.h"
 
 /* Points wanted at first if no LIMIT is known, and at most */
 #define FIRST_WANTED 64
@@ -296,7 +299,7 @@ read_leaf(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 		push_point(so, so->found.keys[i], &tids[so->found.items[i]]);
 	if (n > 0)
 		so->n_asked = 0;
-	if (so->found.has_rest)
+	if (so->found.has_rest && so->found.rest <= so->query.bound)
 	{
 		QueuedPage	again = {.lower = so->found.rest,.after = so->found.limit};
 
@@ -394,6 +397,65 @@ gv_kdtree_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys
 	MemoryContextReset(so->context);
 }
 
+/* A ball that a condition says rows are in */
+typedef struct Ball
+{
+	double		radius;			/* infinity: all rows are */
+} Ball;
+
+/* The value of the column's type that has some elements */
+static Datum
+make_value(const GvKdtreeIndex *ix, const float *x)
+{
+	Datum		value = gv_am_zero_value(ix->opclass, ix->dim);
+
+	if (ix->opclass->element == GV_AM_ELEMENT_HALF)
+		gv_kernels->f32_to_f16(x, ((GvHalfvec *) DatumGetPointer(value))->x, ix->dim);
+	else
+		memcpy(((GvVector *) DatumGetPointer(value))->x, x, sizeof(float) * ix->dim);
+	return value;
+}
+
+/*
+ * Choose a ball that bounds the scan: of those around the query, or around the
+ * center of the first if there is none, the least.  The others are left to the
+ * executor, which looks at all conditions again.
+ *
+ * value: the query, or 0 and then set if there is a ball
+ */
+static void
+choose_ball(IndexScanDesc scan, GvKdtreeScan *so, Datum *value, Ball *ball)
+{
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		ScanKey		key = &scan->keyData[i];
+		float		center[GV_KDTREE_MAX_DIM];
+		float8		radius;
+		int			dim;
+		Datum		around;
+
+		/* no row is within a distance that is not known */
+		if (key->sk_flags & SK_ISNULL)
+		{
+			ball->radius = -1;
+			continue;
+		}
+		dim = gv_kdtree_read_ball(key->sk_argument, &radius, center);
+		if (dim != so->ix.dim)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("expected %d dimensions, not %d", so->ix.dim, dim)));
+		around = make_value(&so->ix, center);
+		if (*value == (Datum) 0 && scan->numberOfOrderBys == 0)
+			*value = around;
+		if (*value == (Datum) 0 || !gv_am_values_equal(around, *value))
+			continue;
+		/* NaN is greater than all distances */
+		if (!isnan(radius))
+			ball->radius = Min(ball->radius, radius);
+	}
+}
+
 /* Prepare the query and queue the root */
 static void
 start_scan(IndexScanDesc scan, GvKdtreeScan *so)
@@ -401,6 +463,8 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 	QueuedPage	root = {.after = GV_KDTREE_BEFORE_ALL,.blkno = GV_KDTREE_ROOT_BLKNO};
 	MemoryContext old_context;
 	bool		is_null;
+	Datum		value = (Datum) 0;
+	Ball		ball = {.radius = INFINITY};
 
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
@@ -412,11 +476,14 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 
 	old_context = MemoryContextSwitchTo(so->context);
 	gv_kdtree_open(&so->ix, scan->indexRelation);
-	is_null = scan->numberOfOrderBys == 0 || (scan->orderByData->sk_flags & SK_ISNULL) != 0;
-	gv_kdtree_query_init(&so->query, &so->ix, is_null ? (Datum) 0 :
-						 PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument)),
-						 is_null);
+	is_null = scan->numberOfOrderBys > 0 && (scan->orderByData->sk_flags & SK_ISNULL) != 0;
+	if (scan->numberOfOrderBys > 0 && !is_null)
+		value = PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
+	choose_ball(scan, so, &value, &ball);
+	gv_kdtree_query_init(&so->query, &so->ix, value, value == (Datum) 0);
 
+	if (ball.radius < INFINITY)
+		gv_kdtree_query_set_radius(&so->query, ball.radius);
 	gv_kdtree_query_want(&so->query, so->limit > 0 ? Min(so->limit, MAX_WANTED) : FIRST_WANTED);
 	so->max_points = 64;
 	so->points = palloc(sizeof(QueuedPoint) * so->max_points);
@@ -450,6 +517,24 @@ ask_for_rows(GvKdtreeScan *so)
 	so->n_asked++;
 }
 
+/* Take the next point out of the queue; false if there is none */
+static bool
+next_point(IndexScanDesc scan, GvKdtreeScan *so, QueuedPoint *point)
+{
+	while (so->n_points == 0 || (so->n_pages > 0 && so->pages[0].lower < so->points[0].key))
+	{
+		if (so->n_pages == 0 || so->pages[0].lower > so->query.bound)
+			return false;
+		if (so->pages[0].lower > gv_kdtree_query_limit(&so->query))
+			want_more(so);
+		read_next_page(so);
+	}
+	if (so->row_hints)
+		ask_for_rows(so);
+	pop_point(so, point);
+	return !gv_kdtree_query_is_beyond(&so->query, point->key);
+}
+
 /*
  * gv_kdtree_get_tuple
  *		amgettuple: return the next row in the order of distance.
@@ -463,25 +548,39 @@ gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	Assert(ScanDirectionIsForward(direction));
 	if (!so->started)
 		start_scan(scan, so);
-
-	while (so->n_points == 0 || (so->n_pages > 0 && so->pages[0].lower < so->points[0].key))
-	{
-		if (so->n_pages == 0)
-			return false;
-		if (so->pages[0].lower > gv_kdtree_query_limit(&so->query))
-			want_more(so);
-		read_next_page(so);
-	}
-	if (so->row_hints)
-		ask_for_rows(so);
-	pop_point(so, &point);
+	if (!next_point(scan, so, &point))
+		return false;
 	scan->xs_heaptid = point.tid;
 	gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
 	if (so->row_hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->row_hints, &scan->xs_heaptid);
-	scan->xs_recheck = false;
+	scan->xs_recheck = scan->numberOfKeys > 0;
 	scan->xs_recheckorderby = false;
 	return true;
+}
+
+/*
+ * gv_kdtree_get_bitmap
+ *		amgetbitmap: collect all rows.
+ */
+int64
+gv_kdtree_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
+{
+	GvKdtreeScan *so = (GvKdtreeScan *) scan->opaque;
+	QueuedPoint point;
+	int64		n = 0;
+
+	if (!so->started)
+		start_scan(scan, so);
+	/* all are wanted at once */
+	gv_kdtree_query_want(&so->query, MAX_WANTED);
+	so->row_hints = NULL;
+	while (next_point(scan, so, &point))
+	{
+		tbm_add_tuples(bitmap, &point.tid, 1, true);
+		n++;
+	}
+	return n;
 }
 
 /*

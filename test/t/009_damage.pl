@@ -17,7 +17,7 @@ use Test::More;
 use lib 't';
 use GigavecTest;
 
-# another start by GIGAVEC_SEED
+# another start by GIGAVEC_SEED, some indexes only by GIGAVEC_INDEXES
 my $n_trials = $LONG ? 500 : 20;
 my $block_size = 8192;
 my $node = new_server('damage', "fsync = off\nfull_page_writes = off\nstatement_timeout = '60s'\nrestart_after_crash = on\n");
@@ -32,16 +32,22 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, id);
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
+	SET client_min_messages = warning;
+	CREATE INDEX items_linf ON items USING kdtree (v vector_linf_ops) WITH (fillfactor = 50);
+	CREATE INDEX items_kd ON items USING kdtree ((subvector(v, 1, 3)::vector(3)) vector_cosine_ops) WITH (fillfactor = 10);
 	CREATE INDEX long_l2 ON long USING hnsw (s sparsevec_l2_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX long_ip ON long USING hnsw (s sparsevec_ip_ops) WITH (m = 8, ef_construction = 32);
 });
 
 disable_checksums($node);
 
-my %tables = (items_cosine => 'items', items_l2 => 'items', items_l1 => 'items', long_l2 => 'long', long_ip => 'long');
-my %orders = (items_cosine => 'v <=> point(7, 24)', items_l2 => 'v <-> point(7, 24)', items_l1 => 'v <+> point(7, 24)',
+my %tables = (items_linf => 'items', items_kd => 'items', items_cosine => 'items', items_l2 => 'items', items_l1 => 'items', long_l2 => 'long', long_ip => 'long');
+my %orders = (items_linf => 'v <*> point(7, 24)', items_kd => 'subvector(v, 1, 3)::vector(3) <=> point(7, 3)',
+	items_cosine => 'v <=> point(7, 24)', items_l2 => 'v <-> point(7, 24)', items_l1 => 'v <+> point(7, 24)',
 	long_l2 => "s <-> (SELECT '{1:1,5:2}/3000'::sparsevec)", long_ip => "s <#> (SELECT '{1:1,5:2}/3000'::sparsevec)");
+my $wanted = $ENV{GIGAVEC_INDEXES} // '.';
 my @indexes = sort keys %tables;
+my @tried = grep { /$wanted/ } @indexes;
 
 # A generator of numbers of our own, so that all runs are alike
 my $seed = $ENV{GIGAVEC_SEED} // 12345;
@@ -119,7 +125,7 @@ $node->stop;
 my $n_found = 0;
 for my $trial (1 .. $n_trials)
 {
-	my $index = $indexes[ $trial % @indexes ];
+	my $index = $tried[ $trial % @tried ];
 	my $kind = $kinds[ $trial % @kinds ];
 	my $table = $tables{$index};
 	my $order = $orders{$index};
