@@ -46,6 +46,7 @@ typedef struct Bm25Scan
 	GvBm25Weighed **conditions; /* of the keys, but for one that says what order does */
 	bool		is_empty;		/* nothing can match: a NULL, or no word */
 	bool		recheck;
+	bool		is_found;		/* the reader knows the order's lexemes */
 	bool		has_fetch;
 	GvBm25Fetch fetch;
 
@@ -92,6 +93,7 @@ reset_scan(Bm25Scan *state)
 	state->n_conditions = 0;
 	state->is_empty = false;
 	state->recheck = false;
+	state->is_found = false;
 	memset(&state->search, 0, sizeof(state->search));
 	state->next = 0;
 	state->is_complete = false;
@@ -151,13 +153,23 @@ begin_order(IndexScanDesc scan, GvBm25Tokenizer *tokenizer)
 {
 	Bm25Scan   *state = scan->opaque;
 	GvBm25Query query = query_of_key(&scan->orderByData[0]);
-	GvBm25Corpus *corpus;
+	GvBm25QueryTree *tree = gv_bm25_query_resolve(query, tokenizer);
 
 	check_index(scan, query);
-	corpus = gv_bm25_corpus_open(OidIsValid(query->index) ? query->index :
-								 RelationGetRelid(scan->indexRelation));
-	state->order = gv_bm25_corpus_weigh(corpus, gv_bm25_query_resolve(query, tokenizer));
-	gv_bm25_corpus_close(corpus);
+	if (OidIsValid(query->index) && query->index != RelationGetRelid(scan->indexRelation))
+	{
+		GvBm25Corpus *corpus = gv_bm25_corpus_open(query->index);
+
+		state->order = gv_bm25_corpus_weigh(corpus, tree);
+		gv_bm25_corpus_close(corpus);
+	}
+	else
+	{
+		GvBm25Corpus own = {1, &scan->indexRelation, &state->reader};
+
+		state->order = gv_bm25_corpus_weigh(&own, tree);
+		state->is_found = scan->numberOfKeys == 0;
+	}
 	if (state->order->n_leaves == 0)
 		state->is_empty = true;
 	if (state->order->tree->needs_positions)
@@ -267,7 +279,8 @@ begin_search(Bm25Scan *state)
 	MemoryContextReset(state->search_context);
 	MemoryContextSwitchTo(state->search_context);
 	CHECK_FOR_INTERRUPTS();
-	gv_bm25_reader_refresh(state->reader);
+	if (!state->is_found)
+		gv_bm25_reader_refresh(state->reader);
 }
 
 /* Search for k more rows */
@@ -289,7 +302,10 @@ search_ordered(Bm25Scan *state)
 		allowed.n_conditions = state->n_conditions;
 		allowed.bits = match_conditions(state);
 	}
-	gv_bm25_reader_find(state->reader, &state->order->lexemes, false);
+	if (!state->is_found)
+		gv_bm25_reader_find(state->reader, &state->order->lexemes, false);
+	/* a search that begins anew, or the next one, reads what is there then */
+	state->is_found = false;
 	search->reader = state->reader;
 	search->weighed = state->order;
 	search->allowed = state->n_conditions > 0 ? &allowed : NULL;
