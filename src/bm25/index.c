@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "utils/builtins.h"
 
 #include "bm25/index.h"
@@ -22,9 +23,18 @@ gv_bm25_report_corruption(Relation rel, BlockNumber blkno, const char *detail)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_INDEX_CORRUPTED),
-			 errmsg("index \"%s\" is damaged at block %u", RelationGetRelationName(rel), blkno),
+			 errmsg("index \"%s\" contains a damaged page at block %u",
+					RelationGetRelationName(rel), blkno),
 			 errdetail("%s", detail),
 			 errhint("Rebuild the index with REINDEX.")));
+}
+
+/* A hash of the name of the text search configuration, and of the flags */
+static uint32
+hash_config(const GvBm25MetaPageData *meta)
+{
+	return hash_bytes_uint32(meta->flags) ^
+		hash_bytes((const unsigned char *) meta->config, GV_BM25_CONFIG_BYTES);
 }
 
 /* Raise an error unless a metapage makes sense */
@@ -35,16 +45,16 @@ check_meta(Relation rel, const GvBm25MetaPageData *meta)
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO, "It is not a metapage.");
 	if (meta->version != GV_BM25_VERSION)
 		ereport(ERROR,
-				(errcode(ERRCODE_INDEX_CORRUPTED),
-				 errmsg("index \"%s\" has version %u of the bm25 format, which is not supported",
-						RelationGetRelationName(rel), meta->version),
-				 errdetail("This library reads version %d.", GV_BM25_VERSION),
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("index \"%s\" has version %u, this library reads version %d",
+						RelationGetRelationName(rel), meta->version, GV_BM25_VERSION),
 				 errhint("Rebuild the index with REINDEX.")));
 	if (meta->n_segments > GV_BM25_MAX_SEGMENTS || meta->n_sealed > GV_BM25_MAX_SEALED)
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO, "It names too many segments.");
-	if (memchr(meta->config, '\0', GV_BM25_CONFIG_BYTES) == NULL)
+	if (memchr(meta->config, '\0', GV_BM25_CONFIG_BYTES) == NULL ||
+		meta->config_hash != hash_config(meta))
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
-								  "The name of the text search configuration does not end.");
+								  "The name of the text search configuration is not valid.");
 }
 
 /*
@@ -223,6 +233,7 @@ gv_bm25_init_meta(GvBm25MetaPageData *meta, Relation rel)
 						   strlen(full_name), GV_BM25_CONFIG_BYTES - 1)));
 	strlcpy(meta->config, full_name, GV_BM25_CONFIG_BYTES);
 	meta->fingerprint = gv_bm25_config_fingerprint(config);
+	meta->config_hash = hash_config(meta);
 	meta->next_id = 1;
 	for (int i = 0; i < GV_BM25_LANES; i++)
 		meta->lane[i].head = InvalidBlockNumber;

@@ -119,7 +119,7 @@ typedef struct GvBm25MetaPageData
 	uint32		magic;			/* GV_BM25_MAGIC */
 	uint32		version;		/* GV_BM25_VERSION */
 	uint32		flags;			/* GV_BM25_FLAG_... */
-	uint32		reserved;		/* zero */
+	uint32		config_hash;	/* of config and flags, for a damaged name is not a missing one */
 	uint64		fingerprint;	/* of the configuration when the index was built */
 	uint64		generation;		/* changes with the segments */
 	uint32		next_id;		/* of segments, lanes and long rows */
