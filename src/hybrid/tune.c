@@ -330,7 +330,8 @@ try_settings(const Tuning *tuning, Setting **result)
 				Setting    *setting = &settings[n];
 
 				setting->method = (GvHybridMethod) method;
-				setting->weights[GV_HYBRID_TEXT] = 1 - vector_weights[i];
+				/* to hundredths, so that it can be typed */
+				setting->weights[GV_HYBRID_TEXT] = rint(100 - 100 * vector_weights[i]) / 100;
 				setting->weights[GV_HYBRID_VECTOR] = vector_weights[i];
 				setting->rrf_k = rrf_ks[j];
 				setting->place = n++;

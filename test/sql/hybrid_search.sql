@@ -144,6 +144,7 @@ CREATE FUNCTION ndcg(fusion text, weights float8[], rrf_k integer) RETURNS float
 $$;
 CREATE TEMP TABLE tuned AS SELECT * FROM gigavec.tune_fusion('docs', 'SELECT i, ''apple pear word'' || i, ARRAY[i * 30 + 5, 0]::vector FROM generate_series(1, 9) i', 'TABLE judged', 'id', candidates => 50);
 SELECT count(*), count(DISTINCT fusion), min(queries_judged), max(queries_judged), max(ndcg) <= 1 AS at_most_1 FROM tuned;
+SELECT count(*) FROM tuned WHERE weights::text ~ '\d{6}';
 SELECT bool_and(abs(ndcg - ndcg(fusion, weights, rrf_k)) < 1e-9) FROM (SELECT * FROM tuned ORDER BY fusion, weights, rrf_k) t;
 SELECT ndcg = (SELECT max(ndcg) FROM tuned) AS best_first FROM gigavec.tune_fusion('docs', 'SELECT i, ''apple pear word'' || i, ARRAY[i * 30 + 5, 0]::vector FROM generate_series(1, 9) i', 'TABLE judged', 'id', candidates => 50) LIMIT 1;
 SELECT * FROM gigavec.tune_fusion('docs', 'SELECT 1, ''a'', NULL', 'SELECT 2, 1, 1', 'id');

@@ -84,9 +84,10 @@ foreach my $set ('scifact', 'cranfield')
 	}
 
 	my %by_hand;
-	foreach my $fusion ('minmax', 'rrf', 'linear')
+	my %grid = (minmax => [ 0, 0.2, 0.3, 0.5, 0.7, 1 ], rrf => [ 0.3, 0.5 ], linear => [0.5]);
+	foreach my $fusion (sort keys %grid)
 	{
-		foreach my $weight (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
+		foreach my $weight (@{ $grid{$fusion} })
 		{
 			my $weights = '{' . sprintf('%.12g', 1 - $weight) . ",$weight}";
 			$by_hand{"$fusion $weights"} = ndcg(\%judgments, $fusion, $weights);
