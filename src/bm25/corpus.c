@@ -4,13 +4,15 @@
  *		The indexes whose documents a score counts: one, or all partitions'.
  *
  * A query of a partitioned table is scored with the documents of all its
- * partitions, so that scores compare.
+ * partitions, so that scores compare.  What was counted there is kept until the
+ * statement ends, for each partition's scan asks for it.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
@@ -25,9 +27,23 @@
 #include "bm25/bm25.h"
 #include "bm25/corpus.h"
 
-/* Open an index and take it into a corpus */
-static void
-add_index(GvBm25Corpus *corpus, Oid index)
+/* What was counted last for a query of a partitioned index */
+typedef struct KnownCounts
+{
+	Oid			index;
+	TimestampTz statement;		/* when it was: the statement */
+	CommandId	command;		/* and its command */
+	Oid			first;			/* index of a partition */
+	GvBm25Query query;
+	GvBm25Counts counts;
+} KnownCounts;
+
+/* Valid if counts.df is not NULL */
+static KnownCounts known;
+
+/* Open an index of our own */
+static Relation
+open_index(Oid index)
 {
 	Relation	rel = index_open(index, AccessShareLock);
 
@@ -40,8 +56,15 @@ add_index(GvBm25Corpus *corpus, Oid index)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot read temporary index \"%s\" of another session",
 						RelationGetRelationName(rel))));
-	corpus->rels[corpus->n] = rel;
-	corpus->readers[corpus->n] = gv_bm25_reader_open(rel);
+	return rel;
+}
+
+/* Open an index and take it into a corpus */
+static void
+add_index(GvBm25Corpus *corpus, Oid index)
+{
+	corpus->rels[corpus->n] = open_index(index);
+	corpus->readers[corpus->n] = gv_bm25_reader_open(corpus->rels[corpus->n]);
 	corpus->n++;
 }
 
@@ -122,6 +145,91 @@ gv_bm25_corpus_weigh(GvBm25Corpus *corpus, GvBm25QueryTree *tree)
 	for (int i = 0; i < corpus->n; i++)
 		corpus->readers[i]->index.overtaken = NULL;
 	return weighed;
+}
+
+/* Is what was counted last of a partitioned index, in this statement? */
+static bool
+is_known(Oid index)
+{
+	return known.counts.df != NULL && known.index == index &&
+		known.statement == GetCurrentStatementStartTimestamp() &&
+		known.command == GetCurrentCommandId(false);
+}
+
+/* Keep what was counted for a query of a partitioned index */
+static void
+keep_counts(GvBm25Query query, const GvBm25Weighed *weighed, Oid first)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	uint64	   *df;
+
+	if (known.counts.df != NULL)
+	{
+		pfree(known.counts.df);
+		known.counts.df = NULL;
+		pfree(known.query);
+	}
+	df = palloc(Max(weighed->lexemes.n, 1) * sizeof(uint64));
+	for (int i = 0; i < weighed->lexemes.n; i++)
+		df[i] = weighed->lexemes.lexeme[i].df;
+	known.query = palloc(VARSIZE(query));
+	memcpy(known.query, query, VARSIZE(query));
+	known.index = query->index;
+	known.statement = GetCurrentStatementStartTimestamp();
+	known.command = GetCurrentCommandId(false);
+	known.first = first;
+	known.counts.n_docs = weighed->n_docs;
+	known.counts.average_length = weighed->average_length;
+	known.counts.exact = weighed->exact;
+	known.counts.k1 = weighed->k1;
+	known.counts.b = weighed->b;
+	known.counts.n = weighed->lexemes.n;
+	known.counts.df = df;
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * gv_bm25_weigh_for
+ *		Find out what the words of a query are worth in the index it names, in the
+ *		current memory context.
+ */
+GvBm25Weighed *
+gv_bm25_weigh_for(GvBm25Query query, GvBm25QueryTree *tree)
+{
+	bool		may_keep = get_rel_relkind(query->index) == RELKIND_PARTITIONED_INDEX &&
+		!gv_bm25_has_expansion(tree->root);
+	GvBm25Corpus *corpus;
+	GvBm25Weighed *weighed;
+
+	if (may_keep && is_known(query->index) && VARSIZE(known.query) == VARSIZE(query) &&
+		memcmp(known.query, query, VARSIZE(query)) == 0)
+		return gv_bm25_weigh_counted(tree, &known.counts);
+	corpus = gv_bm25_corpus_open(query->index);
+	weighed = gv_bm25_corpus_weigh(corpus, tree);
+	if (may_keep)
+		keep_counts(query, weighed, RelationGetRelid(corpus->rels[0]));
+	gv_bm25_corpus_close(corpus);
+	return weighed;
+}
+
+/*
+ * gv_bm25_open_first
+ *		Open an index, or that of a partition; all have the same options.
+ */
+Relation
+gv_bm25_open_first(Oid index)
+{
+	GvBm25Corpus *corpus;
+	Oid			first;
+
+	if (get_rel_relkind(index) == RELKIND_INDEX)
+		return open_index(index);
+	if (is_known(index))
+		return open_index(known.first);
+	corpus = gv_bm25_corpus_open(index);
+	first = RelationGetRelid(corpus->rels[0]);
+	gv_bm25_corpus_close(corpus);
+	return open_index(first);
 }
 
 /*

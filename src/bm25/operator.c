@@ -63,25 +63,26 @@ static void
 weigh_query(KnownQuery *known, bool with_score)
 {
 	MemoryContext old = MemoryContextSwitchTo(known->context);
-	GvBm25Corpus *corpus = gv_bm25_corpus_open(known->query->index);
-	const GvBm25Index *index = &corpus->readers[0]->index;
+	Relation	rel = gv_bm25_open_first(known->query->index);
+	GvBm25Index index;
 	GvBm25QueryTree *tree;
 
-	known->tokenizer = gv_bm25_tokenizer_of(index, known->context, 0);
+	gv_bm25_open(&index, rel);
+	known->tokenizer = gv_bm25_tokenizer_of(&index, known->context, 0);
 	tree = gv_bm25_query_resolve(known->query, known->tokenizer);
 	if (with_score)
-		known->weighed = gv_bm25_corpus_weigh(corpus, tree);
+		known->weighed = gv_bm25_weigh_for(known->query, tree);
 	else
 		known->weighed = gv_bm25_weigh(NULL, 0, tree, NULL);
 	if (tree->needs_positions)
 	{
 		gv_bm25_tokenizer_free(known->tokenizer);
-		known->tokenizer = gv_bm25_tokenizer_of(index, known->context, GV_BM25_TOKENS_POSITIONS);
+		known->tokenizer = gv_bm25_tokenizer_of(&index, known->context, GV_BM25_TOKENS_POSITIONS);
 	}
 	known->tf = palloc(Max(known->weighed->n_leaves, 1) * sizeof(float));
 	known->row_context = AllocSetContextCreate(known->context, "bm25 value",
 											   ALLOCSET_DEFAULT_SIZES);
-	gv_bm25_corpus_close(corpus);
+	index_close(rel, AccessShareLock);
 	MemoryContextSwitchTo(old);
 }
 

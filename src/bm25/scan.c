@@ -157,12 +157,7 @@ begin_order(IndexScanDesc scan, GvBm25Tokenizer *tokenizer)
 
 	check_index(scan, query);
 	if (OidIsValid(query->index) && query->index != RelationGetRelid(scan->indexRelation))
-	{
-		GvBm25Corpus *corpus = gv_bm25_corpus_open(query->index);
-
-		state->order = gv_bm25_corpus_weigh(corpus, tree);
-		gv_bm25_corpus_close(corpus);
-	}
+		state->order = gv_bm25_weigh_for(query, tree);
 	else
 	{
 		GvBm25Corpus own = {1, &scan->indexRelation, &state->reader};

@@ -173,39 +173,23 @@ compare_leaves(const void *a, const void *b)
 	return x->node->len < y->node->len ? -1 : x->node->len > y->node->len;
 }
 
-/*
- * gv_bm25_weigh
- *		Find out what the words of a query are worth, in the current memory
- *		context.
- *
- * readers: refreshed; all that is to be counted together.  With none of them the
- *		result says only what matches
- * tree: of the query; lives as long as the result
- * options_of: the index whose k1 and b count, or NULL
- */
-GvBm25Weighed *
-gv_bm25_weigh(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree, Relation options_of)
+/* Begin with the lexemes of a tree; see gv_bm25_weigh */
+static GvBm25Weighed *
+begin_weighing(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree)
 {
 	GvBm25Weighed *weighed = palloc0(sizeof(GvBm25Weighed));
-	const GvBm25Options *options = options_of ? (GvBm25Options *) options_of->rd_options : NULL;
-	uint64		total_length = 0;
 
 	weighed->tree = tree;
 	weighed->leaves = palloc(Max(count_leaves(tree->root), 1) * sizeof(GvBm25Leaf));
 	gv_bm25_lexemes_init(&weighed->lexemes);
 	collect_leaves(weighed, readers, n_readers, tree->root, false);
-	for (int i = 0; i < n_readers; i++)
-	{
-		gv_bm25_reader_find(readers[i], &weighed->lexemes, true);
-		weighed->n_docs += readers[i]->n_docs;
-		total_length += readers[i]->total_length;
-		weighed->exact = (readers[i]->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0;
-	}
+	return weighed;
+}
 
-	weighed->k1 = (float) gv_bm25_options_k1(options);
-	weighed->b = (float) gv_bm25_options_b(options);
-	weighed->average_length = weighed->n_docs > 0 ?
-		(float) ((double) total_length / (double) weighed->n_docs) : 1.0f;
+/* Compute weights, and factors of term frequencies, of what was counted */
+static void
+finish_weighing(GvBm25Weighed *weighed)
+{
 	for (int i = 0; i < 256; i++)
 		weighed->factor[i] = gv_bm25_length_factor(weighed,
 												   (float) gv_bm25_length_of_norm(i));
@@ -223,9 +207,80 @@ gv_bm25_weigh(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree, Rela
 			leaf->idf = idf_of(weighed, leaf->lexemes, leaf->n_lexemes);
 		leaf->weight = leaf->node->weight * leaf->idf;
 	}
-	if (tree->is_flat)
+	if (weighed->tree->is_flat)
 		qsort(weighed->leaves, weighed->n_leaves, sizeof(GvBm25Leaf), compare_leaves);
+}
+
+/*
+ * gv_bm25_weigh
+ *		Find out what the words of a query are worth, in the current memory
+ *		context.
+ *
+ * readers: refreshed; all that is to be counted together.  With none of them the
+ *		result says only what matches
+ * tree: of the query; lives as long as the result
+ * options_of: the index whose k1 and b count, or NULL
+ */
+GvBm25Weighed *
+gv_bm25_weigh(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree, Relation options_of)
+{
+	const GvBm25Options *options = options_of ? (GvBm25Options *) options_of->rd_options : NULL;
+	GvBm25Weighed *weighed = begin_weighing(readers, n_readers, tree);
+	uint64		total_length = 0;
+
+	for (int i = 0; i < n_readers; i++)
+	{
+		gv_bm25_reader_find(readers[i], &weighed->lexemes, true);
+		weighed->n_docs += readers[i]->n_docs;
+		total_length += readers[i]->total_length;
+		weighed->exact = (readers[i]->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0;
+	}
+	weighed->k1 = (float) gv_bm25_options_k1(options);
+	weighed->b = (float) gv_bm25_options_b(options);
+	weighed->average_length = weighed->n_docs > 0 ?
+		(float) ((double) total_length / (double) weighed->n_docs) : 1.0f;
+	finish_weighing(weighed);
 	return weighed;
+}
+
+/*
+ * gv_bm25_weigh_counted
+ *		The same with what was counted before, for the same query.
+ */
+GvBm25Weighed *
+gv_bm25_weigh_counted(GvBm25QueryTree *tree, const GvBm25Counts *counts)
+{
+	GvBm25Weighed *weighed = begin_weighing(NULL, 0, tree);
+
+	if (weighed->lexemes.n != counts->n)
+		elog(ERROR, "query has %d lexemes, of which %d were counted", weighed->lexemes.n,
+			 counts->n);
+	for (int i = 0; i < counts->n; i++)
+		weighed->lexemes.lexeme[i].df = counts->df[i];
+	weighed->n_docs = counts->n_docs;
+	weighed->average_length = counts->average_length;
+	weighed->exact = counts->exact;
+	weighed->k1 = counts->k1;
+	weighed->b = counts->b;
+	finish_weighing(weighed);
+	return weighed;
+}
+
+/*
+ * gv_bm25_has_expansion
+ *		Does a part of a query stand for lexemes that only an index can tell?
+ */
+bool
+gv_bm25_has_expansion(const GvBm25Node *node)
+{
+	bool		result = node->kind == GV_BM25_PREFIX || node->kind == GV_BM25_FUZZY;
+
+	check_stack_depth();
+	for (int i = 0; i < node->n_terms; i++)
+		result |= node->terms[i].partial;
+	for (int i = 0; i < node->n_children; i++)
+		result |= gv_bm25_has_expansion(node->children[i]);
+	return result;
 }
 
 /*

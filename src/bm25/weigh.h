@@ -46,6 +46,18 @@ typedef struct GvBm25Weighed
 	float		factor[256];	/* by norm, of the term frequency */
 } GvBm25Weighed;
 
+/* What was counted for a query whose lexemes are all given in its tree */
+typedef struct GvBm25Counts
+{
+	uint64		n_docs;
+	float		average_length;
+	bool		exact;
+	float		k1;
+	float		b;
+	int			n;
+	uint64	   *df;				/* uint64[n], in the order of the tree's lexemes */
+} GvBm25Counts;
+
 /* Part of the score that a leaf adds */
 static inline float
 gv_bm25_score(float weight, float tf, float factor)
@@ -63,6 +75,8 @@ gv_bm25_length_factor(const GvBm25Weighed *weighed, float length)
 
 extern GvBm25Weighed *gv_bm25_weigh(GvBm25Reader **readers, int n_readers,
 									GvBm25QueryTree *tree, Relation options_of);
+extern GvBm25Weighed *gv_bm25_weigh_counted(GvBm25QueryTree *tree, const GvBm25Counts *counts);
+extern bool gv_bm25_has_expansion(const GvBm25Node *node);
 extern float gv_bm25_factor(const GvBm25Weighed *weighed, uint32 length);
 extern bool gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, float factor,
 							 float *score);

@@ -104,6 +104,8 @@ CREATE INDEX parts_body ON parts USING bm25 (body) WITH (text_config = 'simple')
 EXPLAIN (COSTS OFF) SELECT id FROM parts ORDER BY body <@> 'rare more' LIMIT 10;
 SELECT count(*), bool_and(x = y) FROM (SELECT id, body <@> 'rare more' AS x FROM parts ORDER BY body <@> 'rare more' LIMIT 30) p
 	JOIN (SELECT id, body <@> 'rare more' AS y FROM whole) w USING (id);
+SELECT count(*), bool_and(p.x = w.x AND p.y = w.y) FROM (SELECT id, body <@> 'rare more' AS x, body <@> 'common' AS y FROM parts) p
+	JOIN (SELECT id, body <@> 'rare more' AS x, body <@> 'common' AS y FROM whole) w USING (id);
 SELECT id FROM parts_1 ORDER BY body <@> 'rare more' LIMIT 2;
 SELECT count(*) FROM parts WHERE body @@@ 'rare';
 
