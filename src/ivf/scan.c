@@ -195,11 +195,25 @@ read_lists(GvIvfScan *so, int64 n)
 	return false;
 }
 
+/*
+ * How many lists to go on with: part of those read, but no more than whose rows
+ * fit into work_mem
+ */
+static int64
+next_round(const GvIvfScan *so)
+{
+	const GvIvfSearch *search = &so->search;
+	double		rows = (double) search->n_rows / Max(search->n_probes, 1) + 1;
+	double		room = work_mem * 1024.0 / sizeof(GvIvfFound);
+
+	return (int64) Min(search->n_probes / ROUND_FRACTION, room / rows) + 1;
+}
+
 /* The lists that rows beyond those foreseen need */
 static void
 raise_aim(GvIvfScan *so)
 {
-	int64		n = so->search.n_probes / ROUND_FRACTION + 1;
+	int64		n = next_round(so);
 
 	so->k *= GROWTH;
 	if (so->target > 0)
@@ -263,7 +277,7 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 
 	/* with conditions, or where lists are short, the rows may be elsewhere */
 	while (so->search.n_ready + so->search.n_late < so->k && may_go_on(so) &&
-		   read_lists(so, so->search.n_probes / ROUND_FRACTION + 1))
+		   read_lists(so, next_round(so)))
 		;
 	MemoryContextSwitchTo(old_context);
 }
@@ -342,7 +356,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		if (!gv_ivf_search_next(&so->search, &found))
 		{
 			if (may_go_on(so) &&
-				read_lists(so, so->search.n_probes / ROUND_FRACTION + 1))
+				read_lists(so, next_round(so)))
 				continue;
 			if (gv_ivf_settings(so->ix.rel)->iterative_scan != GV_IVF_ITERATIVE_OFF &&
 				so->exhausted && gv_ivf_search_loose(&so->search))

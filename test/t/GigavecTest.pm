@@ -22,7 +22,7 @@ our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
   new_server prepare_database start_again disable_checksums
   is_sound is_complete top_lists make_truth recall
-  data_folder copy_vectors
+  data_folder copy_vectors pages
 );
 
 # Settings under which a query ordered by distance uses the index
@@ -104,6 +104,20 @@ sub is_sound
 
 	return is($node->safe_psql('postgres', "SELECT * FROM gigavec.check('$index') LIMIT 20"),
 		'', "$name: check of $index finds nothing");
+}
+
+# The pages of an index, but for what primary and standby may differ in; needs
+# the extension pageinspect
+sub pages
+{
+	my ($node, $index) = @_;
+
+	# bytes 0 to 7: LSN, 8 and 9: checksum, 10: flags
+	return $node->safe_psql('postgres', qq{
+		SELECT n, md5(substr(page, 12)), get_byte(page, 10) & 252
+		FROM (SELECT n, get_raw_page('$index', n) AS page
+			FROM generate_series(0, pg_relation_size('$index') / current_setting('block_size')::int - 1) AS n) s
+		ORDER BY n});
 }
 
 # A scan to the end by the index returns each row of the table once, in the

@@ -1,0 +1,121 @@
+#----------------------------------------------------------------------
+#
+# Inverted lists on a physical standby and after crashes: the same answers,
+# the same pages; rows come and go while VACUUM writes lists anew.
+#
+#----------------------------------------------------------------------
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use lib 't';
+use GigavecTest;
+
+my %indexes = (
+	items_flat => 'v <-> q.q',
+	items_pq => 'v <=> q.q',
+	items_bits => 'binary_quantize(v - center())::bit(24) <~> binary_quantize(q.q - center())');
+
+my $primary = new_server('primary', q{
+	fsync = off
+	wal_consistency_checking = 'all'
+	max_wal_size = 1GB
+	shared_buffers = 16MB
+	restart_after_crash = on
+}, allows_streaming => 1);
+
+$primary->safe_psql('postgres', q{
+	CREATE EXTENSION pageinspect;
+	CREATE FUNCTION center() RETURNS public.vector LANGUAGE sql IMMUTABLE AS
+		$$SELECT array_fill(1.5, ARRAY[24])::public.vector$$;
+	CREATE TABLE items (id int, v vector(24));
+	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 2000) i;
+	CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops, (id % 5)) WITH (lists = 20);
+	CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops) WITH (lists = 20);
+	CREATE INDEX items_bits ON items USING ivfflat ((binary_quantize(v - center())::bit(24)) bit_hamming_ops) WITH (lists = 5);
+	CREATE TABLE long (id int, v vector(3000));
+	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
+	CREATE INDEX long_flat ON long USING ivfflat (v);
+	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
+});
+$primary->backup('backup');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($primary, 'backup', has_streaming => 1);
+$standby->start;
+
+sub compare
+{
+	my ($name) = @_;
+
+	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	for my $index (sort keys %indexes)
+	{
+		is(top_lists($standby, 'items', 'questions', $indexes{$index}, 10),
+			top_lists($primary, 'items', 'questions', $indexes{$index}, 10),
+			"$name: the same answers of $index");
+	}
+	for my $index (sort(keys %indexes), 'long_flat')
+	{
+		is(pages($standby, $index), pages($primary, $index), "$name: the same pages of $index");
+		is_sound($primary, $index, $name);
+		is_sound($standby, $index, "$name, standby");
+	}
+	return;
+}
+
+for my $round (1 .. 3)
+{
+	my $base = 10000 * $round;
+
+	$primary->safe_psql('postgres', qq{
+		INSERT INTO items SELECT $base + i, point($base + i, 24) FROM generate_series(1, 600) i;
+		INSERT INTO long SELECT $base + i, point($base + i, 3000) FROM generate_series(1, 10) i;
+		UPDATE items SET v = point(id + 7, 24) WHERE id % 11 = $round});
+	compare("round $round, after inserts");
+	$primary->safe_psql('postgres', qq{
+		DELETE FROM items WHERE id % 3 = $round % 3;
+		DELETE FROM long WHERE id % 2 = $round % 2;
+		VACUUM items;
+		VACUUM long;
+		INSERT INTO items SELECT $base + 1000 + i, point($base + 1000 + i, 24) FROM generate_series(1, 300) i});
+	compare("round $round, after VACUUM");
+	if ($round == 2)
+	{
+		$primary->stop('immediate');
+		start_again($primary);
+		compare('after a crash of the primary');
+		$standby->restart;
+		compare('after a restart of the standby');
+	}
+}
+
+# a search that goes on while lists are written anew, without rows that are dead
+# to all, and others are added, returns each row that its snapshot sees once
+$primary->safe_psql('postgres', 'DELETE FROM items WHERE id % 2 = 0');
+my $scan = $primary->background_psql('postgres');
+$scan->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SET enable_seqscan = off; SET enable_sort = off;'
+	  . 'SET ivfflat.probes = 2; CREATE TEMP TABLE before AS SELECT id FROM items;'
+	  . 'DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> (SELECT q FROM questions WHERE id = 1)');
+$scan->query_safe('MOVE 100 IN c');
+$primary->safe_psql('postgres', 'VACUUM items');
+$primary->safe_psql('postgres', 'INSERT INTO items SELECT 90000 + i, point(i, 24) FROM generate_series(1, 500) i');
+is($primary->safe_psql('postgres', q{SELECT value FROM gigavec.stats('items_flat') WHERE name = 'rows_dead'}), 0,
+	'VACUUM has written all lists anew');
+my $expected = $scan->query_safe('SELECT count(*) - 100 FROM before');
+my @rest = split(/\n/, $scan->query_safe('FETCH ALL IN c'));
+is(scalar(@rest), $expected, 'a cursor returns the rows that its snapshot sees');
+my %seen;
+$seen{$_}++ for @rest;
+is(scalar(grep { $_ > 1 } values %seen), 0, 'and each once');
+$scan->query_safe('COMMIT');
+$scan->quit;
+compare('at the end');
+unlike(slurp_file($primary->logfile) . slurp_file($standby->logfile), qr/PANIC|TRAP|XX00|inconsistent page/,
+	'nothing else in the logs');
+$standby->stop;
+$primary->stop;
+
+done_testing();
