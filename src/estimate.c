@@ -32,6 +32,7 @@
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "kdtree/kdtree.h"
 
 GV_FUNCTION(gv_estimate_build);
 
@@ -158,6 +159,7 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	Oid			am_oid;
 	const GvAmOpclass *opclass;
 	GvAmEstimate estimate;
+	Datum		options;
 	TupleDesc	desc;
 	double		n_rows;
 	int32		value_bytes;
@@ -176,7 +178,7 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 
 	attnum = open_table(PG_GETARG_OID(0), column, &heap);
 	am_oid = get_index_am_oid(method, false);
-	if (strcmp(method, "hnsw") != 0)
+	if (strcmp(method, "hnsw") != 0 && strcmp(method, "kdtree") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot estimate indexes of access method \"%s\"", method)));
@@ -198,8 +200,12 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	n_rows = count_rows(heap, attnum, &value_bytes);
 	if (value_bytes <= 0)
 		value_bytes = get_typavgwidth(attribute->atttypid, attribute->atttypmod);
-	gv_hnsw_estimate(opclass, attribute->atttypmod, n_rows, value_bytes,
-					 PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3), &estimate);
+	options = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
+	if (strcmp(method, "kdtree") == 0)
+		gv_kdtree_estimate(opclass, column, attribute->atttypmod, n_rows, options, &estimate);
+	else
+		gv_hnsw_estimate(opclass, attribute->atttypmod, n_rows, value_bytes, options,
+						 &estimate);
 	table_close(heap, AccessShareLock);
 
 	values[COLUMN_ROWS] = Int64GetDatum((int64) estimate.rows);

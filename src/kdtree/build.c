@@ -280,10 +280,7 @@ gv_kdtree_build(Relation heap, Relation index, IndexInfo *index_info)
 	check_dim(index, ix->dim);
 	build->leaf_fill = Max(1, ix->leaf_capacity * ix->meta.fill_factor / 100);
 	build->inner_fill = Max(2, ix->inner_capacity * ix->meta.fill_factor / 100);
-	rows->dim = ix->dim;
-	rows->place_offset = ix->opclass->metric == GV_AM_METRIC_COSINE ? ix->dim : 0;
-	rows->tid_offset = rows->place_offset + ix->dim;
-	rows->record_size = rows->tid_offset + 2;
+	gv_kdtree_rows_init(rows, ix->opclass, ix->dim);
 	build->max_rows = Max((uint64) maintenance_work_mem * 1024 /
 						  (sizeof(float) * rows->record_size), 1);
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "kdtree row",

@@ -37,6 +37,7 @@ gv_kdtree_row(const GvKdtreeRows *rows, uint64 i)
 }
 
 /* build_divide.c */
+extern void gv_kdtree_rows_init(GvKdtreeRows *rows, const GvAmOpclass *opclass, int dim);
 extern void gv_kdtree_rows_box(const GvKdtreeRows *rows, uint64 first, uint64 n,
 							   GvKdtreeBox *box);
 extern void gv_kdtree_rows_divide(const GvKdtreeRows *rows, uint64 first, uint64 n,

@@ -23,6 +23,19 @@
 #define ROWS_PER_INTERRUPT 65536
 
 /*
+ * gv_kdtree_rows_init
+ *		Set the layout of rows of an operator class.
+ */
+void
+gv_kdtree_rows_init(GvKdtreeRows *rows, const GvAmOpclass *opclass, int dim)
+{
+	rows->dim = dim;
+	rows->place_offset = opclass->metric == GV_AM_METRIC_COSINE ? dim : 0;
+	rows->tid_offset = rows->place_offset + dim;
+	rows->record_size = rows->tid_offset + 2;
+}
+
+/*
  * gv_kdtree_rows_box
  *		The box of a range of rows.
  */

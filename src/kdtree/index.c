@@ -42,6 +42,22 @@ gv_kdtree_set_layout(GvKdtreeIndex *ix, const GvAmOpclass *opclass, int dim)
 }
 
 /*
+ * gv_kdtree_check_dim
+ *		Raise an error if a column has too many dimensions.
+ */
+void
+gv_kdtree_check_dim(const char *column, int dim)
+{
+	if (dim > GV_KDTREE_MAX_DIM)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for a kdtree index",
+						GV_KDTREE_MAX_DIM),
+				 errdetail("Column \"%s\" has %d dimensions.", column, dim),
+				 errhint("Create an hnsw index instead.")));
+}
+
+/*
  * gv_kdtree_init_meta
  *		Prepare the metapage of a new index.
  *
@@ -54,14 +70,7 @@ gv_kdtree_init_meta(GvKdtreeIndex *ix, Relation rel)
 {
 	int			dim = gv_am_column_dim(rel);
 
-	if (dim > GV_KDTREE_MAX_DIM)
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for a kdtree index",
-						GV_KDTREE_MAX_DIM),
-				 errdetail("Column \"%s\" has %d dimensions.",
-						   NameStr(TupleDescAttr(rel->rd_att, 0)->attname), dim),
-				 errhint("Create an hnsw index instead.")));
+	gv_kdtree_check_dim(NameStr(TupleDescAttr(rel->rd_att, 0)->attname), dim);
 	memset(ix, 0, sizeof(*ix));
 	ix->rel = rel;
 	gv_kdtree_set_layout(ix, gv_am_opclass(rel), dim);
@@ -71,7 +80,7 @@ gv_kdtree_init_meta(GvKdtreeIndex *ix, Relation rel)
 	ix->meta.metric = ix->opclass->metric;
 	ix->meta.element = ix->opclass->element;
 	ix->meta.dim = dim;
-	ix->meta.fill_factor = gv_kdtree_option_fill_factor(rel);
+	ix->meta.fill_factor = gv_kdtree_options_fill_factor(rel->rd_options);
 	ix->meta.leaf_capacity = ix->leaf_capacity;
 	ix->meta.inner_capacity = ix->inner_capacity;
 }

@@ -89,6 +89,7 @@ gv_kdtree_inner_children(const GvKdtreeIndex *ix, Page page)
 /* index.c */
 pg_noreturn extern void gv_kdtree_report_corruption(Relation rel, BlockNumber blkno,
 													const char *what);
+extern void gv_kdtree_check_dim(const char *column, int dim);
 extern void gv_kdtree_set_layout(GvKdtreeIndex *ix, const GvAmOpclass *opclass, int dim);
 extern void gv_kdtree_init_meta(GvKdtreeIndex *ix, Relation rel);
 extern void gv_kdtree_write_meta(Page page, const GvKdtreeMetaPageData *meta);

@@ -49,13 +49,14 @@ gv_kdtree_reloptions(Datum reloptions, bool validate)
 }
 
 /*
- * gv_kdtree_option_fill_factor
- *		How full a build leaves the pages of an index, in percent.
+ * gv_kdtree_options_fill_factor
+ *		How full a build leaves pages, in percent.
+ *
+ * options: parsed, or NULL
  */
 int
-gv_kdtree_option_fill_factor(Relation index)
+gv_kdtree_options_fill_factor(const bytea *options)
 {
-	GvKdtreeOptions *options = (GvKdtreeOptions *) index->rd_options;
-
-	return options ? options->fill_factor : GV_KDTREE_DEFAULT_FILL_FACTOR;
+	return options ? ((const GvKdtreeOptions *) options)->fill_factor :
+		GV_KDTREE_DEFAULT_FILL_FACTOR;
 }

@@ -18,6 +18,6 @@
 
 extern void gv_kdtree_define_settings(void);
 extern bytea *gv_kdtree_reloptions(Datum reloptions, bool validate);
-extern int	gv_kdtree_option_fill_factor(Relation index);
+extern int	gv_kdtree_options_fill_factor(const bytea *options);
 
 #endif							/* GV_KDTREE_OPTIONS_H */

@@ -149,12 +149,36 @@ SELECT * FROM kdtree_test.compare('kdtree_test.items', '<->', 'kdtree_test.items
 SELECT name FROM gigavec.stats('kdtree_test.items_v');
 SELECT name, value FROM gigavec.stats('kdtree_test.items_v') WHERE name IN ('dimensions', 'rows', 'levels', 'leaf_capacity', 'inner_capacity', 'fillfactor', 'pages_damaged');
 
+-- beside an hnsw index: in few dimensions this, in many the other
+CREATE TABLE kdtree_test.both (v3 vector(3), v32 vector(32));
+INSERT INTO kdtree_test.both SELECT kdtree_test.vec(i, 3), kdtree_test.vec(i, 32) FROM generate_series(1, 10000) i;
+SET client_min_messages = warning;
+CREATE INDEX both_hnsw3 ON kdtree_test.both USING hnsw (v3 vector_l2_ops) WITH (m = 4, ef_construction = 16);
+CREATE INDEX both_kdtree3 ON kdtree_test.both USING kdtree (v3);
+CREATE INDEX both_hnsw32 ON kdtree_test.both USING hnsw (v32 vector_l2_ops) WITH (m = 4, ef_construction = 16);
+CREATE INDEX both_kdtree32 ON kdtree_test.both USING kdtree (v32);
+RESET client_min_messages;
+ANALYZE kdtree_test.both;
+EXPLAIN (COSTS OFF) SELECT FROM kdtree_test.both ORDER BY v3 <-> '[1,2,3]' LIMIT 10;
+EXPLAIN (COSTS OFF) SELECT FROM kdtree_test.both ORDER BY v32 <-> kdtree_test.vec(1, 32)::vector LIMIT 10;
+
+-- what a build would take
+SELECT index_rows, parts, abs(size - pg_relation_size('kdtree_test.both_kdtree3')) <= 3 * 8192 AS right_size, memory, seconds > 0 AS takes_time
+FROM gigavec.estimate('kdtree_test.both', 'v3', 'kdtree');
+SELECT b.size > 1.7 * a.size AS larger, c.memory AS of_cosine FROM gigavec.estimate('kdtree_test.both', 'v3', 'kdtree') a, gigavec.estimate('kdtree_test.both', 'v3', 'kdtree', '{fillfactor=45}') b,
+	gigavec.estimate('kdtree_test.both', 'v3', 'kdtree', opclass => 'vector_cosine_ops') c;
+SET maintenance_work_mem = '1MB';
+SELECT parts FROM gigavec.estimate('kdtree_test.both', 'v32', 'kdtree');
+RESET maintenance_work_mem;
+SELECT * FROM kdtree_test.raised('SELECT gigavec.estimate(''kdtree_test.both'', ''v3'', ''kdtree'', ''{lists=3}'')');
+
 -- options and limits
 CREATE TABLE kdtree_test.large (v12 vector(12), v13 vector(13), v64 halfvec(64), v65 vector(65), v vector, s sparsevec(3));
 CREATE INDEX ON kdtree_test.large USING kdtree (v12);
 CREATE INDEX ON kdtree_test.large USING kdtree (v13);
 CREATE INDEX ON kdtree_test.large USING kdtree (v64);
 SELECT * FROM kdtree_test.raised('CREATE INDEX ON kdtree_test.large USING kdtree (v65)');
+SELECT * FROM kdtree_test.raised('SELECT gigavec.estimate(''kdtree_test.large'', ''v65'', ''kdtree'')');
 SELECT * FROM kdtree_test.raised('CREATE INDEX ON kdtree_test.large USING kdtree (v)');
 SELECT * FROM kdtree_test.raised('CREATE INDEX ON kdtree_test.large USING kdtree (s)');
 SELECT * FROM kdtree_test.raised('CREATE INDEX ON kdtree_test.large USING kdtree (v12 vector_ip_ops)');
