@@ -155,6 +155,66 @@ write_long_row(GvBm25Index *index, const GvBm25RowData *row)
 	return result;
 }
 
+/*
+ * Return a page for a lane, exclusively locked: a free one if there is any and
+ * nobody writes a segment, else a new one.
+ *
+ * *free_buf: the list of free pages, exclusively locked, whose last page it is,
+ *		under the merge lock; InvalidBuffer if it is a new page
+ */
+static Buffer
+take_page(GvBm25Index *index, Buffer *free_buf)
+{
+	GvBm25FreePage list;
+
+	*free_buf = InvalidBuffer;
+	if (!ConditionalLockPage(index->rel, GV_BM25_META_BLKNO, ExclusiveLock))
+		return gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+	*free_buf = ReadBuffer(index->rel, GV_BM25_FREE_BLKNO);
+	LockBuffer(*free_buf, BUFFER_LOCK_EXCLUSIVE);
+	list = (GvBm25FreePage) gv_am_page_content(BufferGetPage(*free_buf));
+	if (gv_bm25_page_is(BufferGetPage(*free_buf), GV_BM25_PAGE_FREE) &&
+		list->n_extents > 0 && list->n_extents <= GV_BM25_MAX_FREE_EXTENTS)
+	{
+		const GvBm25ExtentData *last = &list->extent[list->n_extents - 1];
+
+		if (last->start > GV_BM25_FREE_BLKNO && last->n > 0 &&
+			(uint64) last->start + last->n <= RelationGetNumberOfBlocks(index->rel))
+			return ReadBufferExtended(index->rel, MAIN_FORKNUM, last->start + last->n - 1,
+									  RBM_ZERO_AND_LOCK, NULL);
+	}
+	UnlockReleaseBuffer(*free_buf);
+	*free_buf = InvalidBuffer;
+	gv_bm25_unlock_merge(index->rel);
+	return gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+}
+
+/* Take the page that take_page has returned out of the list of free pages */
+static void
+drop_from_list(GvXlog *xlog, Buffer free_buf)
+{
+	Page		page;
+	GvBm25FreePage list;
+
+	if (!BufferIsValid(free_buf))
+		return;
+	page = gv_xlog_page(xlog, free_buf);
+	list = (GvBm25FreePage) gv_am_page_content(page);
+	if (--list->extent[list->n_extents - 1].n == 0)
+		list->n_extents--;
+	((PageHeader) page)->pd_lower = (char *) (list->extent + list->n_extents) - (char *) page;
+}
+
+/* Release what take_page has locked beside the page */
+static void
+release_list(GvBm25Index *index, Buffer free_buf)
+{
+	if (!BufferIsValid(free_buf))
+		return;
+	UnlockReleaseBuffer(free_buf);
+	gv_bm25_unlock_merge(index->rel);
+}
+
 /* Begin a lane if there is none; the metapage's copy is read anew */
 static void
 begin_lane(GvBm25Index *index, int which)
@@ -166,10 +226,12 @@ begin_lane(GvBm25Index *index, int which)
 	meta = (GvBm25MetaPage) gv_am_page_content(BufferGetPage(meta_buf));
 	if (meta->lane[which].head == InvalidBlockNumber)
 	{
-		Buffer		buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+		Buffer		free_buf;
+		Buffer		buf = take_page(index, &free_buf);
 		GvXlog	   *xlog = gv_xlog_begin(index->rel);
 		Page		page;
 
+		drop_from_list(xlog, free_buf);
 		meta = (GvBm25MetaPage) gv_am_page_content(gv_xlog_page(xlog, meta_buf));
 		page = gv_xlog_new_page(xlog, buf);
 		meta->lane[which].head = BufferGetBlockNumber(buf);
@@ -178,6 +240,7 @@ begin_lane(GvBm25Index *index, int which)
 		lane_page(page)->tail = BufferGetBlockNumber(buf);
 		gv_xlog_finish(xlog);
 		UnlockReleaseBuffer(buf);
+		release_list(index, free_buf);
 	}
 	UnlockReleaseBuffer(meta_buf);
 	gv_bm25_read_meta(index);
@@ -223,10 +286,12 @@ append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *
 	}
 	else
 	{
-		Buffer		buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+		Buffer		free_buf;
+		Buffer		buf = take_page(index, &free_buf);
 		Page		page;
 
 		xlog = gv_xlog_begin(index->rel);
+		drop_from_list(xlog, free_buf);
 		head = gv_xlog_page(xlog, head_buf);
 		lane_page(head)->tail = BufferGetBlockNumber(buf);
 		*n_pages = ++lane_page(head)->n_pages;
@@ -237,6 +302,7 @@ append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *
 		append_bytes(page, row, row->size);
 		gv_xlog_finish(xlog);
 		UnlockReleaseBuffer(buf);
+		release_list(index, free_buf);
 	}
 	if (tail_buf != head_buf)
 		UnlockReleaseBuffer(tail_buf);
