@@ -83,6 +83,12 @@ SELECT gigavec.merge('t_body');
 SELECT name, value FROM gigavec.stats('t_body') WHERE name IN ('segments', 'rows', 'new_rows');
 SELECT * FROM gigavec.check('t_body');
 SELECT gigavec.merge('t');
+-- pages of lanes are used again: all rows have been in lanes of 1.5 MB together
+CREATE TABLE grown (id integer, body text);
+CREATE INDEX grown_body ON grown USING bm25 (body) WITH (text_config = 'simple');
+INSERT INTO grown SELECT i, (SELECT string_agg('w' || hashint8extended(i, j) % 1000, ' ') FROM generate_series(1, 60) j) FROM generate_series(1, 2000) i;
+SELECT value < 120 AS small FROM gigavec.stats('grown_body') WHERE name = 'pages';
+SELECT * FROM gigavec.check('grown_body');
 -- temporary and unlogged tables
 CREATE TEMP TABLE passing AS SELECT i AS id, 'word' || i % 7 || ' text' AS body FROM generate_series(1, 100) i;
 CREATE INDEX ON passing USING bm25 (body);
