@@ -18,6 +18,7 @@
 #define DIM 5
 #define ROWS 300
 #define VECTOR_BYTES (4 + 4 * DIM)
+#define QUERY "SELECT id FROM by_libpq ORDER BY v <-> $1 LIMIT 3"
 
 static PGconn *conn;
 static int	failures = 0;
@@ -190,12 +191,13 @@ main(void)
 	look(has_all_vectors(result), "results in binary form, to the last bit");
 	PQclear(result);
 
-	look(finds_itself("SELECT id FROM by_libpq ORDER BY v <-> $1 LIMIT 3"), "the type of a parameter is found by the operator");
+	look(finds_itself(QUERY), "the type of a parameter is found by the operator");
 	PQclear(PQexec(conn, "CREATE INDEX ON by_libpq USING hnsw (v vector_l2_ops); SET enable_seqscan = off"));
-	look(finds_itself("SELECT id FROM by_libpq ORDER BY v <-> $1 LIMIT 3"), "and by the index");
+	look(finds_itself(QUERY), "and by the index");
 
 	result = run("SELECT $1::vector <-> '[1,2]'", 1, 3);
-	look(PQresultStatus(result) == PGRES_FATAL_ERROR && strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "22000") == 0,
+	look(PQresultStatus(result) == PGRES_FATAL_ERROR &&
+		 strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "22000") == 0,
 		 "different numbers of dimensions are an error");
 	PQclear(result);
 
@@ -218,7 +220,7 @@ main(void)
 	result = PQexecParams(conn, "SELECT $1::vector", 1, NULL, values, &length, &format, 1);
 	look(PQresultStatus(result) == PGRES_FATAL_ERROR, "NaN is an error");
 	PQclear(result);
-	look(finds_itself("SELECT id FROM by_libpq ORDER BY v <-> $1 LIMIT 3"), "errors leave the connection as it was");
+	look(finds_itself(QUERY), "errors leave the connection as it was");
 
 	PQfinish(conn);
 	return failures > 0;
