@@ -52,4 +52,4 @@ def hamming(bits1, bits2):
 
 def to_array(value):
     """What a driver gave for a vector, of whatever class, as a numpy array"""
-    return value.to_numpy() if hasattr(value, 'to_numpy') else np.asarray(value)
+    return value.to_numpy() if hasattr(value, 'to_numpy') else np.asarray(value, dtype=np.float32)

@@ -103,7 +103,7 @@ class Django(unittest.TestCase):
             self.assertEqual([item.id for item in found], nearest(name, 10))
 
     def test_save_and_change(self):
-        item = Item(v=[1] * DIM)
+        item = Item(id=1000, v=[1] * DIM)
         item.save()
         item.v = [2] * DIM
         item.save()
