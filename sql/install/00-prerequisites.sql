@@ -24,7 +24,7 @@ BEGIN
 			AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
 		LEFT JOIN pg_catalog.pg_extension e
 			ON e.oid OPERATOR(pg_catalog.=) d.refobjid
-		WHERE a.amname OPERATOR(pg_catalog.=) ANY ('{hnsw,ivfflat,ivfpq}'::pg_catalog.name[])
+		WHERE a.amname OPERATOR(pg_catalog.=) ANY ('{hnsw,ivfflat,ivfpq,kdtree,bm25}'::pg_catalog.name[])
 		ORDER BY a.amname
 		LIMIT 1;
 	IF FOUND THEN

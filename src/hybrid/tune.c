@@ -184,7 +184,7 @@ grade_rows(TunedQuery *query, const Judgment *judgments, int n)
 		for (int j = 0; j < query->lists.n_found[i]; j++)
 		{
 			Judgment	key = {judgments[0].query, query->lists.found[i][j].key, 0};
-			Judgment   *judgment;
+			const Judgment *judgment;
 
 			if (key.document == NULL)
 				continue;
