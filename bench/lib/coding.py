@@ -223,6 +223,8 @@ def measure_rabitq(codes, faiss, train, test, query, rng):
 
 def measure(codes, faiss, name, with_opq):
     data = dataset.load(name)
+    if data is None:
+        raise FileNotFoundError("not found")
     rng = np.random.default_rng(1)
     base = data.base if data.metric != "cosine" else normalized(data.base)
     base = np.ascontiguousarray(base[rng.permutation(len(base))])
