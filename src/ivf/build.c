@@ -222,6 +222,7 @@ build_index(Relation heap, Relation index, IndexInfo *index_info)
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
 	MemoryContext context;
 	MemoryContext old_context;
+	bool		is_trained;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
@@ -244,6 +245,7 @@ build_index(Relation heap, Relation index, IndexInfo *index_info)
 	gv_rotation_init(build->rotation, build->ix.layout.padded_dim, build->ix.meta.seed);
 
 	gv_ivf_train(&build->ix, heap, index_info, build->rotation, &build->training);
+	is_trained = build->training.is_trained;
 	GV_TEST_POINT("ivf-build-trained");
 
 	/* the metapage is filled in at the end */
@@ -271,6 +273,12 @@ build_index(Relation heap, Relation index, IndexInfo *index_info)
 	MemoryContextDelete(context);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_CALIBRATE);
 	gv_ivf_calibrate(index, heap, result->index_tuples);
+	if (!is_trained)
+		ereport(NOTICE,
+				(errmsg("index \"%s\" was built with too few rows to divide them into lists",
+						RelationGetRelationName(index)),
+				 errdetail("A search reads all of its rows."),
+				 errhint("REINDEX it when the table has more rows.")));
 	return result;
 }
 
