@@ -237,7 +237,46 @@ check_interrupts(void *arg)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Find the centroids of the sample's points */
+/* Points of one length, for k-means of directions */
+typedef struct Directions
+{
+	const float *rows;			/* float[n][dims], less the center */
+	const float *center;
+	int			dims;
+	float		radius;			/* their length; 0 if lengths differ */
+} Directions;
+
+static void
+fetch_direction(const void *arg, uint32_t i, float *x)
+{
+	const Directions *directions = arg;
+	const float *row = directions->rows + (Size) i * directions->dims;
+
+	for (int d = 0; d < directions->dims; d++)
+		x[d] = (row[d] + directions->center[d]) / directions->radius;
+}
+
+/* The length of all points but a few long ones, or 0 */
+static float
+point_length(const GvIvfMetaPageData *meta)
+{
+	if (meta->element == GV_AM_ELEMENT_BIT)
+		return 0;
+	if (meta->metric == GV_AM_METRIC_COSINE)
+		return meta->inverse_unit;
+	if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
+		return meta->max_norm * meta->inverse_unit;
+	return 0;
+}
+
+/*
+ * Find the centroids of the sample's points.
+ *
+ * Points of one length are told apart by direction.  Means of points that
+ * have little in common are short, hence nearer to everything than they
+ * deserve: centroids get one length.  Which does not matter for the order in
+ * which lists are nearest; codes lose least with the mean of <x, c>.
+ */
 static void
 find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 {
@@ -245,22 +284,25 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 	int			dims = index->layout.padded_dim;
 	GvIvfOptions *rel_options = (GvIvfOptions *) index->rel->rd_options;
 	GvClusterFloats floats = {sample->rows, dims};
+	Directions	directions = {sample->rows, training->center, dims, point_length(&index->meta)};
+	bool		is_spherical = directions.radius > 0;
 	GvClusterRows rows = {
 		.dim = dims,
 		.n = (uint32) sample->n,
-		.fetch = gv_cluster_fetch_floats,
-		.arg = &floats,
+		.fetch = is_spherical ? fetch_direction : gv_cluster_fetch_floats,
+		.arg = is_spherical ? (void *) &directions : (void *) &floats,
 		.check = check_interrupts
 	};
 	GvKmeansOptions options = {
 		.dim = dims,
 		.n_centroids = n_lists,
 		.seed = index->meta.seed,
+		.is_spherical = is_spherical,
 		.start_random = gv_ivf_options_init(rel_options) == GV_IVF_INIT_RANDOM
 	};
 	GvKmeansShared *shared;
 	GvKmeans	kmeans;
-	const float *centroids;
+	float	   *centroids;
 	int			n_parts;
 
 	shared = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -284,6 +326,18 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 												 gv_ivf_centroid_bytes(&index->layout));
 	memset(training->centroids, 0, gv_ivf_centroid_bytes(&index->layout));
 	centroids = gv_kmeans_centroids(shared);
+	if (is_spherical)
+	{
+		/* of x and c with norm 1: |x - c|^2 = 2 - 2 <x, c> */
+		double		length = directions.radius * Max(1 - shared->mean_square / 2, 0.01);
+
+		for (uint32 i = 0; i < shared->n_centroids; i++)
+		{
+			for (int d = 0; d < dims; d++)
+				centroids[(Size) i * dims + d] = (float) (length * centroids[(Size) i * dims + d] -
+														  training->center[d]);
+		}
+	}
 	for (uint32 i = 0; i < shared->n_centroids; i++)
 		gv_kernels->f32_to_f16(centroids + (Size) i * dims,
 							   training->centroids + (Size) (i + GV_IVF_FIRST_LIST) * dims, dims);
