@@ -114,10 +114,9 @@ fold_columns(const float *low, const float *high, int stride, const float *query
 	{
 		Vec			acc[FOLD_ACCUMULATORS * VEC_LANES];
 
-		acc[0] = vec_zero();
-		if (!plan.is_single)
-			for (int j = 1; j < FOLD_ACCUMULATORS * VEC_LANES; j++)
-				acc[j] = vec_zero();
+		/* where each has one summand they are not read: compilers see that for few dimensions */
+		for (int j = 0; j < FOLD_ACCUMULATORS * VEC_LANES; j++)
+			acc[j] = vec_zero();
 		for (int i = 0; i < dim; i++)
 		{
 			Vec			x = load_column(low + (long) i * stride + p, n - p);
