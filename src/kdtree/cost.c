@@ -65,6 +65,17 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		page_cost;
 	int			dim;
 
+	/* A scan of everything cannot be done, and rows without a point would be missing */
+	if (path->indexorderbys == NIL && path->indexclauses == NIL)
+	{
+		*startup_cost = gv_disabled_cost(path);
+		*total_cost = *startup_cost;
+		*selectivity = 0;
+		*correlation = 0;
+		*pages = 0;
+		return;
+	}
+
 	memset(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
 	*selectivity = costs.indexSelectivity;

@@ -20,6 +20,14 @@ EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.items ORDER BY v <-> '[1,2,3]' LI
 EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.items ORDER BY v <-> '[1,2,3]' DESC LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.items ORDER BY v <+> '[1,2,3]' LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM kdtree_test.items;
+-- the index is a hundredth of the table, and lacks a row
+CREATE TABLE kdtree_test.filled (v vector(3), filler text);
+INSERT INTO kdtree_test.filled SELECT kdtree_test.vec(i, 3), repeat('x', 1500) FROM generate_series(1, 500) i;
+INSERT INTO kdtree_test.filled VALUES (NULL, '');
+CREATE INDEX ON kdtree_test.filled USING kdtree (v);
+VACUUM ANALYZE kdtree_test.filled;
+EXPLAIN (COSTS OFF) SELECT count(*) FROM kdtree_test.filled;
+SELECT count(*) FROM kdtree_test.filled;
 SELECT * FROM kdtree_test.compare('kdtree_test.items', '<->', 'kdtree_test.items_v');
 
 -- every distance, type, scale; d where leaves and sums of kernels change their shape
