@@ -83,47 +83,47 @@ class Codes:
     """Calls of the library on whole arrays."""
 
     def __init__(self, library):
-        self.library = library
+        self.native = library
 
     def kmeans(self, x, k, spherical):
         n, dim = x.shape
         centroids = np.zeros((k, dim), dtype=np.float32)
         longest = ctypes.c_int()
-        k = self.library.bench_kmeans(pointer(x), n, dim, k, int(spherical), pointer(centroids),
+        k = self.native.bench_kmeans(pointer(x), n, dim, k, int(spherical), pointer(centroids),
                                       ctypes.byref(longest))
         return centroids[:k]
 
     def nearest(self, x, centroids, n_probes):
         first = np.zeros(len(x), dtype=np.uint32)
-        self.library.bench_nearest(pointer(x), len(x), x.shape[1], pointer(centroids),
+        self.native.bench_nearest(pointer(x), len(x), x.shape[1], pointer(centroids),
                                    len(centroids), n_probes, pointer(first))
         return first
 
     def pq_train(self, x, m, bits):
         codebook = np.zeros((1 << bits) * x.shape[1], dtype=np.float32)
-        self.library.bench_pq_train(pointer(x), len(x), x.shape[1], m, bits, pointer(codebook))
+        self.native.bench_pq_train(pointer(x), len(x), x.shape[1], m, bits, pointer(codebook))
         return codebook
 
     def opq_train(self, x, m, bits):
         dim = x.shape[1]
         rotation = np.zeros((dim, dim), dtype=np.float32)
-        self.library.bench_opq_train(pointer(x), len(x), dim, m, bits, pointer(rotation))
+        self.native.bench_opq_train(pointer(x), len(x), dim, m, bits, pointer(rotation))
         return rotation
 
     def pq_decode(self, x, m, bits, codebook):
         y = np.empty_like(x)
-        self.library.bench_pq_decode(pointer(x), len(x), x.shape[1], m, bits, pointer(codebook),
+        self.native.bench_pq_decode(pointer(x), len(x), x.shape[1], m, bits, pointer(codebook),
                                      pointer(y))
         return y
 
     def sq8_decode(self, x, center):
         y = np.empty_like(x)
-        self.library.bench_sq8_decode(pointer(x), len(x), x.shape[1], pointer(center), pointer(y))
+        self.native.bench_sq8_decode(pointer(x), len(x), x.shape[1], pointer(center), pointer(y))
         return y
 
     def estimate(self, x, center, bits, q):
         estimates = np.empty((len(q), len(x)), dtype=np.float32)
-        self.library.bench_extra_estimate(pointer(x), len(x), x.shape[1], pointer(center), bits,
+        self.native.bench_extra_estimate(pointer(x), len(x), x.shape[1], pointer(center), bits,
                                           pointer(q), len(q), pointer(estimates))
         return estimates
 
