@@ -159,6 +159,9 @@ write_long_row(GvBm25Index *index, const GvBm25RowData *row)
  * Return a page for a lane, exclusively locked: a free one if there is any and
  * nobody writes a segment, else a new one.
  *
+ * Where the list is damaged its page may be one that the caller has locked, so
+ * nothing waits for it.
+ *
  * *free_buf: the list of free pages, exclusively locked, whose last page it is,
  *		under the merge lock; InvalidBuffer if it is a new page
  */
@@ -180,8 +183,15 @@ take_page(GvBm25Index *index, Buffer *free_buf)
 
 		if (last->start > GV_BM25_FREE_BLKNO && last->n > 0 &&
 			(uint64) last->start + last->n <= RelationGetNumberOfBlocks(index->rel))
-			return ReadBufferExtended(index->rel, MAIN_FORKNUM, last->start + last->n - 1,
-									  RBM_ZERO_AND_LOCK, NULL);
+		{
+			Buffer		buf = ReadBufferExtended(index->rel, MAIN_FORKNUM,
+												 last->start + last->n - 1,
+												 RBM_ZERO_ON_ERROR, NULL);
+
+			if (ConditionalLockBuffer(buf))
+				return buf;
+			ReleaseBuffer(buf);
+		}
 	}
 	UnlockReleaseBuffer(*free_buf);
 	*free_buf = InvalidBuffer;
@@ -332,10 +342,16 @@ gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document, ItemPoi
 	while (index->meta.lane[which].head == InvalidBlockNumber ||
 		   !append_row(index, &index->meta.lane[which], row, &n_pages))
 	{
+		GvBm25LaneData lane = index->meta.lane[which];
+
 		CHECK_FOR_INTERRUPTS();
 		gv_bm25_read_meta(index);
 		if (index->meta.lane[which].head == InvalidBlockNumber)
 			begin_lane(index, which);
+		else if (index->meta.lane[which].head == lane.head &&
+				 index->meta.lane[which].id == lane.id)
+			gv_bm25_report_corruption(index->rel, lane.head,
+									  "It is not the first page of a lane.");
 	}
 	if (is_long)
 		UnlockPage(index->rel, LONG_ROW_TAG, ShareLock);
@@ -564,6 +580,10 @@ gv_bm25_seal_lanes(GvBm25Index *index)
 			Page		page;
 
 			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+			if (!gv_bm25_page_is(BufferGetPage(buf), GV_BM25_PAGE_LANE) ||
+				gv_bm25_page(BufferGetPage(buf))->owner != meta->lane[i].id)
+				gv_bm25_report_corruption(index->rel, meta->lane[i].head,
+										  "It is not the first page of a lane.");
 			xlog = gv_xlog_begin(index->rel);
 			meta = (GvBm25MetaPage) gv_am_page_content(gv_xlog_page(xlog, meta_buf));
 			page = gv_xlog_page(xlog, buf);

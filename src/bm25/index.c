@@ -51,6 +51,16 @@ check_meta(Relation rel, const GvBm25MetaPageData *meta)
 				 errhint("Rebuild the index with REINDEX.")));
 	if (meta->n_segments > GV_BM25_MAX_SEGMENTS || meta->n_sealed > GV_BM25_MAX_SEALED)
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO, "It names too many segments.");
+	for (int i = 0; i < meta->n_sealed + GV_BM25_LANES; i++)
+	{
+		const GvBm25LaneData *lane = i < meta->n_sealed ? &meta->sealed[i] :
+			&meta->lane[i - meta->n_sealed];
+
+		/* who locks a lane's first page may have locked these already */
+		if (lane->head <= GV_BM25_FREE_BLKNO)
+			gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
+									  "The first page of a lane is not valid.");
+	}
 	if (memchr(meta->config, '\0', GV_BM25_CONFIG_BYTES) == NULL ||
 		meta->config_hash != hash_config(meta))
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
