@@ -20,6 +20,9 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/base/*.c src/distance/*.
 	src/ivf/*.c src/bm25/*.c src/kdtree/*.c src/hybrid/*.c)))
 
 SQL_INSTALL = $(sort $(wildcard sql/install/*.sql))
+# Access methods that have filter columns; make fills their names into one file
+SQL_FILTERS = sql/filter-classes.sql.in
+FILTER_AMS = hnsw ivfflat ivfpq
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/upgrade/*.sql)
 
@@ -61,11 +64,12 @@ override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argumen
 	-Wno-ignored-attributes -Wno-cast-function-type-strict
 endif
 
-sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) gigavec.control
+sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) $(SQL_FILTERS) Makefile gigavec.control
 	mkdir -p $(@D)
 	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via CREATE EXTENSION' \
 	    '\echo Use "CREATE EXTENSION gigavec" to load this file. \quit'; \
-	  cat $(SQL_INSTALL) /dev/null; } > $@
+	  cat $(SQL_INSTALL) /dev/null; \
+	  for am in $(FILTER_AMS); do sed "s/@am@/$$am/g" $(SQL_FILTERS); done; } > $@
 
 # Instruction sets by file: the rest is built for the ABI baseline
 GV_KERNEL_ARCH := $(shell $(CC) -dumpmachine)
