@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * paths.c
- *		Ordered scans with conditions that PostgreSQL does not think of.
+ *		Paths that PostgreSQL does not think of, or should not.
  *
  * An index scan can be ordered by distance and have conditions on filter
  * columns.  Two forms of them some versions of PostgreSQL never plan: before 17
@@ -11,6 +11,10 @@
  * each ordered scan of an index of ours is replaced by one with these: later
  * versions leave no choice either, and a scan that knows its conditions reads on
  * in vain for no row.
+ *
+ * Since 18 a bitmap scan forgets that the index scan below it is disabled, so that
+ * it beats a sequential scan that the user has disabled.  An index of ours that
+ * cannot answer, as one asked for all rows, disables its scan, so it is removed.
  *
  *-------------------------------------------------------------------------
  */
@@ -171,6 +175,54 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 
 #endif							/* GV_BASE_LACKS_ORDERED_PATHS */
 
+#if GV_BASE_LOSES_DISABLED_PATHS
+
+static set_rel_pathlist_hook_type previous_hook = NULL;
+
+/* Is a path a bitmap scan of an index of ours that cannot answer? */
+static bool
+is_unusable(const Path *path)
+{
+	IndexPath  *below;
+
+	if (!IsA(path, BitmapHeapPath))
+		return false;
+	below = (IndexPath *) ((const BitmapHeapPath *) path)->bitmapqual;
+	return IsA(below, IndexPath) && below->path.disabled_nodes >= GV_DISABLED_NODES &&
+		gv_am_plan_is_ours(below->indexinfo->indexoid);
+}
+
+/* Remove the unusable of paths; true if there were any */
+static bool
+remove_unusable(List **paths)
+{
+	ListCell   *cell;
+	bool		found = false;
+
+	foreach(cell, *paths)
+	{
+		if (is_unusable(lfirst(cell)))
+		{
+			*paths = foreach_delete_current(*paths, cell);
+			found = true;
+		}
+	}
+	return found;
+}
+
+static void
+remove_unusable_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+{
+	if (previous_hook)
+		previous_hook(root, rel, rti, rte);
+	remove_unusable(&rel->partial_pathlist);
+	/* a sequential scan may have given way */
+	if (remove_unusable(&rel->pathlist))
+		add_path(rel, create_seqscan_path(root, rel, rel->lateral_relids, 0));
+}
+
+#endif							/* GV_BASE_LOSES_DISABLED_PATHS */
+
 /*
  * gv_am_paths_init
  *		Set the hook, if PostgreSQL needs it; called once.
@@ -181,5 +233,9 @@ gv_am_paths_init(void)
 #if GV_BASE_LACKS_ORDERED_PATHS
 	previous_hook = set_rel_pathlist_hook;
 	set_rel_pathlist_hook = add_ordered_paths;
+#endif
+#if GV_BASE_LOSES_DISABLED_PATHS
+	previous_hook = set_rel_pathlist_hook;
+	set_rel_pathlist_hook = remove_unusable_paths;
 #endif
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * paths.h
- *		Ordered scans with conditions that PostgreSQL does not think of.
+ *		Paths that PostgreSQL does not think of, or should not.
  *
  *-------------------------------------------------------------------------
  */

@@ -126,11 +126,12 @@ gv_am_set_can_build_parallel(IndexAmRoutine *am)
  * Since 18 paths are disabled by a count instead of a high cost.
  */
 #include "nodes/pathnodes.h"
+#define GV_DISABLED_NODES 2
 static inline double
 gv_disabled_cost(IndexPath *path)
 {
 #if PG_VERSION_NUM >= 180000
-	path->path.disabled_nodes = 2;
+	path->path.disabled_nodes = GV_DISABLED_NODES;
 #else
 	(void) path;
 #endif
@@ -239,6 +240,9 @@ gv_base_name_to_list(const char *name)
 
 /* Which conditions beside an order were not planned before 17: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
+
+/* A bitmap scan of an index scan that is disabled is not, since 18: see am/paths.c */
+#define GV_BASE_LOSES_DISABLED_PATHS (PG_VERSION_NUM >= 180000)
 
 /* Extensions add to EXPLAIN since 18: see am/explain.c */
 #define GV_BASE_HAS_EXPLAIN_HOOK (PG_VERSION_NUM >= 180000)

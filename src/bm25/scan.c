@@ -219,6 +219,11 @@ begin_query(IndexScanDesc scan)
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	GvBm25Tokenizer *tokenizer;
 
+	if (scan->numberOfOrderBys == 0 && scan->numberOfKeys == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot scan bm25 index \"%s\" without a query",
+						RelationGetRelationName(scan->indexRelation))));
 	state->reader = gv_bm25_reader_open(scan->indexRelation);
 	for (int i = 0; i < scan->numberOfKeys; i++)
 		state->is_empty |= (scan->keyData[i].sk_flags & SK_ISNULL) != 0;
@@ -443,11 +448,6 @@ gv_bm25_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	Assert(ScanDirectionIsForward(direction));
 	if (state->reader == NULL)
 	{
-		if (scan->numberOfOrderBys == 0 && scan->numberOfKeys == 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot scan bm25 index \"%s\" without a query",
-							RelationGetRelationName(scan->indexRelation))));
 		/* places of removed rows may be those of others by now */
 		if (!IsMVCCSnapshot(scan->xs_snapshot))
 			ereport(ERROR,

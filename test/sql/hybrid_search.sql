@@ -47,6 +47,7 @@ DECLARE
 	line text;
 BEGIN
 	FOR line IN EXECUTE format('SELECT line FROM gigavec.hybrid_plan(''items'', NULL, ''[50,0]'' %s)', array_to_string($1, '')) LOOP
+		CONTINUE WHEN line LIKE '%Disabled: true';
 		RETURN NEXT regexp_replace(line, '  \(cost=.*', '');
 	END LOOP;
 END $$;

@@ -28,6 +28,9 @@ CREATE INDEX ON kdtree_test.filled USING kdtree (v);
 VACUUM ANALYZE kdtree_test.filled;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM kdtree_test.filled;
 SELECT count(*) FROM kdtree_test.filled;
+SET enable_seqscan = off;
+SELECT count(*) FROM kdtree_test.filled;
+RESET enable_seqscan;
 SELECT * FROM kdtree_test.compare('kdtree_test.items', '<->', 'kdtree_test.items_v');
 
 -- every distance, type, scale; d where leaves and sums of kernels change their shape
