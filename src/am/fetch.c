@@ -65,18 +65,20 @@ begin_fetch(GvAmFetch *fetch, IndexScanDesc scan)
 }
 
 /*
- * gv_am_fetch_check_tid
+ * gv_am_check_tid
  *		Raise an error if the table has no block for a row: the tid is damaged.
+ *
+ * n_heap_blocks: that the table has at least; brought up to date
  */
 void
-gv_am_fetch_check_tid(GvAmFetch *fetch, IndexScanDesc scan, ItemPointer tid)
+gv_am_check_tid(BlockNumber *n_heap_blocks, IndexScanDesc scan, ItemPointer tid)
 {
 	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
 
-	if (blkno < fetch->n_heap_blocks || scan->heapRelation == NULL)
+	if (blkno < *n_heap_blocks || scan->heapRelation == NULL)
 		return;
-	fetch->n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
-	if (blkno >= fetch->n_heap_blocks)
+	*n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	if (blkno >= *n_heap_blocks)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
@@ -108,7 +110,7 @@ gv_am_fetch_key(GvAmFetch *fetch, IndexScanDesc scan, const GvAmOpclass *opclass
 
 	if (fetch->heap == NULL)
 		begin_fetch(fetch, scan);
-	gv_am_fetch_check_tid(fetch, scan, tid);
+	gv_am_check_tid(&fetch->n_heap_blocks, scan, tid);
 	gv_am_pin_row(fetch->heap, fetch->hints, tid);
 	if (!table_index_fetch_tuple(fetch->heap, &fetched, scan->xs_snapshot, fetch->slot,
 								 &call_again, &all_dead))

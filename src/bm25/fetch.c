@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "utils/memutils.h"
 
+#include "am/fetch.h"
 #include "bm25/fetch.h"
 
 /*
@@ -67,9 +68,7 @@ gv_bm25_fetch_count(void *arg, ItemPointer tid, float *tf)
 
 	if (fetch->heap == NULL)
 		begin_fetch(fetch);
-	if (ItemPointerGetBlockNumber(tid) >= RelationGetNumberOfBlocks(fetch->scan->heapRelation))
-		gv_bm25_report_corruption(fetch->scan->indexRelation, InvalidBlockNumber,
-								  "It refers to a row that the table does not have.");
+	gv_am_check_tid(&fetch->n_heap_blocks, fetch->scan, tid);
 	if (!table_index_fetch_tuple(fetch->heap, &fetched, fetch->scan->xs_snapshot, fetch->slot,
 								 &call_again, &all_dead))
 		return false;

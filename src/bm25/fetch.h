@@ -22,6 +22,7 @@ typedef struct GvBm25Fetch
 	MemoryContext value_context;
 	const GvBm25Weighed *weighed;
 	GvBm25Tokenizer *tokenizer;
+	BlockNumber n_heap_blocks;	/* that the table has at least */
 	IndexFetchTableData *heap;	/* NULL: nothing was fetched yet */
 	TupleTableSlot *slot;
 	IndexInfo  *index_info;

@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/fetch.h"
 #include "am/limit.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
@@ -47,6 +48,7 @@ typedef struct Bm25Scan
 	bool		is_empty;		/* nothing can match: a NULL, or no word */
 	bool		recheck;
 	bool		is_found;		/* the reader knows the order's lexemes */
+	BlockNumber n_heap_blocks;	/* that the table has at least */
 	bool		has_fetch;
 	GvBm25Fetch fetch;
 
@@ -470,6 +472,7 @@ gv_bm25_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		scan->xs_orderbynulls[0] = false;
 	}
 	scan->xs_heaptid = state->search.hits[state->next++].tid;
+	gv_am_check_tid(&state->n_heap_blocks, scan, &scan->xs_heaptid);
 	scan->xs_recheck = state->recheck;
 	scan->xs_recheckorderby = false;
 	return true;

@@ -933,7 +933,7 @@ static bool
 return_tid(IndexScanDesc scan, GvHnswScan *so, const ItemPointerData *tid)
 {
 	scan->xs_heaptid = *tid;
-	gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 	if (so->fetch.hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
 	return true;

@@ -376,7 +376,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		so->counts.returned++;
 		so->place = found.list;
 		scan->xs_heaptid = found.tid;
-		gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+		gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 		if (so->fetch.hints && scan->xs_heapfetch)
 			gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
 		return true;

@@ -551,7 +551,7 @@ gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (!next_point(scan, so, &point))
 		return false;
 	scan->xs_heaptid = point.tid;
-	gv_am_fetch_check_tid(&so->fetch, scan, &scan->xs_heaptid);
+	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 	if (so->row_hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->row_hints, &scan->xs_heaptid);
 	scan->xs_recheck = scan->numberOfKeys > 0;
