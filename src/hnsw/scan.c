@@ -45,6 +45,9 @@
 /* A sweep reads the pages in order, so it is cheaper once this part is read */
 #define SWEEP_FRACTION 8
 
+/* Blocks of an index that is swept whatever ef is */
+#define SMALL_INDEX 16
+
 /* How often a pool that nodes found twice have emptied is filled again */
 #define MAX_REFILLS 4
 
@@ -573,7 +576,7 @@ set_may_return(GvHnswScan *so)
 	}
 	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
 		so->may_return = PG_INT64_MAX;
-	else if (RelationGetNumberOfBlocks(so->ix.rel) <= so->ef)
+	else if (RelationGetNumberOfBlocks(so->ix.rel) <= Max(so->ef, SMALL_INDEX))
 		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
 	else if (so->aim.target > 0)
 		so->may_return = so->aim.k;

@@ -144,6 +144,17 @@ SELECT idx_scan > 10 AS many_scans FROM pg_stat_user_indexes WHERE indexrelid = 
 SELECT * FROM gigavec.check('hnsw_test.items_v');
 DROP TABLE hnsw_test.items;
 
+-- few rows come in order, however little a search looks at
+CREATE TABLE hnsw_test.few (v vector(2));
+INSERT INTO hnsw_test.few SELECT ARRAY[i % 7, i % 11]::vector FROM generate_series(1, 70) i;
+CREATE INDEX ON hnsw_test.few USING hnsw (v vector_l2_ops);
+SET hnsw.ef_search = 1;
+SET enable_sort = off;
+SELECT count(*), bool_and(distance >= before) AS in_order
+FROM (SELECT distance, lag(distance, 1, 0) OVER () AS before FROM (SELECT v <-> '[2,9]' AS distance FROM hnsw_test.few ORDER BY 1 OFFSET 0) x) y;
+RESET enable_sort;
+RESET hnsw.ef_search;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
 DROP ROLE hnsw_test_reader;
