@@ -22,7 +22,7 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/base/*.c src/distance/*.
 SQL_INSTALL = $(sort $(wildcard sql/install/*.sql))
 # Access methods that have filter columns; make fills their names into one file
 SQL_FILTERS = sql/filter-classes.sql.in
-FILTER_AMS = hnsw ivfflat ivfpq
+FILTER_AMS = hnsw ivfflat ivfpq kdtree
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/upgrade/*.sql)
 

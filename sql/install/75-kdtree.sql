@@ -97,6 +97,26 @@ CREATE OPERATOR gigavec.@<*> (
 );
 COMMENT ON OPERATOR gigavec.@<*> (@extschema@.halfvec, float8[]) IS 'within a ball by L-infinity distance';
 
+/* ---- kdtree: rows within a box ---- */
+
+CREATE FUNCTION gigavec.in_box(@extschema@.vector, @extschema@.vector[]) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'gv_kdtree_in_box_vector' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.in_box(@extschema@.vector, @extschema@.vector[]) IS 'implementation of the operator <@';
+CREATE OPERATOR @extschema@.<@ (
+	LEFTARG = @extschema@.vector, RIGHTARG = @extschema@.vector[], FUNCTION = gigavec.in_box,
+	RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<@ (@extschema@.vector, @extschema@.vector[]) IS 'within a box, given by its least and its greatest elements';
+
+CREATE FUNCTION gigavec.in_box(@extschema@.halfvec, @extschema@.halfvec[]) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'gv_kdtree_in_box_halfvec' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.in_box(@extschema@.halfvec, @extschema@.halfvec[]) IS 'implementation of the operator <@';
+CREATE OPERATOR @extschema@.<@ (
+	LEFTARG = @extschema@.halfvec, RIGHTARG = @extschema@.halfvec[], FUNCTION = gigavec.in_box,
+	RESTRICT = contsel, JOIN = contjoinsel
+);
+COMMENT ON OPERATOR @extschema@.<@ (@extschema@.halfvec, @extschema@.halfvec[]) IS 'within a box, given by its least and its greatest elements';
+
 /* ---- kdtree: operator classes of vector ---- */
 
 CREATE OPERATOR FAMILY @extschema@.vector_l2_ops USING kdtree;
@@ -104,6 +124,7 @@ COMMENT ON OPERATOR FAMILY @extschema@.vector_l2_ops USING kdtree IS 'vector by 
 CREATE OPERATOR CLASS @extschema@.vector_l2_ops DEFAULT FOR TYPE @extschema@.vector USING kdtree AS
 	OPERATOR 1 @extschema@.<-> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<-> (@extschema@.vector, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.vector, @extschema@.vector[]),
 	FUNCTION 1 gigavec.opclass_vector_l2(internal);
 COMMENT ON OPERATOR CLASS @extschema@.vector_l2_ops USING kdtree IS 'vector by Euclidean distance';
 
@@ -120,6 +141,7 @@ COMMENT ON OPERATOR FAMILY @extschema@.vector_l1_ops USING kdtree IS 'vector by 
 CREATE OPERATOR CLASS @extschema@.vector_l1_ops FOR TYPE @extschema@.vector USING kdtree AS
 	OPERATOR 1 @extschema@.<+> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<+> (@extschema@.vector, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.vector, @extschema@.vector[]),
 	FUNCTION 1 gigavec.opclass_vector_l1(internal);
 COMMENT ON OPERATOR CLASS @extschema@.vector_l1_ops USING kdtree IS 'vector by taxicab distance';
 
@@ -128,6 +150,7 @@ COMMENT ON OPERATOR FAMILY @extschema@.vector_linf_ops USING kdtree IS 'vector b
 CREATE OPERATOR CLASS @extschema@.vector_linf_ops FOR TYPE @extschema@.vector USING kdtree AS
 	OPERATOR 1 @extschema@.<*> (@extschema@.vector, @extschema@.vector) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<*> (@extschema@.vector, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.vector, @extschema@.vector[]),
 	FUNCTION 1 gigavec.opclass_vector_linf(internal);
 COMMENT ON OPERATOR CLASS @extschema@.vector_linf_ops USING kdtree IS 'vector by L-infinity distance';
 
@@ -138,6 +161,7 @@ COMMENT ON OPERATOR FAMILY @extschema@.halfvec_l2_ops USING kdtree IS 'halfvec b
 CREATE OPERATOR CLASS @extschema@.halfvec_l2_ops DEFAULT FOR TYPE @extschema@.halfvec USING kdtree AS
 	OPERATOR 1 @extschema@.<-> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<-> (@extschema@.halfvec, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.halfvec, @extschema@.halfvec[]),
 	FUNCTION 1 gigavec.opclass_halfvec_l2(internal);
 COMMENT ON OPERATOR CLASS @extschema@.halfvec_l2_ops USING kdtree IS 'halfvec by Euclidean distance';
 
@@ -154,6 +178,7 @@ COMMENT ON OPERATOR FAMILY @extschema@.halfvec_l1_ops USING kdtree IS 'halfvec b
 CREATE OPERATOR CLASS @extschema@.halfvec_l1_ops FOR TYPE @extschema@.halfvec USING kdtree AS
 	OPERATOR 1 @extschema@.<+> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<+> (@extschema@.halfvec, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.halfvec, @extschema@.halfvec[]),
 	FUNCTION 1 gigavec.opclass_halfvec_l1(internal);
 COMMENT ON OPERATOR CLASS @extschema@.halfvec_l1_ops USING kdtree IS 'halfvec by taxicab distance';
 
@@ -162,5 +187,6 @@ COMMENT ON OPERATOR FAMILY @extschema@.halfvec_linf_ops USING kdtree IS 'halfvec
 CREATE OPERATOR CLASS @extschema@.halfvec_linf_ops FOR TYPE @extschema@.halfvec USING kdtree AS
 	OPERATOR 1 @extschema@.<*> (@extschema@.halfvec, @extschema@.halfvec) FOR ORDER BY pg_catalog.float_ops,
 	OPERATOR 8 gigavec.@<*> (@extschema@.halfvec, float8[]),
+	OPERATOR 9 @extschema@.<@ (@extschema@.halfvec, @extschema@.halfvec[]),
 	FUNCTION 1 gigavec.opclass_halfvec_linf(internal);
 COMMENT ON OPERATOR CLASS @extschema@.halfvec_linf_ops USING kdtree IS 'halfvec by L-infinity distance';

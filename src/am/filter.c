@@ -11,6 +11,7 @@
 
 #include "access/genam.h"
 #include "catalog/pg_collation.h"
+#include "commands/defrem.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
 #include "utils/array.h"
@@ -58,6 +59,37 @@ bool
 gv_am_is_filter(Relation index, int attno)
 {
 	return OidIsValid(index_getprocid(index, attno, GV_AM_FILTER_PROC));
+}
+
+/*
+ * gv_am_filter_check_columns
+ *		Raise an error unless the first column of an index is a vector and the
+ *		others are filter columns.
+ */
+void
+gv_am_filter_check_columns(Relation index)
+{
+	TupleDesc	desc = RelationGetDescr(index);
+
+	if (gv_am_is_filter(index, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("first column of %s index \"%s\" is not a vector",
+						get_am_name(index->rd_rel->relam), RelationGetRelationName(index)),
+				 errdetail("Column \"%s\" can only be a filter column.",
+						   NameStr(TupleDescAttr(desc, 0)->attname)),
+				 errhint("Name the vector first and filter columns after it.")));
+	for (int i = 1; i < desc->natts; i++)
+	{
+		if (!gv_am_is_filter(index, i + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("%s index \"%s\" cannot have more than one vector",
+							get_am_name(index->rd_rel->relam), RelationGetRelationName(index)),
+					 errdetail("Column \"%s\" has an operator class of vectors.",
+							   NameStr(TupleDescAttr(desc, i)->attname)),
+					 errhint("Create an index for each vector.")));
+	}
 }
 
 /*

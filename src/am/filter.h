@@ -131,6 +131,7 @@ gv_am_filter_width(GvAmFilterKind kind)
 
 /* filter.c */
 extern bool gv_am_is_filter(Relation index, int attno);
+extern void gv_am_filter_check_columns(Relation index);
 extern void gv_am_filter_columns(GvAmFilterColumns *columns, Relation index);
 extern int64 gv_am_filter_word(const GvAmFilterColumn *column, Datum value);
 extern void gv_am_filter_row(const GvAmFilterColumns *columns, const Datum *values,

@@ -18,6 +18,9 @@
 /* The strategy of the operator "in a ball", if the access method has it */
 #define GV_AM_OPCLASS_WITHIN 8
 
+/* Likewise of the operator "in a box" */
+#define GV_AM_OPCLASS_IN_BOX 9
+
 /* Stored in metapages: never renumber */
 typedef enum GvAmMetric
 {

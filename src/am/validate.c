@@ -16,6 +16,7 @@
 #include "commands/defrem.h"
 #include "utils/builtins.h"
 #include "utils/catcache.h"
+#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "am/filter.h"
@@ -81,8 +82,10 @@ gv_am_validate(Oid opclass_oid)
 
 		if (op->amoppurpose == AMOP_ORDER)
 			has_order = true;
-		else if (op->amopstrategy == GV_AM_OPCLASS_WITHIN &&
-				 op->amoprighttype == FLOAT8ARRAYOID &&
+		else if (((op->amopstrategy == GV_AM_OPCLASS_WITHIN &&
+				   op->amoprighttype == FLOAT8ARRAYOID) ||
+				  (op->amopstrategy == GV_AM_OPCLASS_IN_BOX &&
+				   op->amoprighttype == get_array_type(op->amoplefttype))) &&
 				 check_amop_signature(op->amopopr, BOOLOID, op->amoplefttype,
 									  op->amoprighttype))
 			continue;

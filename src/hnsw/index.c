@@ -263,33 +263,6 @@ gv_hnsw_init_page(Page page, GvHnswPageKind kind)
 	special->page_id = GV_AM_HNSW_PAGE_ID;
 }
 
-/* Raise an error unless the first column is a vector and the others are filters */
-static void
-check_columns(Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	if (gv_am_is_filter(rel, 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("first column of hnsw index \"%s\" is not a vector",
-						RelationGetRelationName(rel)),
-				 errdetail("Column \"%s\" can only be a filter column.",
-						   NameStr(TupleDescAttr(desc, 0)->attname)),
-				 errhint("Name the vector first and filter columns after it.")));
-	for (int i = 1; i < desc->natts; i++)
-	{
-		if (!gv_am_is_filter(rel, i + 1))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("hnsw index \"%s\" cannot have more than one vector",
-							RelationGetRelationName(rel)),
-					 errdetail("Column \"%s\" has an operator class of vectors.",
-							   NameStr(TupleDescAttr(desc, i)->attname)),
-					 errhint("Create an index for each vector.")));
-	}
-}
-
 /*
  * gv_hnsw_fill_meta
  *		Fill in the metapage's content for a new, empty index of a column.
@@ -341,7 +314,7 @@ gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 	GvAmFilterColumns filters;
 	int			dim;
 
-	check_columns(rel);
+	gv_am_filter_check_columns(rel);
 	opclass = gv_am_opclass(rel);
 	dim = gv_am_column_dim(rel);
 	gv_am_filter_columns(&filters, rel);

@@ -202,33 +202,6 @@ gv_ivf_fill_chain_page(Page page, BlockNumber next, const void *data, Size n_byt
 	((PageHeader) page)->pd_lower = (char *) (chain + 1) + n_bytes - (char *) page;
 }
 
-/* Raise an error unless the first column is a vector and the others are filters */
-static void
-check_columns(Relation rel)
-{
-	TupleDesc	desc = RelationGetDescr(rel);
-
-	if (gv_am_is_filter(rel, 1))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("first column of %s index \"%s\" is not a vector",
-						get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel)),
-				 errdetail("Column \"%s\" can only be a filter column.",
-						   NameStr(TupleDescAttr(desc, 0)->attname)),
-				 errhint("Name the vector first and filter columns after it.")));
-	for (int i = 1; i < desc->natts; i++)
-	{
-		if (!gv_am_is_filter(rel, i + 1))
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("%s index \"%s\" cannot have more than one vector",
-							get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel)),
-					 errdetail("Column \"%s\" has an operator class of vectors.",
-							   NameStr(TupleDescAttr(desc, i)->attname)),
-					 errhint("Create an index for each vector.")));
-	}
-}
-
 /*
  * gv_ivf_init_meta
  *		Fill in the metapage's content for a new, empty index.
@@ -243,7 +216,7 @@ gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
 	GvIvfRowKind row_kind;
 	int			dim;
 
-	check_columns(rel);
+	gv_am_filter_check_columns(rel);
 	opclass = gv_am_opclass(rel);
 	dim = gv_am_column_dim(rel);
 	gv_am_filter_columns(&filters, rel);

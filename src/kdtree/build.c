@@ -95,6 +95,9 @@ build_leaf(Build *build, uint64 first, uint64 n, bool is_root, GvKdtreeBox *box)
 
 		memcpy(point.x, row, sizeof(float) * rows->dim);
 		memcpy(&point.tid, row + rows->tid_offset, sizeof(point.tid));
+		if (rows->has_filters)
+			gv_am_filter_unpack(&build->ix.filters, (char *) (row + rows->filter_offset),
+							&point.filters);
 		gv_kdtree_put_point(&build->ix, page, i, &point);
 		gv_kdtree_box_add_point(box, row + rows->place_offset, rows->dim);
 	}
@@ -230,8 +233,7 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	}
 
 	old_context = MemoryContextSwitchTo(build->row_context);
-	gv_kdtree_set_point(&build->ix, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &point);
-	point.tid = *tid;
+	gv_kdtree_set_row(&build->ix, values, isnull, tid, &point);
 	if (build->is_written)
 	{
 		gv_kdtree_insert_point(&build->ix, &point);
@@ -245,6 +247,9 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		if (rows->place_offset > 0)
 			memcpy(row + rows->place_offset, point.place, sizeof(float) * rows->dim);
 		memcpy(row + rows->tid_offset, &point.tid, sizeof(point.tid));
+		if (rows->has_filters)
+			gv_am_filter_pack(&build->ix.filters, &point.filters,
+						  (char *) (row + rows->filter_offset));
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);
@@ -280,7 +285,7 @@ gv_kdtree_build(Relation heap, Relation index, IndexInfo *index_info)
 	check_dim(index, ix->dim);
 	build->leaf_fill = Max(1, ix->leaf_capacity * ix->meta.fill_factor / 100);
 	build->inner_fill = Max(2, ix->inner_capacity * ix->meta.fill_factor / 100);
-	gv_kdtree_rows_init(rows, ix->opclass, ix->dim);
+	gv_kdtree_rows_init(rows, ix);
 	build->max_rows = Max((uint64) maintenance_work_mem * 1024 /
 						  (sizeof(float) * rows->record_size), 1);
 	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "kdtree row",

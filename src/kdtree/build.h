@@ -17,13 +17,16 @@
 
 /*
  * Rows in memory, one record each: float32 x[dim]; by cosine float32 place[dim];
- * then the tid.  A record is a multiple of 4 bytes.
+ * then the tid; then the words of filter columns, packed.  A record is a
+ * multiple of 4 bytes.
  */
 typedef struct GvKdtreeRows
 {
 	int			dim;
 	int			place_offset;	/* in floats */
 	int			tid_offset;		/* in floats */
+	int			filter_offset;	/* in floats */
+	bool		has_filters;
 	int			record_size;	/* in floats */
 	float	   *data;
 	uint64		n;
@@ -37,7 +40,7 @@ gv_kdtree_row(const GvKdtreeRows *rows, uint64 i)
 }
 
 /* build_divide.c */
-extern void gv_kdtree_rows_init(GvKdtreeRows *rows, const GvAmOpclass *opclass, int dim);
+extern void gv_kdtree_rows_init(GvKdtreeRows *rows, const GvKdtreeIndex *ix);
 extern void gv_kdtree_rows_box(const GvKdtreeRows *rows, uint64 first, uint64 n,
 							   GvKdtreeBox *box);
 extern void gv_kdtree_rows_divide(const GvKdtreeRows *rows, uint64 first, uint64 n,

@@ -24,15 +24,18 @@
 
 /*
  * gv_kdtree_rows_init
- *		Set the layout of rows of an operator class.
+ *		Set the layout of rows of an index.
  */
 void
-gv_kdtree_rows_init(GvKdtreeRows *rows, const GvAmOpclass *opclass, int dim)
+gv_kdtree_rows_init(GvKdtreeRows *rows, const GvKdtreeIndex *ix)
 {
-	rows->dim = dim;
-	rows->place_offset = opclass->metric == GV_AM_METRIC_COSINE ? dim : 0;
-	rows->tid_offset = rows->place_offset + dim;
-	rows->record_size = rows->tid_offset + 2;
+	rows->dim = ix->dim;
+	rows->place_offset = ix->opclass->metric == GV_AM_METRIC_COSINE ? ix->dim : 0;
+	rows->tid_offset = rows->place_offset + ix->dim;
+	rows->filter_offset = rows->tid_offset + 2;
+	rows->has_filters = ix->filters.n > 0;
+	rows->record_size = rows->filter_offset +
+		(ix->filters.packed_size + sizeof(float) - 1) / sizeof(float);
 }
 
 /*

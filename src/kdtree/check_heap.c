@@ -35,6 +35,7 @@ typedef struct IndexedRow
 	uint16		item;
 	BlockNumber blkno;
 	uint32		hash;			/* of the elements */
+	uint32		filter_hash;	/* of the filter columns' words */
 } IndexedRow;
 
 typedef struct HeapCheck
@@ -51,6 +52,17 @@ static uint32
 hash_elements(const GvKdtreeIndex *ix, const float *x)
 {
 	return hash_bytes((const unsigned char *) x, sizeof(float) * ix->dim);
+}
+
+static uint32
+hash_filters(const GvKdtreeIndex *ix, const GvAmFilterRow *filters)
+{
+	char		packed[sizeof(GvAmFilterRow)];
+
+	if (ix->filters.n == 0)
+		return 0;
+	gv_am_filter_pack(&ix->filters, filters, packed);
+	return hash_bytes((const unsigned char *) packed, ix->filters.packed_size);
 }
 
 static int
@@ -90,6 +102,7 @@ collect_leaf(HeapCheck *state, BlockNumber blkno, Page page, BlockNumber first,
 		row->item = i;
 		row->blkno = blkno;
 		row->hash = hash_elements(ix, point.x);
+		row->filter_hash = hash_filters(ix, &point.filters);
 	}
 }
 
@@ -169,10 +182,13 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		return;
 	}
 	old_context = MemoryContextSwitchTo(state->row_context);
-	gv_kdtree_set_point(&check->ix, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &point);
+	gv_kdtree_set_row(&check->ix, values, isnull, tid, &point);
 	if (row->hash != hash_elements(&check->ix, point.x))
 		gv_kdtree_check_report(check, row->blkno, row->item, tid,
 							   "row's vector is not the one in the index");
+	else if (row->filter_hash != hash_filters(&check->ix, &point.filters))
+		gv_kdtree_check_report(check, row->blkno, row->item, tid,
+							   "row's filter columns are not as the table has them");
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(state->row_context);
 }

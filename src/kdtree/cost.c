@@ -45,6 +45,54 @@ leaves_read(int dim, int leaf_points, double n_leaves, double rows)
 }
 
 /*
+ * The selectivity of the conditions on the vector, which a scan need not read
+ * beyond, and of those on filter columns, which it tests point by point.
+ * Returns whether there is one of the vector that the index can be asked.
+ */
+static bool
+split_selectivity(PlannerInfo *root, IndexPath *path, Selectivity *region, Selectivity *filters)
+{
+	List	   *on_vector = NIL;
+	List	   *on_filters = NIL;
+	bool		is_bounded = false;
+	ListCell   *cell;
+
+	foreach(cell, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, cell);
+
+		if (clause->indexcol > 0)
+			on_filters = lappend(on_filters, clause->rinfo);
+		else
+			on_vector = lappend(on_vector, clause->rinfo);
+		if (clause->indexcol == 0 && !IsA(clause->rinfo->clause, NullTest))
+			is_bounded = true;
+	}
+	*region = clauselist_selectivity(root, on_vector, path->indexinfo->rel->relid, JOIN_INNER,
+									 NULL);
+	*filters = clauselist_selectivity(root, on_filters, path->indexinfo->rel->relid, JOIN_INNER,
+									  NULL);
+	return is_bounded;
+}
+
+/* Is a condition of a path that the vector is null?  The index has no such rows. */
+static bool
+wants_nulls(IndexPath *path)
+{
+	ListCell   *cell;
+
+	foreach(cell, path->indexclauses)
+	{
+		IndexClause *clause = lfirst_node(IndexClause, cell);
+
+		if (clause->indexcol == 0 && IsA(clause->rinfo->clause, NullTest) &&
+			((NullTest *) clause->rinfo->clause)->nulltesttype == IS_NULL)
+			return true;
+	}
+	return false;
+}
+
+/*
  * gv_kdtree_cost_estimate
  *		amcostestimate
  */
@@ -60,13 +108,18 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		from_index;
 	double		rows = path->indexinfo->rel->rows;
 	double		n_leaves = Max(path->indexinfo->pages, 1);
+	double		n_points;
 	double		leaf_cost;
+	double		pages_cost;
 	double		random_cost;
 	double		page_cost;
+	Selectivity region;
+	Selectivity filters;
 	int			dim;
+	bool		is_bounded = split_selectivity(root, path, &region, &filters);
 
-	/* A scan of everything cannot be done, and rows without a point would be missing */
-	if (path->indexorderbys == NIL && path->indexclauses == NIL)
+	/* A scan of everything would miss rows without a point */
+	if ((path->indexorderbys == NIL && !is_bounded) || wants_nulls(path))
 	{
 		*startup_cost = gv_disabled_cost(path);
 		*total_cost = *startup_cost;
@@ -77,26 +130,40 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	}
 
 	memset(&costs, 0, sizeof(costs));
+	n_points = path->indexinfo->tuples * region;
+	costs.numIndexTuples = Max(rint(n_points), 1);
 	genericcostestimate(root, path, loop_count, &costs);
 	*selectivity = costs.indexSelectivity;
 	*correlation = costs.indexCorrelation;
 	*pages = costs.numIndexPages;
-	*total_cost = costs.indexTotalCost;
 	*startup_cost = 0;
+
+	/* pages that are near each other in space are so on disk; points cost little */
+	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, &page_cost);
+	pages_cost = Min(costs.numIndexPages * random_cost, n_leaves * page_cost);
+	*total_cost = pages_cost + n_points * (1 + list_length(path->indexclauses)) *
+		COST_OF_POINT * cpu_operator_cost +
+		n_points * filters * cpu_index_tuple_cost;
+	/* repeated scans find most pages cached, which is reckoned there */
+	if (loop_count > 1)
+		*total_cost = Min(*total_cost, costs.indexTotalCost);
 	if (path->indexorderbys == NIL)
 		return;
 
-	/* conditions outside the index make more rows of each */
+	/* conditions outside the index make more rows of each, and so do filters */
 	from_index = path->indexinfo->tuples * costs.indexSelectivity;
 	if (rows > 0 && from_index > rows)
 		limit *= from_index / rows;
+	if (filters > 0)
+		limit = Min(limit / filters, Max(path->indexinfo->tuples, 1));
 
 	index = index_open(path->indexinfo->indexoid, NoLock);
 	dim = TupleDescAttr(index->rd_att, 0)->atttypmod;
+	gv_am_filter_columns(&ix.filters, index);
 	gv_kdtree_set_layout(&ix, gv_am_opclass(index), dim > 0 ? dim : 1);
 	index_close(index, NoLock);
-	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, &page_cost);
 	leaf_cost = random_cost + ix.leaf_capacity * COST_OF_POINT * cpu_operator_cost;
 	*startup_cost = leaves_read(ix.dim, ix.leaf_capacity, n_leaves, limit) * leaf_cost;
-	*total_cost = Max(costs.indexTotalCost, *startup_cost);
+	/* it ends where the region does */
+	*startup_cost = Min(*startup_cost, *total_cost);
 }

@@ -46,7 +46,7 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 
 	gv_kdtree_check_dim(column, dim);
 	gv_kdtree_set_layout(&ix, opclass, dim);
-	gv_kdtree_rows_init(&rows, opclass, dim);
+	gv_kdtree_rows_init(&rows, &ix);
 	estimate->rows = n_rows;
 	estimate->memory = n_rows * rows.record_size * sizeof(float);
 	in_memory = Min(n_rows, maintenance_work_mem * 1024.0 / (rows.record_size * sizeof(float)));

@@ -25,11 +25,26 @@ gv_kdtree_report_corruption(Relation rel, BlockNumber blkno, const char *what)
 			 errhint("Rebuild the index with REINDEX.")));
 }
 
+/* Place the columns of a leaf of so many points; returns their bytes */
+static int
+place_columns(GvKdtreeIndex *ix, int capacity)
+{
+	int			next = (ix->element_size * ix->dim + sizeof(ItemPointerData)) * capacity;
+
+	for (int i = 0; i < ix->filters.n; i++)
+	{
+		ix->null_offset[i] = MAXALIGN(next);
+		ix->word_offset[i] = ix->null_offset[i] + (capacity + 63) / 64 * sizeof(uint64);
+		next = ix->word_offset[i] + ix->filters.column[i].width * capacity;
+	}
+	return next;
+}
+
 /*
  * gv_kdtree_set_layout
  *		Compute how pages of points of a type and dimensions are laid out.
  *
- * ix: opclass, dim and the fields after it written
+ * ix: filters set; opclass, dim and the fields after it written
  */
 void
 gv_kdtree_set_layout(GvKdtreeIndex *ix, const GvAmOpclass *opclass, int dim)
@@ -38,6 +53,8 @@ gv_kdtree_set_layout(GvKdtreeIndex *ix, const GvAmOpclass *opclass, int dim)
 	ix->dim = dim;
 	ix->element_size = opclass->element == GV_AM_ELEMENT_HALF ? sizeof(GvHalf) : sizeof(float);
 	ix->leaf_capacity = GV_KDTREE_ROOM / (ix->element_size * dim + sizeof(ItemPointerData));
+	while (place_columns(ix, ix->leaf_capacity) > GV_KDTREE_ROOM)
+		ix->leaf_capacity--;
 	ix->inner_capacity = GV_KDTREE_ROOM / (2 * sizeof(float) * dim + sizeof(uint32));
 }
 
@@ -68,11 +85,14 @@ gv_kdtree_check_dim(const char *column, int dim)
 void
 gv_kdtree_init_meta(GvKdtreeIndex *ix, Relation rel)
 {
-	int			dim = gv_am_column_dim(rel);
+	int			dim;
 
+	gv_am_filter_check_columns(rel);
+	dim = gv_am_column_dim(rel);
 	gv_kdtree_check_dim(NameStr(TupleDescAttr(rel->rd_att, 0)->attname), dim);
 	memset(ix, 0, sizeof(*ix));
 	ix->rel = rel;
+	gv_am_filter_columns(&ix->filters, rel);
 	gv_kdtree_set_layout(ix, gv_am_opclass(rel), dim);
 	ix->hints = gv_am_hints(rel);
 	ix->meta.magic = GV_KDTREE_MAGIC;
@@ -83,6 +103,8 @@ gv_kdtree_init_meta(GvKdtreeIndex *ix, Relation rel)
 	ix->meta.fill_factor = gv_kdtree_options_fill_factor(rel->rd_options);
 	ix->meta.leaf_capacity = ix->leaf_capacity;
 	ix->meta.inner_capacity = ix->inner_capacity;
+	for (int i = 0; i < ix->filters.n; i++)
+		ix->meta.filter_kind[i] = ix->filters.column[i].kind;
 }
 
 /*
@@ -121,6 +143,13 @@ check_meta(const GvKdtreeIndex *ix)
 	if (meta->dim < 1 || meta->dim > GV_KDTREE_MAX_DIM || (typmod > 0 && meta->dim != typmod))
 		gv_kdtree_report_corruption(ix->rel, GV_KDTREE_META_BLKNO,
 									"The metapage is of a column with other dimensions.");
+	for (int i = 0; i < INDEX_MAX_KEYS; i++)
+	{
+		if (meta->filter_kind[i] != (i < ix->filters.n ? ix->filters.column[i].kind :
+									 GV_AM_FILTER_NONE))
+			gv_kdtree_report_corruption(ix->rel, GV_KDTREE_META_BLKNO,
+										"The metapage is of other filter columns.");
+	}
 }
 
 /*
@@ -138,6 +167,7 @@ gv_kdtree_open(GvKdtreeIndex *ix, Relation rel)
 	ix->rel = rel;
 	ix->opclass = gv_am_opclass(rel);
 	ix->hints = gv_am_hints(rel);
+	gv_am_filter_columns(&ix->filters, rel);
 	buf = gv_am_read_buffer(ix->hints, rel, GV_KDTREE_META_BLKNO);
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buf);

@@ -15,6 +15,7 @@
 #include "utils/rel.h"
 
 #include "am/buffer.h"
+#include "am/filter.h"
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "distance/distance.h"
@@ -35,6 +36,9 @@ typedef struct GvKdtreeIndex
 	int			element_size;
 	int			leaf_capacity;
 	int			inner_capacity;
+	GvAmFilterColumns filters;
+	int			null_offset[GV_AM_MAX_FILTERS]; /* from the first column of a leaf */
+	int			word_offset[GV_AM_MAX_FILTERS];
 } GvKdtreeIndex;
 
 /* A vector on its way into the index, or looked for */
@@ -44,6 +48,7 @@ typedef struct GvKdtreePoint
 	float		place[GV_KDTREE_MAX_DIM];	/* where boxes have it: the same; by
 											 * cosine of length 1, or 0 */
 	ItemPointerData tid;
+	GvAmFilterRow filters;
 } GvKdtreePoint;
 
 /* A box, which may be empty: low above high */
@@ -65,6 +70,18 @@ gv_kdtree_leaf_tids(const GvKdtreeIndex *ix, Page page)
 {
 	return (ItemPointer) (gv_kdtree_leaf_elements(page) +
 						  (Size) ix->element_size * ix->dim * ix->leaf_capacity);
+}
+
+static inline uint64 *
+gv_kdtree_leaf_nulls(const GvKdtreeIndex *ix, Page page, int filter)
+{
+	return (uint64 *) (gv_kdtree_leaf_elements(page) + ix->null_offset[filter]);
+}
+
+static inline char *
+gv_kdtree_leaf_words(const GvKdtreeIndex *ix, Page page, int filter)
+{
+	return gv_kdtree_leaf_elements(page) + ix->word_offset[filter];
 }
 
 /* Columns of an inner page */
@@ -101,6 +118,8 @@ extern Buffer gv_kdtree_read_page(GvKdtreeIndex *ix, BlockNumber blkno, int lock
 /* point.c */
 extern void gv_kdtree_set_place(const GvKdtreeIndex *ix, GvKdtreePoint *point);
 extern void gv_kdtree_set_point(const GvKdtreeIndex *ix, Datum value, GvKdtreePoint *point);
+extern void gv_kdtree_set_row(const GvKdtreeIndex *ix, const Datum *values, const bool *nulls,
+							  ItemPointer tid, GvKdtreePoint *point);
 extern void gv_kdtree_put_point(const GvKdtreeIndex *ix, Page page, int i,
 								const GvKdtreePoint *point);
 extern void gv_kdtree_get_point(const GvKdtreeIndex *ix, Page page, int i,

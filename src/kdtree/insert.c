@@ -209,16 +209,11 @@ gv_kdtree_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 {
 	GvKdtreeIndex ix;
 	GvKdtreePoint point;
-	struct varlena *value;
 
 	if (isnull[0])
 		return false;
 	gv_kdtree_open(&ix, index);
-	value = PG_DETOAST_DATUM(values[0]);
-	gv_kdtree_set_point(&ix, PointerGetDatum(value), &point);
-	point.tid = *tid;
+	gv_kdtree_set_row(&ix, values, isnull, tid, &point);
 	gv_kdtree_insert_point(&ix, &point);
-	if (PointerGetDatum(value) != values[0])
-		pfree(value);
 	return false;
 }

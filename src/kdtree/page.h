@@ -11,13 +11,16 @@
  *
  *		leaf	elements [dim][leaf_capacity]	float32 or float16, as in the table
  *				tids [leaf_capacity]			ItemPointerData
+ *				for each filter column, aligned to 8 bytes:
+ *				nulls [leaf_capacity]			bits, a uint64 for 64 points
+ *				words [leaf_capacity]			as wide as am/filter.h says
  *		inner	low [dim][inner_capacity]		float32, the boxes of the children
  *				high [dim][inner_capacity]
  *				child [inner_capacity]			uint32, their blocks
  *
  * Of each column the first n count; what follows is of no meaning.
  *
- * History of versions: 1, the first.
+ * History of versions: 1, the first; 2, filter columns.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,10 +29,11 @@
 
 #include "postgres.h"
 
+#include "am/filter.h"
 #include "am/page.h"
 
 #define GV_KDTREE_MAGIC 0x3154444B	/* "KDT1" */
-#define GV_KDTREE_VERSION 1
+#define GV_KDTREE_VERSION 2
 
 #define GV_KDTREE_META_BLKNO 0
 #define GV_KDTREE_ROOT_BLKNO 1
@@ -65,6 +69,7 @@ typedef struct GvKdtreeMetaPageData
 	uint16		inner_capacity; /* children of an inner page */
 	uint16		reserved_layout;	/* zero */
 	uint64		n_rows_at_build;
+	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 } GvKdtreeMetaPageData;
 
 typedef GvKdtreeMetaPageData *GvKdtreeMetaPage;

@@ -46,6 +46,25 @@ gv_kdtree_set_point(const GvKdtreeIndex *ix, Datum value, GvKdtreePoint *point)
 }
 
 /*
+ * gv_kdtree_set_row
+ *		Take a point from the values of an index's columns.
+ *
+ * values: the first is not null
+ */
+void
+gv_kdtree_set_row(const GvKdtreeIndex *ix, const Datum *values, const bool *nulls,
+				  ItemPointer tid, GvKdtreePoint *point)
+{
+	struct varlena *value = PG_DETOAST_DATUM(values[0]);
+
+	gv_kdtree_set_point(ix, PointerGetDatum(value), point);
+	if (PointerGetDatum(value) != values[0])
+		pfree(value);
+	gv_am_filter_row(&ix->filters, values + 1, nulls + 1, &point->filters);
+	point->tid = *tid;
+}
+
+/*
  * gv_kdtree_put_point, gv_kdtree_get_point
  *		Write and read a point of a leaf.
  *
@@ -72,6 +91,16 @@ gv_kdtree_put_point(const GvKdtreeIndex *ix, Page page, int i, const GvKdtreePoi
 			x[j * ix->leaf_capacity + i] = halves[j];
 	}
 	gv_kdtree_leaf_tids(ix, page)[i] = point->tid;
+	for (int f = 0; f < ix->filters.n; f++)
+	{
+		int			width = ix->filters.column[f].width;
+		uint64	   *nulls = &gv_kdtree_leaf_nulls(ix, page, f)[i / 64];
+		uint64		bit = UINT64CONST(1) << (i % 64);
+
+		*nulls = (point->filters.nulls >> f) & 1 ? *nulls | bit : *nulls & ~bit;
+		gv_am_filter_put_word(gv_kdtree_leaf_words(ix, page, f) + i * width, width,
+							  point->filters.word[f]);
+	}
 }
 
 void
@@ -95,6 +124,16 @@ gv_kdtree_get_point(const GvKdtreeIndex *ix, Page page, int i, GvKdtreePoint *po
 		gv_kernels->f16_to_f32(halves, point->x, ix->dim);
 	}
 	point->tid = gv_kdtree_leaf_tids(ix, page)[i];
+	point->filters.nulls = 0;
+	for (int f = 0; f < ix->filters.n; f++)
+	{
+		int			width = ix->filters.column[f].width;
+		uint64		nulls = gv_kdtree_leaf_nulls(ix, page, f)[i / 64];
+
+		point->filters.nulls |= ((nulls >> (i % 64)) & 1) << f;
+		point->filters.word[f] =
+			gv_am_filter_get_word(gv_kdtree_leaf_words(ix, page, f) + i * width, width);
+	}
 	gv_kdtree_set_place(ix, point);
 }
 

@@ -50,6 +50,9 @@ gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Datum value,
 	query->is_null = is_null;
 	query->has_direction = true;
 	query->radius = query->bound = INFINITY;
+	query->filter = NULL;
+	query->has_box = false;
+	query->passing = palloc(sizeof(uint64) * (ix->leaf_capacity / 64 + 1));
 	query->best = NULL;
 	query->n_best = query->n_wanted = 0;
 	query->sums = palloc(sizeof(float) * (2 * ix->leaf_capacity + POINTS_AT_ONCE));
@@ -106,6 +109,50 @@ gv_kdtree_query_set_radius(GvKdtreeQuery *query, double radius)
 	/* a little more than the square, which is rounded */
 	if (query->metric == GV_AM_METRIC_L2 && query->radius > 0)
 		query->bound = query->radius * query->radius * (1 + 1e-12) + FLT_MIN;
+}
+
+/*
+ * gv_kdtree_query_set_filter
+ *		Want only rows that pass a filter, which stays the caller's.
+ */
+void
+gv_kdtree_query_set_filter(GvKdtreeQuery *query, const GvAmFilter *filter)
+{
+	query->filter = filter;
+}
+
+/*
+ * gv_kdtree_query_set_box
+ *		Want only points in a box.
+ */
+void
+gv_kdtree_query_set_box(GvKdtreeQuery *query, const GvKdtreeBox *box)
+{
+	query->box = *box;
+	query->has_box = true;
+}
+
+/*
+ * gv_kdtree_query_meets_box
+ *		Can points be in the box that is wanted, if there is one, and below a
+ *		child of an inner page?
+ *
+ * page: locked
+ */
+bool
+gv_kdtree_query_meets_box(const GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
+						  int child)
+{
+	const float *low = gv_kdtree_inner_low(page) + child;
+	const float *high = gv_kdtree_inner_high(ix, page) + child;
+
+	for (int j = 0; query->has_box && j < ix->dim; j++)
+	{
+		if (low[j * ix->inner_capacity] > query->box.high[j] ||
+			high[j * ix->inner_capacity] < query->box.low[j])
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -306,6 +353,74 @@ find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 	return keep_wanted(found, n_found);
 }
 
+/*
+ * Find the points of a leaf that meet the conditions beside the distance; false
+ * if none does.
+ *
+ * columns: float32
+ */
+static bool
+find_passing(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page, const float *columns,
+			 int n)
+{
+	uint64	   *passing = query->passing;
+	uint64		any = 0;
+
+	if (query->filter && query->filter->never)
+		return false;
+	for (int i = 0; i < n; i += 64)
+		passing[i / 64] = n - i >= 64 ? PG_UINT64_MAX : (UINT64CONST(1) << (n - i)) - 1;
+	for (int k = 0; query->filter && k < query->filter->n_keys; k++)
+	{
+		const GvAmFilterKey *key = &query->filter->key[k];
+
+		gv_am_filter_test_words(key, ix->filters.column[key->column].width,
+								gv_kdtree_leaf_words(ix, page, key->column),
+								gv_kdtree_leaf_nulls(ix, page, key->column), n, passing);
+	}
+	for (int j = 0; query->has_box && j < ix->dim; j++)
+	{
+		const float *x = columns + j * ix->leaf_capacity;
+		float		low = query->box.low[j];
+		float		high = query->box.high[j];
+
+		for (int i = 0; i < n; i += 64)
+		{
+			uint64		bits = 0;
+
+			if (passing[i / 64] == 0)
+				continue;
+			for (int k = 0; k < Min(n - i, 64); k++)
+				bits |= (uint64) ((x[i + k] >= low) & (x[i + k] <= high)) << k;
+			passing[i / 64] &= bits;
+		}
+	}
+	for (int i = 0; i < n; i += 64)
+		any |= passing[i / 64];
+	return any != 0;
+}
+
+static inline bool
+passes(const GvKdtreeQuery *query, int i)
+{
+	return (query->passing[i / 64] >> (i % 64)) & 1;
+}
+
+/* Make keys of points that fail the conditions NaN: no search finds these */
+static void
+drop_failing_floats(const GvKdtreeQuery *query, float *keys, int n)
+{
+	for (int i = 0; i < n; i++)
+		keys[i] = passes(query, i) ? keys[i] : NAN;
+}
+
+static void
+drop_failing_doubles(const GvKdtreeQuery *query, double *keys, int n)
+{
+	for (int i = 0; i < n; i++)
+		keys[i] = passes(query, i) ? keys[i] : NAN;
+}
+
 /* Compute the keys of all points of a leaf by cosine distance */
 static void
 compute_cosines(GvKdtreeQuery *query, const GvKdtreeIndex *ix, const float *columns, int n)
@@ -337,17 +452,25 @@ gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
 	const float *columns = (const float *) gv_kdtree_leaf_elements(page);
 	const float *x = query->point.x;
 	float	   *out = query->sums;
+	bool		has_conditions = query->filter != NULL || query->has_box;
 
-	if (query->is_null)
-	{
-		memset(query->keys, 0, sizeof(double) * n);
-		return find_doubles(query, query->keys, n, found);
-	}
-	if (query->widened != NULL)
+	if (query->widened != NULL && (!query->is_null || query->has_box))
 	{
 		query->kernels->f16_to_f32((const GvHalf *) columns, query->widened,
 								   (ix->dim - 1) * ix->leaf_capacity + n);
 		columns = query->widened;
+	}
+	if (has_conditions && !find_passing(query, ix, page, columns, n))
+	{
+		found->has_rest = false;
+		return 0;
+	}
+	if (query->is_null)
+	{
+		memset(query->keys, 0, sizeof(double) * n);
+		if (has_conditions)
+			drop_failing_doubles(query, query->keys, n);
+		return find_doubles(query, query->keys, n, found);
 	}
 	switch (query->metric)
 	{
@@ -362,10 +485,14 @@ gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
 			break;
 		case GV_AM_METRIC_COSINE:
 			compute_cosines(query, ix, columns, n);
+			if (has_conditions)
+				drop_failing_doubles(query, query->keys, n);
 			return find_doubles(query, query->keys, n, found);
 		default:
 			elog(ERROR, "unrecognized metric: %d", (int) query->metric);
 	}
+	if (has_conditions)
+		drop_failing_floats(query, out, n);
 	return find_floats(query, out, n, found);
 }
 

@@ -32,6 +32,12 @@ typedef struct GvKdtreeQuery
 	double		radius;			/* no row beyond this distance is wanted */
 	double		bound;			/* the keys of all others are at most this */
 
+	/* conditions on points beside their distance */
+	const GvAmFilter *filter;	/* or NULL */
+	bool		has_box;
+	GvKdtreeBox box;			/* of elements */
+	uint64	   *passing;		/* a bit for each point of a leaf, and room to fill up */
+
 	/* keys of the nearest wanted, the greatest first */
 	double	   *best;			/* double[n_wanted] */
 	int			n_best;
@@ -61,6 +67,10 @@ extern void gv_kdtree_query_init(GvKdtreeQuery *query, const GvKdtreeIndex *ix, 
 extern int	gv_kdtree_query_leaf(GvKdtreeQuery *query, const GvKdtreeIndex *ix, Page page,
 								 GvKdtreeFound *found);
 extern void gv_kdtree_query_set_radius(GvKdtreeQuery *query, double radius);
+extern void gv_kdtree_query_set_filter(GvKdtreeQuery *query, const GvAmFilter *filter);
+extern void gv_kdtree_query_set_box(GvKdtreeQuery *query, const GvKdtreeBox *box);
+extern bool gv_kdtree_query_meets_box(const GvKdtreeQuery *query, const GvKdtreeIndex *ix,
+									  Page page, int child);
 extern bool gv_kdtree_query_is_beyond(const GvKdtreeQuery *query, double key);
 extern void gv_kdtree_query_want(GvKdtreeQuery *query, int n_wanted);
 extern void gv_kdtree_query_add_best(GvKdtreeQuery *query, double key);

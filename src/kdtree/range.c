@@ -234,11 +234,41 @@ match_range(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info)
 	return clause;
 }
 
+/*
+ * The index's condition for a box, or of a filter column; NULL if a condition is
+ * neither.  PostgreSQL itself finds these, but not beside those found here.
+ */
+static IndexClause *
+match_other(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info)
+{
+	OpExpr	   *op = (OpExpr *) info->clause;
+	IndexClause *clause;
+
+	if (!IsA(op, OpExpr) || list_length(op->args) != 2 || !is_constant(root, lsecond(op->args)))
+		return NULL;
+	for (int column = 0; column < index->nkeycolumns; column++)
+	{
+		if (!match_index_to_operand(linitial(op->args), column, index) ||
+			!op_in_opfamily(op->opno, index->opfamily[column]) ||
+			(OidIsValid(index->indexcollations[column]) &&
+			 index->indexcollations[column] != op->inputcollid))
+			continue;
+		clause = makeNode(IndexClause);
+		clause->rinfo = info;
+		clause->indexquals = list_make1(info);
+		clause->lossy = false;
+		clause->indexcol = column;
+		return clause;
+	}
+	return NULL;
+}
+
 /* Add what an index can do with conditions of the relation */
 static void
 add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 {
 	List	   *clauses = NIL;
+	List	   *others = NIL;
 	List	   *ordered = NIL;
 	ListCell   *cell;
 	IndexPath  *path;
@@ -253,6 +283,9 @@ add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 		clause = match_range(root, index, info);
 		if (clause)
 			clauses = lappend(clauses, clause);
+		clause = match_other(root, index, info);
+		if (clause)
+			others = lappend(others, clause);
 	}
 	if (clauses == NIL)
 		return;
@@ -278,8 +311,8 @@ add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 								   other->path.pathkeys, other->indexscandir, false,
 								   NULL, 1.0, false));
 	}
-	path = create_index_path(root, index, clauses, NIL, NIL, NIL, ForwardScanDirection, false,
-							 NULL, 1.0, false);
+	path = create_index_path(root, index, list_concat(clauses, others), NIL, NIL, NIL,
+							 ForwardScanDirection, false, NULL, 1.0, false);
 	add_path(rel, (Path *) path);
 	add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) path, NULL, 1.0, 0));
 }

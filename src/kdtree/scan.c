@@ -25,6 +25,7 @@
 #include "am/limit.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
+#include "kdtree/box.h"
 #include "kdtree/kdtree.h"
 #include "kdtree/query.h"
 #include "kdtree/range.h"
@@ -83,6 +84,7 @@ typedef struct GvKdtreeScan
 	GvKdtreeIndex ix;
 	MemoryContext context;		/* reset by a rescan */
 	bool		started;
+	bool		recheck;		/* the executor looks at the conditions again */
 	int64		limit;			/* rows that the query wants, 0 if not known */
 	GvKdtreeQuery query;
 
@@ -265,6 +267,22 @@ take_child(GvKdtreeScan *so, Frontier *frontier, QueuedPage *entry)
 		pfree(frontier);
 }
 
+/* Drop the children that lie outside the box that is wanted */
+static void
+keep_children_in_box(GvKdtreeScan *so, Page page, Frontier *frontier)
+{
+	int			n_all = frontier->n;
+
+	frontier->n = 0;
+	for (int i = 0; i < n_all; i++)
+	{
+		if (!gv_kdtree_query_meets_box(&so->query, &so->ix, page, i))
+			continue;
+		frontier->bounds[frontier->n] = frontier->bounds[i];
+		frontier->children[frontier->n++] = frontier->children[i];
+	}
+}
+
 /* Queue the children of an inner page */
 static void
 read_inner(GvKdtreeScan *so, Page page, const QueuedPage *entry)
@@ -283,7 +301,12 @@ read_inner(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 	frontier->children = (uint32 *) (frontier->bounds + n);
 	gv_kdtree_query_boxes(&so->query, &so->ix, page, frontier->bounds);
 	memcpy(frontier->children, gv_kdtree_inner_children(&so->ix, page), sizeof(uint32) * n);
-	push_frontier(so, frontier);
+	if (so->query.has_box)
+		keep_children_in_box(so, page, frontier);
+	if (frontier->n > 0)
+		push_frontier(so, frontier);
+	else
+		pfree(frontier);
 }
 
 /* Queue the points of a leaf that are wanted, and the leaf for the others */
@@ -397,12 +420,6 @@ gv_kdtree_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys
 	MemoryContextReset(so->context);
 }
 
-/* A ball that a condition says rows are in */
-typedef struct Ball
-{
-	double		radius;			/* infinity: all rows are */
-} Ball;
-
 /* The value of the column's type that has some elements */
 static Datum
 make_value(const GvKdtreeIndex *ix, const float *x)
@@ -416,43 +433,85 @@ make_value(const GvKdtreeIndex *ix, const float *x)
 	return value;
 }
 
+/* What the conditions on the vector say of it */
+typedef struct Region
+{
+	double		radius;			/* of a ball around the query; infinity: all rows are in it */
+	bool		has_ball;
+	bool		has_box;
+	GvKdtreeBox box;
+} Region;
+
 /*
- * Choose a ball that bounds the scan: of those around the query, or around the
+ * Take a ball that bounds the scan: of those around the query, or around the
  * center of the first if there is none, the least.  The others are left to the
- * executor, which looks at all conditions again.
+ * executor, which looks at all balls again.
  *
- * value: the query, or 0 and then set if there is a ball
+ * value: the query, or 0 and then set
  */
 static void
-choose_ball(IndexScanDesc scan, GvKdtreeScan *so, Datum *value, Ball *ball)
+add_ball(IndexScanDesc scan, GvKdtreeScan *so, ScanKey key, Datum *value, Region *region)
 {
+	float		center[GV_KDTREE_MAX_DIM];
+	float8		radius;
+	int			dim = gv_kdtree_read_ball(key->sk_argument, &radius, center);
+	Datum		around;
+
+	if (dim != so->ix.dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %d dimensions, not %d", so->ix.dim, dim)));
+	region->has_ball = true;
+	around = make_value(&so->ix, center);
+	if (*value == (Datum) 0 && scan->numberOfOrderBys == 0)
+		*value = around;
+	if (*value == (Datum) 0 || !gv_am_values_equal(around, *value))
+		return;
+	/* NaN is greater than all distances */
+	if (!isnan(radius))
+		region->radius = Min(region->radius, radius);
+}
+
+/* Take a box that bounds the scan, within those before */
+static void
+add_box(GvKdtreeScan *so, ScanKey key, Region *region)
+{
+	GvKdtreeBox box;
+	int			dim = gv_kdtree_read_box(so->ix.opclass, key->sk_argument, &box);
+
+	if (dim != so->ix.dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %d dimensions, not %d", so->ix.dim, dim)));
+	for (int j = 0; region->has_box && j < dim; j++)
+	{
+		box.low[j] = Max(box.low[j], region->box.low[j]);
+		box.high[j] = Min(box.high[j], region->box.high[j]);
+	}
+	region->box = box;
+	region->has_box = true;
+}
+
+/* Find out what the conditions on the vector say */
+static void
+choose_region(IndexScanDesc scan, GvKdtreeScan *so, Datum *value, Region *region)
+{
+	region->radius = INFINITY;
+	region->has_ball = region->has_box = false;
 	for (int i = 0; i < scan->numberOfKeys; i++)
 	{
 		ScanKey		key = &scan->keyData[i];
-		float		center[GV_KDTREE_MAX_DIM];
-		float8		radius;
-		int			dim;
-		Datum		around;
 
-		/* no row is within a distance that is not known */
+		/* filters, among them that the vector is null or not */
+		if (key->sk_attno > 1 || (key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL)) != 0)
+			continue;
+		/* no row is within a distance, or a box, that is not known */
 		if (key->sk_flags & SK_ISNULL)
-		{
-			ball->radius = -1;
-			continue;
-		}
-		dim = gv_kdtree_read_ball(key->sk_argument, &radius, center);
-		if (dim != so->ix.dim)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("expected %d dimensions, not %d", so->ix.dim, dim)));
-		around = make_value(&so->ix, center);
-		if (*value == (Datum) 0 && scan->numberOfOrderBys == 0)
-			*value = around;
-		if (*value == (Datum) 0 || !gv_am_values_equal(around, *value))
-			continue;
-		/* NaN is greater than all distances */
-		if (!isnan(radius))
-			ball->radius = Min(ball->radius, radius);
+			region->radius = -1;
+		else if (key->sk_strategy == GV_AM_OPCLASS_IN_BOX)
+			add_box(so, key, region);
+		else
+			add_ball(scan, so, key, value, region);
 	}
 }
 
@@ -464,7 +523,8 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 	MemoryContext old_context;
 	bool		is_null;
 	Datum		value = (Datum) 0;
-	Ball		ball = {.radius = INFINITY};
+	Region		region;
+	GvAmFilter *filter;
 
 	if (!IsMVCCSnapshot(scan->xs_snapshot))
 		ereport(ERROR,
@@ -479,11 +539,16 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 	is_null = scan->numberOfOrderBys > 0 && (scan->orderByData->sk_flags & SK_ISNULL) != 0;
 	if (scan->numberOfOrderBys > 0 && !is_null)
 		value = PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
-	choose_ball(scan, so, &value, &ball);
+	choose_region(scan, so, &value, &region);
+	filter = gv_am_filter_compile(&so->ix.filters, scan->keyData, scan->numberOfKeys);
+	so->recheck = region.has_ball || (filter != NULL && filter->recheck);
 	gv_kdtree_query_init(&so->query, &so->ix, value, value == (Datum) 0);
 
-	if (ball.radius < INFINITY)
-		gv_kdtree_query_set_radius(&so->query, ball.radius);
+	if (region.radius < INFINITY)
+		gv_kdtree_query_set_radius(&so->query, region.radius);
+	if (region.has_box)
+		gv_kdtree_query_set_box(&so->query, &region.box);
+	gv_kdtree_query_set_filter(&so->query, filter);
 	gv_kdtree_query_want(&so->query, so->limit > 0 ? Min(so->limit, MAX_WANTED) : FIRST_WANTED);
 	so->max_points = 64;
 	so->points = palloc(sizeof(QueuedPoint) * so->max_points);
@@ -554,7 +619,7 @@ gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 	if (so->row_hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->row_hints, &scan->xs_heaptid);
-	scan->xs_recheck = scan->numberOfKeys > 0;
+	scan->xs_recheck = so->recheck;
 	scan->xs_recheckorderby = false;
 	return true;
 }
@@ -577,7 +642,7 @@ gv_kdtree_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap)
 	so->row_hints = NULL;
 	while (next_point(scan, so, &point))
 	{
-		tbm_add_tuples(bitmap, &point.tid, 1, true);
+		tbm_add_tuples(bitmap, &point.tid, 1, so->recheck);
 		n++;
 	}
 	return n;
