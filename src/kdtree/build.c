@@ -3,17 +3,14 @@
  * build.c
  *		Building an index.
  *
- * The rows are loaded into memory and divided at medians, until there is a
- * leaf's worth of them in each part.  All pages of a level but the root are
- * about equally full.  Pages are written without log, and the index is logged
- * as a whole at the end.  Rows that do not fit into maintenance_work_mem are
- * inserted one by one.
+ * The rows are loaded into memory, or into a temporary file if they are too
+ * many, and divided at medians, until there is a leaf's worth of them in each
+ * part.  All pages of a level but the root are about equally full.  Pages are
+ * written without log, and the index is logged as a whole at the end.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
-
-#include <math.h>
 
 #include "access/tableam.h"
 #include "access/xloginsert.h"
@@ -24,178 +21,18 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/parallel.h"
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "kdtree/build.h"
-#include "kdtree/descend.h"
 #include "kdtree/kdtree.h"
 
 /* Rows for which memory is taken at first */
 #define FIRST_ROWS 65536
 
-typedef struct Build
-{
-	GvKdtreeIndex ix;
-	GvKdtreeRows rows;
-	uint64		max_rows;		/* that fit into memory */
-	uint64		n_inserted;		/* beyond them */
-	bool		is_written;
-	int			leaf_fill;		/* points of a leaf */
-	int			inner_fill;		/* children of an inner page */
-	uint64		n_written;		/* points on pages */
-	MemoryContext row_context;	/* reset for each row */
-} Build;
-
-/* The children of a page that is being made */
-typedef struct PageInMaking
-{
-	Page		page;			/* copy */
-	int			level;
-} PageInMaking;
-
-static BlockNumber build_subtree(Build *build, uint64 first, uint64 n, int level,
-								 bool is_root, GvKdtreeBox *box);
-
-/* Write a page, as a new block or to that of the root */
-static BlockNumber
-write_page(Build *build, Page page, bool is_root)
-{
-	Buffer		buf;
-	BlockNumber blkno;
-
-	if (is_root)
-	{
-		buf = ReadBuffer(build->ix.rel, GV_KDTREE_ROOT_BLKNO);
-		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	}
-	else
-		buf = gv_am_new_buffer(build->ix.rel, MAIN_FORKNUM);
-	blkno = BufferGetBlockNumber(buf);
-	memcpy(BufferGetPage(buf), page, BLCKSZ);
-	MarkBufferDirty(buf);
-	UnlockReleaseBuffer(buf);
-	return blkno;
-}
-
-/* Make a leaf of some rows */
-static BlockNumber
-build_leaf(Build *build, uint64 first, uint64 n, bool is_root, GvKdtreeBox *box)
-{
-	GvKdtreeRows *rows = &build->rows;
-	PGAlignedBlock copy;
-	Page		page = copy.data;
-
-	memset(page, 0, BLCKSZ);
-	gv_kdtree_init_page(page, 0);
-	gv_kdtree_box_init(box, build->ix.dim);
-	for (uint64 i = 0; i < n; i++)
-	{
-		float	   *row = gv_kdtree_row(rows, first + i);
-		GvKdtreePoint point;
-
-		memcpy(point.x, row, sizeof(float) * rows->dim);
-		memcpy(&point.tid, row + rows->tid_offset, sizeof(point.tid));
-		if (rows->has_filters)
-			gv_am_filter_unpack(&build->ix.filters, (char *) (row + rows->filter_offset),
-							&point.filters);
-		gv_kdtree_put_point(&build->ix, page, i, &point);
-		gv_kdtree_box_add_point(box, row + rows->place_offset, rows->dim);
-	}
-	gv_kdtree_page_head(page)->n = n;
-	build->n_written += n;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->n_written);
-	return write_page(build, page, is_root);
-}
-
-/* Divide rows among some children of a page, and make these */
-static void
-build_children(Build *build, uint64 first, uint64 n, int n_children, PageInMaking *parent)
-{
-	int			n_left = n_children / 2;
-	uint64		rows_left;
-
-	CHECK_FOR_INTERRUPTS();
-	check_stack_depth();
-	if (n_children == 1)
-	{
-		GvKdtreeBox box;
-		BlockNumber child = build_subtree(build, first, n, parent->level - 1, false, &box);
-		GvKdtreeHead head = gv_kdtree_page_head(parent->page);
-
-		gv_kdtree_put_child(&build->ix, parent->page, head->n++, &box, child);
-		return;
-	}
-	rows_left = (n * n_left + n_children - 1) / n_children;
-	gv_kdtree_rows_divide(&build->rows, first, n, rows_left);
-	build_children(build, first, rows_left, n_left, parent);
-	build_children(build, first + rows_left, n - rows_left, n_children - n_left, parent);
-}
-
-/* Make a page of a level, and all below it, of some rows */
-static BlockNumber
-build_subtree(Build *build, uint64 first, uint64 n, int level, bool is_root,
-			  GvKdtreeBox *box)
-{
-	PGAlignedBlock copy;
-	PageInMaking making = {.page = copy.data,.level = level};
-	double		child_rows = build->leaf_fill * pow(build->inner_fill, level - 1);
-
-	if (level == 0)
-		return build_leaf(build, first, n, is_root, box);
-	memset(copy.data, 0, BLCKSZ);
-	gv_kdtree_init_page(copy.data, level);
-	build_children(build, first, n, (int) ceil(n / child_rows), &making);
-	gv_kdtree_page_box(&build->ix, copy.data, box);
-	return write_page(build, copy.data, is_root);
-}
-
-/* Make the metapage and an empty root */
-static void
-write_first_pages(Build *build)
-{
-	PGAlignedBlock copy;
-	BlockNumber blkno;
-
-	gv_kdtree_write_meta((memset(copy.data, 0, BLCKSZ), copy.data), &build->ix.meta);
-	blkno = write_page(build, copy.data, false);
-	Assert(blkno == GV_KDTREE_META_BLKNO);
-	memset(copy.data, 0, BLCKSZ);
-	gv_kdtree_init_page(copy.data, 0);
-	blkno = write_page(build, copy.data, false);
-	Assert(blkno == GV_KDTREE_ROOT_BLKNO);
-	(void) blkno;
-}
-
-/* Write all rows that are in memory, and log the index */
-static void
-write_tree(Build *build)
-{
-	int			level = 0;
-	double		capacity = build->leaf_fill;
-	GvKdtreeBox box;
-
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_WRITE);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, build->rows.n);
-	while (capacity < build->rows.n)
-	{
-		capacity *= build->inner_fill;
-		level++;
-	}
-	build->ix.meta.n_rows_at_build = build->rows.n;
-	write_first_pages(build);
-	(void) build_subtree(build, 0, build->rows.n, level, true, &box);
-	if (RelationNeedsWAL(build->ix.rel))
-		log_newpage_range(build->ix.rel, MAIN_FORKNUM, 0,
-						  RelationGetNumberOfBlocks(build->ix.rel), true);
-	build->is_written = true;
-	if (build->rows.data)
-		pfree(build->rows.data);
-	build->rows.data = NULL;
-}
-
 /* Make room for one more row in memory; false if there is none */
 static bool
-grow_rows(Build *build)
+grow_rows(GvKdtreeBuild *build)
 {
 	GvKdtreeRows *rows = &build->rows;
 	Size		row_bytes = sizeof(float) * rows->record_size;
@@ -214,45 +51,136 @@ grow_rows(Build *build)
 	return true;
 }
 
+/* Move the rows from memory to a tape */
+static void
+spill_rows(GvKdtreeBuild *build)
+{
+	GvKdtreeRows *rows = &build->rows;
+
+	gv_kdtree_tape_create(&build->tape, rows, NULL, 0);
+	for (uint64 i = 0; i < rows->n; i++)
+	{
+		if (i % GV_KDTREE_ROWS_PER_INTERRUPT == 0)
+			CHECK_FOR_INTERRUPTS();
+		gv_kdtree_tape_write(&build->tape, gv_kdtree_row(rows, i));
+	}
+	pfree(rows->data);
+	rows->data = NULL;
+	rows->n = rows->max = 0;
+}
+
+/* Write a point as a row */
+static void
+set_row(const GvKdtreeBuild *build, const GvKdtreePoint *point, float *row)
+{
+	const GvKdtreeRows *rows = &build->rows;
+
+	/* what is between the parts is zero, too */
+	memset(row + rows->tid_offset, 0,
+		   sizeof(float) * (rows->record_size - rows->tid_offset));
+	memcpy(row, point->x, sizeof(float) * rows->dim);
+	if (rows->place_offset > 0)
+		memcpy(row + rows->place_offset, point->place, sizeof(float) * rows->dim);
+	memcpy(row + rows->tid_offset, &point->tid, sizeof(point->tid));
+	if (rows->has_filters)
+		gv_am_filter_pack(&build->ix.filters, &point->filters,
+						  (char *) (row + rows->filter_offset));
+}
+
 /* Called for each row of the table */
 static void
 load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 		 bool tuple_is_alive, void *arg)
 {
-	Build	   *build = arg;
-	GvKdtreeRows *rows = &build->rows;
+	GvKdtreeBuild *build = arg;
 	MemoryContext old_context;
 	GvKdtreePoint point;
 
 	if (isnull[0])
 		return;
-	if (!build->is_written && !grow_rows(build))
-	{
-		write_tree(build);
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_INSERT);
-	}
+	if (build->tape.file == NULL && !grow_rows(build))
+		spill_rows(build);
 
 	old_context = MemoryContextSwitchTo(build->row_context);
 	gv_kdtree_set_row(&build->ix, values, isnull, tid, &point);
-	if (build->is_written)
-	{
-		gv_kdtree_insert_point(&build->ix, &point);
-		build->n_inserted++;
-	}
+	if (build->tape.file == NULL)
+		set_row(build, &point, gv_kdtree_row(&build->rows, build->rows.n++));
 	else
 	{
-		float	   *row = gv_kdtree_row(rows, rows->n++);
-
-		memcpy(row, point.x, sizeof(float) * rows->dim);
-		if (rows->place_offset > 0)
-			memcpy(row + rows->place_offset, point.place, sizeof(float) * rows->dim);
-		memcpy(row + rows->tid_offset, &point.tid, sizeof(point.tid));
-		if (rows->has_filters)
-			gv_am_filter_pack(&build->ix.filters, &point.filters,
-						  (char *) (row + rows->filter_offset));
+		set_row(build, &point, build->row);
+		gv_kdtree_tape_write(&build->tape, build->row);
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);
+}
+
+/*
+ * gv_kdtree_build_init
+ *		Prepare a process for a build.
+ *
+ * n_processes: that share maintenance_work_mem
+ */
+void
+gv_kdtree_build_init(GvKdtreeBuild *build, Relation index, int n_processes)
+{
+	GvKdtreeIndex *ix = &build->ix;
+
+	gv_kdtree_init_meta(ix, index);
+	build->leaf_fill = Max(1, ix->leaf_capacity * ix->meta.fill_factor / 100);
+	build->inner_fill = Max(2, ix->inner_capacity * ix->meta.fill_factor / 100);
+	gv_kdtree_rows_init(&build->rows, ix);
+	/* a leaf's rows are in memory together in any case */
+	build->max_rows = Max((uint64) maintenance_work_mem * 1024 / n_processes /
+						  (sizeof(float) * build->rows.record_size), build->leaf_fill);
+	build->order = palloc(sizeof(uint64) * ix->leaf_capacity);
+	build->row = palloc(sizeof(float) * build->rows.record_size);
+	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "kdtree row",
+											   ALLOCSET_DEFAULT_SIZES);
+}
+
+/*
+ * gv_kdtree_build_load
+ *		Load the rows that a scan gives, onto the tape if there is one.
+ *
+ * scan: NULL for the whole table
+ *
+ * Returns the number of rows of the table.
+ */
+double
+gv_kdtree_build_load(GvKdtreeBuild *build, Relation heap, IndexInfo *index_info,
+					 TableScanDesc scan, bool progress)
+{
+	return table_index_build_scan(heap, build->ix.rel, index_info, true, progress, load_row,
+								  build, scan);
+}
+
+/* Build in this process alone, up to the log */
+static void
+build_alone(GvKdtreeBuild *build, Relation heap, IndexInfo *index_info,
+			IndexBuildResult *result)
+{
+	GvKdtreePart root;
+	uint64		n;
+
+	result->heap_tuples = gv_kdtree_build_load(build, heap, index_info, NULL, true);
+	n = build->tape.file ? build->tape.n : build->rows.n;
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_WRITE);
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n);
+	gv_kdtree_build_plan(build, n, &root);
+	gv_kdtree_build_extend(build, &root);
+	if (build->tape.file)
+	{
+		gv_kdtree_tape_finish(&build->tape);
+		gv_kdtree_build_tapes(build, &build->tape, 1, root);
+	}
+	else
+	{
+		gv_kdtree_build_rows(build, &root);
+		if (build->rows.data)
+			pfree(build->rows.data);
+	}
+	gv_kdtree_build_finish(build, &root);
+	result->index_tuples = n;
 }
 
 /* Tell who would be better served by another index */
@@ -275,30 +203,29 @@ IndexBuildResult *
 gv_kdtree_build(Relation heap, Relation index, IndexInfo *index_info)
 {
 	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
-	Build	   *build = palloc0(sizeof(Build));
-	GvKdtreeRows *rows = &build->rows;
-	GvKdtreeIndex *ix = &build->ix;
+	GvKdtreeBuild *build = palloc0(sizeof(GvKdtreeBuild));
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "kdtree build",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context;
+	int			n_workers;
 
 	if (RelationGetNumberOfBlocks(index) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index));
-	gv_kdtree_init_meta(ix, index);
-	check_dim(index, ix->dim);
-	build->leaf_fill = Max(1, ix->leaf_capacity * ix->meta.fill_factor / 100);
-	build->inner_fill = Max(2, ix->inner_capacity * ix->meta.fill_factor / 100);
-	gv_kdtree_rows_init(rows, ix);
-	build->max_rows = Max((uint64) maintenance_work_mem * 1024 /
-						  (sizeof(float) * rows->record_size), 1);
-	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "kdtree row",
-											   ALLOCSET_DEFAULT_SIZES);
+	old_context = MemoryContextSwitchTo(context);
+	gv_kdtree_build_init(build, index, 1);
+	check_dim(index, build->ix.dim);
+	build->reports = true;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_LOAD);
-	result->heap_tuples = table_index_build_scan(heap, index, index_info, true, true,
-												 load_row, build, NULL);
-	if (!build->is_written)
-		write_tree(build);
-	result->index_tuples = rows->n + build->n_inserted;
+	n_workers = gv_am_parallel_workers(heap, index);
+	if (n_workers == 0 ||
+		!gv_kdtree_build_in_parallel(build, heap, index_info, n_workers, result))
+		build_alone(build, heap, index_info, result);
+	if (RelationNeedsWAL(index))
+		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 	GV_TEST_POINT("kdtree-build-written");
-	MemoryContextDelete(build->row_context);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
 	pfree(build);
 	return result;
 }

@@ -13,14 +13,8 @@
 
 #include "kdtree/build.h"
 
-/* Of more rows, such a number tells where they are widest */
-#define BOX_SAMPLE 2048
-
 /* Below this, sorting by insertion is quickest */
 #define SMALL_RANGE 12
-
-/* Rows between looks for an interrupt */
-#define ROWS_PER_INTERRUPT 65536
 
 /*
  * gv_kdtree_rows_init
@@ -38,30 +32,20 @@ gv_kdtree_rows_init(GvKdtreeRows *rows, const GvKdtreeIndex *ix)
 		(ix->filters.packed_size + sizeof(float) - 1) / sizeof(float);
 }
 
-/*
- * gv_kdtree_rows_box
- *		The box of a range of rows.
- */
-void
-gv_kdtree_rows_box(const GvKdtreeRows *rows, uint64 first, uint64 n, GvKdtreeBox *box)
-{
-	gv_kdtree_box_init(box, rows->dim);
-	for (uint64 i = 0; i < n; i++)
-		gv_kdtree_box_add_point(box, gv_kdtree_row(rows, first + i) + rows->place_offset,
-								rows->dim);
-}
-
-/* The dimension where a range of rows is widest, by some of them if they are many */
+/* The dimension where a range of rows is widest */
 static int
 find_widest(const GvKdtreeRows *rows, uint64 first, uint64 n)
 {
-	uint64		step = n <= 2 * BOX_SAMPLE ? 1 : n / BOX_SAMPLE;
 	GvKdtreeBox box;
 
 	gv_kdtree_box_init(&box, rows->dim);
-	for (uint64 i = 0; i < n; i += step)
+	for (uint64 i = 0; i < n; i++)
+	{
+		if (i % GV_KDTREE_ROWS_PER_INTERRUPT == 0)
+			CHECK_FOR_INTERRUPTS();
 		gv_kdtree_box_add_point(&box, gv_kdtree_row(rows, first + i) + rows->place_offset,
 								rows->dim);
+	}
 	return gv_kdtree_box_widest(&box, rows->dim);
 }
 
@@ -91,7 +75,9 @@ sort_range(const GvKdtreeRows *rows, int column, int64 low, int64 high)
 			float	   *a = gv_kdtree_row(rows, j - 1);
 			float	   *b = gv_kdtree_row(rows, j);
 
-			if (a[column] <= b[column])
+			if (a[column] < b[column] ||
+				(a[column] == b[column] &&
+				 gv_kdtree_row_tid(rows, a) < gv_kdtree_row_tid(rows, b)))
 				break;
 			swap_rows(rows, a, b);
 		}
@@ -99,8 +85,8 @@ sort_range(const GvKdtreeRows *rows, int column, int64 low, int64 high)
 }
 
 /*
- * Put the k-th row of a range, by a column, into its place, lesser ones before
- * and greater ones behind it.
+ * Put the k-th row of a range, by a column and then by tid, into its place,
+ * lesser ones before and greater ones behind it.
  *
  * Source: Floyd, Rivest, CACM 18(3), 1975, algorithm 489.
  */
@@ -111,15 +97,14 @@ select_row(const GvKdtreeRows *rows, int column, int64 low, int64 high, int64 k)
 	{
 		int64		i = low;
 		int64		j = high;
-		float		pivot;
+		GvKdtreePivot pivot;
+		uint32		n_swaps = 0;
 
 		if (high - low < SMALL_RANGE)
 		{
 			sort_range(rows, column, low, high);
 			return;
 		}
-		if (high - low > ROWS_PER_INTERRUPT)
-			CHECK_FOR_INTERRUPTS();
 		if (high - low > 600)
 		{
 			double		n = high - low + 1;
@@ -132,13 +117,16 @@ select_row(const GvKdtreeRows *rows, int column, int64 low, int64 high, int64 k)
 
 			select_row(rows, column, Max(low, from), Min(high, to), k);
 		}
-		pivot = gv_kdtree_row(rows, k)[column];
+		pivot.key = gv_kdtree_row(rows, k)[column];
+		pivot.tid = gv_kdtree_row_tid(rows, gv_kdtree_row(rows, k));
 		while (i <= j)
 		{
-			while (gv_kdtree_row(rows, i)[column] < pivot)
+			while (gv_kdtree_row_is_before(rows, column, gv_kdtree_row(rows, i), &pivot))
 				i++;
-			while (gv_kdtree_row(rows, j)[column] > pivot)
+			while (gv_kdtree_row_is_after(rows, column, gv_kdtree_row(rows, j), &pivot))
 				j--;
+			if (++n_swaps % GV_KDTREE_ROWS_PER_INTERRUPT == 0)
+				CHECK_FOR_INTERRUPTS();
 			if (i <= j)
 			{
 				swap_rows(rows, gv_kdtree_row(rows, i), gv_kdtree_row(rows, j));
@@ -154,16 +142,30 @@ select_row(const GvKdtreeRows *rows, int column, int64 low, int64 high, int64 k)
 }
 
 /*
+ * gv_kdtree_rows_select
+ *		Put the n_left rows of a range that are least by a column, and of equal
+ *		ones by tid, before the others.
+ *
+ * column: in floats, from the start of a row
+ */
+void
+gv_kdtree_rows_select(const GvKdtreeRows *rows, int column, uint64 first, uint64 n,
+					  uint64 n_left)
+{
+	if (n_left > 0 && n_left < n)
+		select_row(rows, column, first, first + n - 1, first + n_left);
+}
+
+/*
  * gv_kdtree_rows_divide
  *		Divide a range of rows where it is widest: n_left rows go first.
+ *
+ * Which these are does not depend on the order of the rows before.
  */
 void
 gv_kdtree_rows_divide(const GvKdtreeRows *rows, uint64 first, uint64 n, uint64 n_left)
 {
-	int			widest;
-
-	if (n_left == 0 || n_left >= n)
-		return;
-	widest = find_widest(rows, first, n);
-	select_row(rows, rows->place_offset + widest, first, first + n - 1, first + n_left);
+	if (n_left > 0 && n_left < n)
+		gv_kdtree_rows_select(rows, rows->place_offset + find_widest(rows, first, n), first, n,
+							  n_left);
 }

@@ -16,13 +16,13 @@
 #include "kdtree/options.h"
 
 /*
- * Seconds of a row in memory, by itself and for each dimension, and of one that
- * is inserted; measured with a million rows of 2 to 8 dimensions on one
- * processor of an AMD Zen 5.
+ * Seconds of a row in memory, by itself and for each dimension, and of each time
+ * that it is written to a file and read again; measured with a million rows of 2
+ * to 8 dimensions on one processor of an AMD Zen 5.
  */
 #define SECONDS_OF_ROW 0.37e-6
 #define SECONDS_OF_ELEMENT 0.025e-6
-#define SECONDS_OF_INSERT 25e-6
+#define SECONDS_OF_DIVISION 0.13e-6
 
 /*
  * gv_kdtree_estimate
@@ -43,14 +43,16 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 	double		fill = gv_kdtree_options_fill_factor(parsed) / 100.0;
 	double		pages;
 	double		in_memory;
+	int			divisions = 0;
 
 	gv_kdtree_check_dim(column, dim);
 	gv_kdtree_set_layout(&ix, opclass, dim);
 	gv_kdtree_rows_init(&rows, &ix);
 	estimate->rows = n_rows;
 	estimate->memory = n_rows * rows.record_size * sizeof(float);
-	in_memory = Min(n_rows, maintenance_work_mem * 1024.0 / (rows.record_size * sizeof(float)));
-	estimate->parts = in_memory < n_rows ? 0 : 1;
+	in_memory = maintenance_work_mem * 1024.0 / (rows.record_size * sizeof(float));
+	for (estimate->parts = 1; estimate->parts < n_rows / in_memory; estimate->parts *= 2)
+		divisions++;
 
 	pages = ceil(n_rows / Max(1, floor(ix.leaf_capacity * fill)));
 	estimate->bytes = 2 + pages;
@@ -60,6 +62,6 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 		estimate->bytes += pages > 1 ? pages : 0;
 	}
 	estimate->bytes *= BLCKSZ;
-	estimate->seconds = in_memory * (SECONDS_OF_ROW + SECONDS_OF_ELEMENT * dim) +
-		(n_rows - in_memory) * SECONDS_OF_INSERT;
+	estimate->seconds = n_rows *
+		(SECONDS_OF_ROW + SECONDS_OF_ELEMENT * dim + SECONDS_OF_DIVISION * divisions);
 }

@@ -34,8 +34,6 @@ phase_name(int64 phase)
 			return "loading vectors";
 		case GV_KDTREE_PHASE_WRITE:
 			return "dividing and writing";
-		case GV_KDTREE_PHASE_INSERT:
-			return "inserting the rows that did not fit into memory";
 		default:
 			return NULL;
 	}
@@ -105,5 +103,6 @@ gv_kdtree_handler(PG_FUNCTION_ARGS)
 	am->aminitparallelscan = NULL;
 	am->amparallelrescan = NULL;
 
+	gv_am_set_can_build_parallel(am);
 	PG_RETURN_POINTER(am);
 }

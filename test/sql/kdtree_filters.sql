@@ -123,19 +123,5 @@ SET enable_seqscan = off;
 SELECT * FROM kdtree_test.raised('SELECT id FROM kdtree_test.items WHERE v <@ ''{"[1,2]","[1,2]"}''');
 RESET enable_seqscan;
 
--- kdtree where it wins, hnsw where that does
-CREATE TABLE kdtree_test.both (id integer, v vector(3), w vector(40));
-INSERT INTO kdtree_test.both SELECT i, kdtree_test.vec(i, 3), kdtree_test.vec(i, 40) FROM generate_series(1, 2000) i;
-SET client_min_messages = warning;
-CREATE INDEX both_v_hnsw ON kdtree_test.both USING hnsw (v vector_l2_ops);
-CREATE INDEX both_v_kdtree ON kdtree_test.both USING kdtree (v);
-CREATE INDEX both_w_kdtree ON kdtree_test.both USING kdtree (w);
-CREATE INDEX both_w_hnsw ON kdtree_test.both USING hnsw (w vector_l2_ops);
-RESET client_min_messages;
-ANALYZE kdtree_test.both;
-EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.both ORDER BY v <-> '[1,2,3]' LIMIT 10;
-EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.both ORDER BY v <-> '[1,2,3]' LIMIT 100;
-EXPLAIN (COSTS OFF) SELECT id FROM kdtree_test.both ORDER BY w <-> array_fill(1, ARRAY[40])::vector LIMIT 10;
-
 SET client_min_messages = warning;
 DROP SCHEMA kdtree_test CASCADE;

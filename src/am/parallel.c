@@ -1,0 +1,182 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.c
+ *		Building an index with parallel workers.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "miscadmin.h"
+#include "optimizer/optimizer.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "tcop/tcopprot.h"
+#include "utils/snapmgr.h"
+
+#include "am/parallel.h"
+
+/* Keys of the shared memory */
+#define KEY_HEAD UINT64CONST(0xFE90000000000001)
+#define KEY_SHARED UINT64CONST(0xFE90000000000002)
+#define KEY_SCAN UINT64CONST(0xFE90000000000003)
+#define KEY_QUERY_TEXT UINT64CONST(0xFE90000000000004)
+
+/* What a worker must know to open the relations, and what it leaves behind */
+typedef struct GvAmParallelHead
+{
+	Oid			heap_oid;
+	Oid			index_oid;
+	bool		is_concurrent;
+	pg_atomic_uint32 has_broken_chain;	/* see IndexInfo */
+} GvAmParallelHead;
+
+/*
+ * gv_am_parallel_workers
+ *		The number of workers that PostgreSQL's settings give to a build.
+ */
+int
+gv_am_parallel_workers(Relation heap, Relation index)
+{
+	if (RelationGetNumberOfBlocks(heap) == 0)
+		return 0;
+	return Min(plan_create_index_workers(RelationGetRelid(heap), RelationGetRelid(index)),
+			   max_parallel_maintenance_workers);
+}
+
+/*
+ * gv_am_parallel_begin
+ *		Set up shared memory for a build.
+ *
+ * worker_main: a function of this library, called with what CreateParallelContext says
+ * shared_size: bytes of the access method's part, which is zero
+ *
+ * Returns false, and has done nothing, if there is no shared memory to be had.
+ */
+bool
+gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool is_concurrent,
+					 const char *worker_main, int n_workers, Size shared_size)
+{
+	ParallelContext *context;
+	Snapshot	snapshot;
+	Size		scan_size;
+	GvAmParallelHead *head;
+
+	snapshot = is_concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	EnterParallelMode();
+	context = CreateParallelContext("gigavec", worker_main, n_workers);
+	scan_size = table_parallelscan_estimate(heap, snapshot);
+	shm_toc_estimate_chunk(&context->estimator, sizeof(GvAmParallelHead));
+	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(shared_size));
+	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(scan_size));
+	shm_toc_estimate_keys(&context->estimator, 3);
+	if (debug_query_string)
+	{
+		shm_toc_estimate_chunk(&context->estimator, strlen(debug_query_string) + 1);
+		shm_toc_estimate_keys(&context->estimator, 1);
+	}
+	InitializeParallelDSM(context);
+	if (context->seg == NULL)
+	{
+		if (IsMVCCSnapshot(snapshot))
+			UnregisterSnapshot(snapshot);
+		DestroyParallelContext(context);
+		ExitParallelMode();
+		return false;
+	}
+
+	head = shm_toc_allocate(context->toc, sizeof(GvAmParallelHead));
+	head->heap_oid = RelationGetRelid(heap);
+	head->index_oid = RelationGetRelid(index);
+	head->is_concurrent = is_concurrent;
+	pg_atomic_init_u32(&head->has_broken_chain, 0);
+	parallel->head = head;
+	parallel->context = context;
+	parallel->snapshot = snapshot;
+	parallel->shared = shm_toc_allocate(context->toc, BUFFERALIGN(shared_size));
+	memset(parallel->shared, 0, shared_size);
+	parallel->scan = shm_toc_allocate(context->toc, BUFFERALIGN(scan_size));
+	table_parallelscan_initialize(heap, parallel->scan, snapshot);
+	shm_toc_insert(context->toc, KEY_HEAD, head);
+	shm_toc_insert(context->toc, KEY_SHARED, parallel->shared);
+	shm_toc_insert(context->toc, KEY_SCAN, parallel->scan);
+	if (debug_query_string)
+	{
+		char	   *text = shm_toc_allocate(context->toc, strlen(debug_query_string) + 1);
+
+		strcpy(text, debug_query_string);
+		shm_toc_insert(context->toc, KEY_QUERY_TEXT, text);
+	}
+	return true;
+}
+
+/*
+ * gv_am_parallel_launch
+ *		Start the workers, after the access method's part of memory is filled.
+ *
+ * Returns their number, which may be 0.
+ */
+int
+gv_am_parallel_launch(GvAmParallel *parallel)
+{
+	LaunchParallelWorkers(parallel->context);
+	WaitForParallelWorkersToAttach(parallel->context);
+	return parallel->context->nworkers_launched;
+}
+
+/*
+ * gv_am_parallel_end
+ *		Wait until the workers have ended, and give up shared memory.
+ *
+ * index_info: the leader's
+ */
+void
+gv_am_parallel_end(GvAmParallel *parallel, IndexInfo *index_info)
+{
+	WaitForParallelWorkersToFinish(parallel->context);
+	if (pg_atomic_read_u32(&parallel->head->has_broken_chain))
+		index_info->ii_BrokenHotChain = true;
+	if (IsMVCCSnapshot(parallel->snapshot))
+		UnregisterSnapshot(parallel->snapshot);
+	DestroyParallelContext(parallel->context);
+	ExitParallelMode();
+}
+
+/*
+ * gv_am_parallel_open
+ *		Open the relations as a worker.
+ */
+void
+gv_am_parallel_open(GvAmParallelWorker *worker, shm_toc *toc)
+{
+	GvAmParallelHead *head = shm_toc_lookup(toc, KEY_HEAD, false);
+
+	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
+	pgstat_report_activity(STATE_RUNNING, debug_query_string);
+	worker->heap_lock = head->is_concurrent ? ShareUpdateExclusiveLock : ShareLock;
+	worker->index_lock = head->is_concurrent ? RowExclusiveLock : AccessExclusiveLock;
+	worker->heap = table_open(head->heap_oid, worker->heap_lock);
+	worker->index = index_open(head->index_oid, worker->index_lock);
+	worker->index_info = BuildIndexInfo(worker->index);
+	worker->index_info->ii_Concurrent = head->is_concurrent;
+	worker->head = head;
+	worker->scan = shm_toc_lookup(toc, KEY_SCAN, false);
+	worker->shared = shm_toc_lookup(toc, KEY_SHARED, false);
+}
+
+/*
+ * gv_am_parallel_close
+ *		Close the relations as a worker.
+ */
+void
+gv_am_parallel_close(GvAmParallelWorker *worker)
+{
+	if (worker->index_info->ii_BrokenHotChain)
+		pg_atomic_write_u32(&worker->head->has_broken_chain, 1);
+	index_close(worker->index, worker->index_lock);
+	table_close(worker->heap, worker->heap_lock);
+}

@@ -1,0 +1,52 @@
+/*-------------------------------------------------------------------------
+ *
+ * parallel.h
+ *		Building an index with parallel workers.
+ *
+ * What workers do is the access method's own: a function of its library, which
+ * is named, gets a part of shared memory that the leader has filled.
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef GV_AM_PARALLEL_H
+#define GV_AM_PARALLEL_H
+
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/tableam.h"
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+
+typedef struct GvAmParallel
+{
+	ParallelContext *context;
+	Snapshot	snapshot;
+	ParallelTableScanDesc scan; /* of the table, shared by all */
+	void	   *shared;			/* the access method's part */
+	struct GvAmParallelHead *head;
+} GvAmParallel;
+
+/* What a worker finds when it begins */
+typedef struct GvAmParallelWorker
+{
+	Relation	heap;
+	Relation	index;
+	IndexInfo  *index_info;
+	ParallelTableScanDesc scan;
+	void	   *shared;
+	struct GvAmParallelHead *head;
+	LOCKMODE	heap_lock;
+	LOCKMODE	index_lock;
+} GvAmParallelWorker;
+
+extern int	gv_am_parallel_workers(Relation heap, Relation index);
+extern bool gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index,
+								 bool is_concurrent, const char *worker_main, int n_workers,
+								 Size shared_size);
+extern int	gv_am_parallel_launch(GvAmParallel *parallel);
+extern void gv_am_parallel_end(GvAmParallel *parallel, IndexInfo *index_info);
+extern void gv_am_parallel_open(GvAmParallelWorker *worker, shm_toc *toc);
+extern void gv_am_parallel_close(GvAmParallelWorker *worker);
+
+#endif							/* GV_AM_PARALLEL_H */
