@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cases.h"
+#include "searches.h"
 
 /* A type of values under test */
 typedef struct TypeInfo
@@ -29,7 +30,8 @@ static const TypeInfo types[] = {
 	{"halfvec", INPUT_HALFVEC, "echo_halfvec", true},
 	{"sparsevec", INPUT_SPARSEVEC, "echo_sparsevec", true},
 	{"bit", INPUT_BIT, "echo_bit", false},
-	{"varbit", INPUT_VARBIT, "echo_varbit", false}
+	{"varbit", INPUT_VARBIT, "echo_varbit", false},
+	{"bm25query", INPUT_QUERY, "echo_bm25query", false}
 };
 
 /* A type of arrays that casts start from */
@@ -85,6 +87,38 @@ static const char functions_query[] =
 
 static Input input;
 static Input second;
+
+/*
+ * A value of a type in text form, valid nearly always.
+ */
+static void
+make_text(Input *in, InputType type, int dim)
+{
+	if (type == INPUT_QUERY)
+		searches_make_query(in);
+	else
+		input_text(in, type, dim);
+}
+
+/*
+ * A value of a type in binary form, valid; a query not always.
+ */
+static void
+make_binary(Input *in, InputType type, int dim)
+{
+	if (type == INPUT_QUERY)
+	{
+		static Input query;
+
+		/* the version, then the text */
+		searches_make_query(&query);
+		input_clear(in);
+		input_add(in, "\1", 1);
+		input_add(in, query.data, query.len);
+	}
+	else
+		input_binary(in, type, dim);
+}
 
 /*
  * The usual number of dimensions is small; now and then one is at a limit.
@@ -172,8 +206,8 @@ run_text(PGconn *conn)
 {
 	const TypeInfo *type = &types[random_below(N_TYPES)];
 
-	input_text(&input, random_chance(2) ? types[random_below(N_TYPES)].input : type->input,
-			   choose_dim());
+	make_text(&input, random_chance(2) ? types[random_below(N_TYPES)].input : type->input,
+			  choose_dim());
 	if (random_chance(75))
 		damage_text(&input);
 	return check_echo(conn, type, &input, 0);
@@ -187,8 +221,8 @@ run_binary(PGconn *conn)
 {
 	const TypeInfo *type = &types[random_below(N_TYPES)];
 
-	input_binary(&input, random_chance(2) ? types[random_below(N_TYPES)].input : type->input,
-				 choose_dim());
+	make_binary(&input, random_chance(2) ? types[random_below(N_TYPES)].input : type->input,
+				choose_dim());
 	if (random_chance(75))
 		damage_binary(&input);
 	return check_echo(conn, type, &input, 1);
@@ -258,7 +292,7 @@ run_call(PGconn *conn)
 	statement.nparams = function->nargs;
 	for (int i = 0; i < function->nargs; i++)
 	{
-		input_text(&args[i], function->args[i], random_chance(90) ? dim : choose_dim());
+		make_text(&args[i], function->args[i], random_chance(90) ? dim : choose_dim());
 		if (random_chance(15))
 			damage_text(&args[i]);
 		statement.values[i] = random_chance(3) ? NULL : args[i].data;
@@ -291,7 +325,7 @@ run_copy(PGconn *conn)
 	{
 		char		length[4];
 
-		input_binary(&input, type->input, choose_dim());
+		make_binary(&input, type->input, choose_dim());
 		if (random_chance(25))
 			damage_binary(&input);
 		for (int i = 0; i < 4; i++)
@@ -361,7 +395,10 @@ run_typmod(PGconn *conn)
 static Verdict
 run_option(PGconn *conn)
 {
-	static const char *const options[] = {"m", "ef_construction", "lists", "ef_search", "probes"};
+	static const char *const options[] = {
+		"m", "ef_construction", "ef_search", "target_recall", "seed", "storage", "lists", "probes",
+		"init", "fillfactor", "text_config", "k1", "b", "length", "cjk"
+	};
 	Statement	statement = {.nparams = 0};
 	PGresult   *result;
 	Verdict		verdict;
@@ -385,7 +422,7 @@ run_option(PGconn *conn)
 		char	   *value = PQescapeLiteral(conn, input.data, input.len);
 
 		input_clear(&second);
-		input_print(&second, "CREATE INDEX ON fuzz_indexed USING %s (v vector_l2_ops) WITH (%s = ",
+		input_print(&second, "CREATE INDEX ON fuzz_indexed USING %s WITH (%s = ",
 					methods[random_below((uint32_t) n_methods)],
 					options[random_below(sizeof(options) / sizeof(options[0]))]);
 		/* text that is not in the encoding cannot be a literal */
@@ -405,12 +442,13 @@ run_option(PGconn *conn)
 }
 
 Kind		cases_kinds[] = {
-	{"text input", 350, run_text, 15, 15, 0, 0, 0},
-	{"binary input", 290, run_binary, 15, 15, 0, 0, 0},
-	{"casts from arrays", 120, run_array, 15, 15, 0, 0, 0},
+	{"text input", 320, run_text, 15, 15, 0, 0, 0},
+	{"binary input", 270, run_binary, 15, 15, 0, 0, 0},
+	{"casts from arrays", 100, run_array, 15, 15, 0, 0, 0},
 	{"function calls", 150, run_call, 15, 5, 0, 0, 0},
+	{"searches", 80, searches_run, 15, 5, 0, 0, 0},
 	{"COPY in binary form", 30, run_copy, 15, 15, 0, 0, 0},
-	{"type modifiers", 40, run_typmod, 5, 15, 0, 0, 0},
+	{"type modifiers", 30, run_typmod, 5, 15, 0, 0, 0},
 	{"settings and options", 20, run_option, 0, 5, 0, 0, 0}
 };
 const int	cases_n_kinds = sizeof(cases_kinds) / sizeof(cases_kinds[0]);
@@ -545,26 +583,28 @@ cases_prepare(PGconn *conn)
 	server_must(conn, "CREATE TABLE fuzz_partitioned (v vector(3)) PARTITION BY LIST (v)");
 	settings = list_names(conn,
 						  "SELECT name FROM pg_catalog.pg_settings"
-						  " WHERE name ~ '^(gigavec|hnsw|ivfflat|ivfpq|bm25)[.]' ORDER BY name",
+						  " WHERE name ~ '^(gigavec|hnsw|ivfflat|ivfpq|bm25|kdtree)[.]' ORDER BY name",
 						  &n_settings);
 	methods = list_names(conn,
-						 "SELECT DISTINCT m.amname FROM pg_catalog.pg_am m"
+						 "SELECT DISTINCT CASE c.opcname WHEN 'text_ops' THEN 'bm25 ((v::text))'"
+						 "  ELSE m.amname || ' (v vector_l2_ops)' END FROM pg_catalog.pg_am m"
 						 " JOIN pg_catalog.pg_opclass c ON c.opcmethod = m.oid"
-						 " WHERE c.opcname = 'vector_l2_ops' ORDER BY m.amname",
+						 " WHERE c.opcname = 'vector_l2_ops' OR (c.opcname, m.amname) = ('text_ops', 'bm25') ORDER BY 1 DESC",
 						 &n_methods);
 	if (n_methods > 0)
 	{
 		snprintf(sql, sizeof(sql),
-				 "CREATE INDEX fuzz_index ON fuzz_indexed USING %s (v vector_l2_ops)", methods[0]);
+				 "CREATE INDEX fuzz_index ON fuzz_indexed USING %s", methods[0]);
 		server_must(conn, sql);
 		snprintf(sql, sizeof(sql),
 				 "CREATE INDEX fuzz_partitioned_index ON fuzz_partitioned"
-				 " USING %s (v vector_l2_ops)", methods[0]);
+				 " USING %s", methods[0]);
 		server_must(conn, sql);
 	}
 	printf("# %d settings, %d access methods\n", n_settings, n_methods);
 	if (n_settings == 0 && n_methods == 0)
 		cases_kinds[cases_n_kinds - 1].min_refused = 0;
+	searches_prepare(conn);
 	prepare_calls(conn);
 }
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cases.h"
+#include "searches.h"
 
 #define DATABASE "gigavec_fuzz"
 
@@ -164,11 +165,13 @@ main(int argc, char **argv)
 	{
 		long		wrong = report_check(cases_check_rows(conn), "rows that COPY put in are valid");
 
+		wrong += report_check(searches_check(conn),
+							  "indexes that were searched and written are sound");
 		snprintf(name, sizeof(name), "long input");
 		wrong += report_check(cases_check_memory(DATABASE),
 							  "long input takes little memory and time");
 		failed += wrong;
-		passed += 2 - wrong;
+		passed += 3 - wrong;
 		PQfinish(conn);
 		conn = server_connect(NULL);
 		server_must(conn, "DROP DATABASE " DATABASE " WITH (FORCE)");

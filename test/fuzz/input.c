@@ -261,6 +261,7 @@ input_text(Input *in, InputType type, int dim)
 		case INPUT_RELATION:
 			input_print(in, "%s", relations[random_below(LENGTH(relations))]);
 			break;
+		case INPUT_QUERY:		/* a plain one */
 		case INPUT_WORD:
 			input_print(in, "%s", tokens[random_below(LENGTH(tokens))]);
 			break;

@@ -35,6 +35,7 @@ typedef enum InputType
 	INPUT_INTEGER,
 	INPUT_BOOLEAN,
 	INPUT_RELATION,
+	INPUT_QUERY,				/* of texts: made by searches.c */
 	INPUT_WORD					/* anything else */
 } InputType;
 
