@@ -20,7 +20,7 @@ use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
-  new_server prepare_database start_again disable_checksums
+  %EVERY new_server prepare_database make_everything wide_enough start_again disable_checksums
   is_sound is_complete top_lists make_truth recall
   data_folder copy_vectors pages
 );
@@ -31,14 +31,29 @@ our $BY_INDEX = 'SET enable_seqscan = off; SET enable_sort = off; SET enable_bit
 # and under which it does not
 our $BY_TABLE = 'SET enable_indexscan = off; SET enable_bitmapscan = off;';
 
+# The indexes that make_everything makes, of every access method, with the
+# distances that they order by
+our %EVERY = (
+	items_l2 => 'v <-> q.q',
+	items_l1 => 'v <+> q.q',
+	items_cosine => 'h <=> q.q::halfvec',
+	items_jaccard => 'b <%> binary_quantize(q.q - center())',
+	items_sparse => 's <#> q.q::sparsevec',
+	items_flat => 'v <=> q.q',
+	items_pq => 'h <-> q.q::halfvec',
+	items_kd => 'subvector(v, 1, 3)::vector(3) <-> subvector(q.q, 1, 3)',
+	items_text => q{body <@> (q.words)});
+
 # Is the long form of the tests asked for?
 our $LONG = $ENV{GIGAVEC_LONG} ? 1 : 0;
 
-# Create and start a server with the extension
+# Create and start a server with the extension.  install_path is that of another
+# PostgreSQL; other words are for PostgreSQL::Test::Cluster's init.
 sub new_server
 {
 	my ($name, $conf, %init) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $path = delete $init{install_path};
+	my $node = PostgreSQL::Test::Cluster->new($name, $path ? (install_path => $path) : ());
 
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', "autovacuum = off\njit = off\n" . ($conf // ''));
@@ -64,6 +79,45 @@ sub prepare_database
 			 FROM generate_series(1, dim) j';
 	});
 	return;
+}
+
+# Make the table "items" with the indexes of %EVERY, "questions", and the
+# function fill(first, last, seed) that adds rows
+sub make_everything
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{
+		CREATE FUNCTION center() RETURNS vector LANGUAGE sql IMMUTABLE AS
+			$$SELECT array_fill(1.5, ARRAY[24])::public.vector$$;
+		CREATE TABLE items (id int PRIMARY KEY, v vector(24), h halfvec(24), b bit(24), s sparsevec(24), body text);
+		CREATE FUNCTION fill(first int, last int, seed int) RETURNS void LANGUAGE sql AS
+			$$INSERT INTO items SELECT i, p, p, binary_quantize(p - center())::bit(24), p,
+				concat_ws(' ', 'all', 'own' || i, 'a' || i % 7, 'b' || i % 11, 'c' || i % 13, 'c' || i % 3)
+			  FROM (SELECT i, point(i, 24, seed) AS p FROM generate_series(first, last) i) t$$;
+		SELECT fill(1, 400, 1);
+		CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops, (id % 5)) WITH (m = 12, ef_construction = 40, ef_search = 70);
+		CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops);
+		CREATE INDEX items_cosine ON items USING hnsw (h halfvec_cosine_ops);
+		CREATE INDEX items_jaccard ON items USING hnsw (b bit_jaccard_ops);
+		CREATE INDEX items_sparse ON items USING hnsw (s sparsevec_ip_ops);
+		CREATE INDEX items_flat ON items USING ivfflat (v vector_cosine_ops, (id % 5)) WITH (lists = 6);
+		CREATE INDEX items_pq ON items USING ivfpq (h halfvec_l2_ops) WITH (lists = 4);
+		CREATE INDEX items_kd ON items USING kdtree ((subvector(v, 1, 3)::vector(3)) vector_l2_ops);
+		CREATE INDEX items_text ON items USING bm25 (body) WITH (text_config = 'simple');
+		DELETE FROM items WHERE id % 5 = 0;
+		VACUUM items;
+		SELECT fill(1001, 1200, 2);
+		CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q, 'a' || i % 7 || ' c' || i % 13 AS words
+			FROM generate_series(1, 12) i;
+	});
+	return;
+}
+
+# Settings under which every index finds the nearest of so few rows
+sub wide_enough
+{
+	return 'SET hnsw.ef_search = 1000; SET ivfflat.probes = 10; SET ivfpq.probes = 10;';
 }
 
 # Let pages be changed in files: from PostgreSQL 18 on a new server has checksums
