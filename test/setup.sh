@@ -260,7 +260,7 @@ use_work_folder()
 gv_variant=
 
 # Build the extension from a copy of the sources; extra words go to make.
-# Sets gv_build.  Objects are kept under build/ for the next time, but nothing
+# Sets gv_build, and gv_cache, where it was compiled.  Objects are kept under build/ for the next time, but nothing
 # is run from there, so that several can build at once.
 build_extension()
 {
@@ -301,6 +301,7 @@ build_extension()
 	cat "$gv_work/build.log" >&2
 	# what gave a warning is compiled again the next time, to give it again
 	! grep -qE '^[^ ]+:[0-9]+:[0-9]+: warning: ' "$gv_work/build.log" || rm -f "$cache/config"
+	gv_cache=$cache
 	gv_build=$gv_work/build$gv_variant
 	cp -pR "$cache" "$gv_build"
 	exec 9>&-
@@ -344,6 +345,8 @@ install_privately()
 	link_files "$share/extension" "$gv_stage$share/extension"
 	make -s -C "$gv_build" install "PG_CONFIG=$PG_CONFIG" "DESTDIR=$gv_stage" "$@" >/dev/null ||
 		die "the extension could not be installed into $gv_stage"
+	# a test adds versions there
+	[ "$(id -u)" != 0 ] || chown "$gv_user" "$gv_stage$share/extension"
 	[ "$("$gv_bin/pg_config" --pkglibdir) $("$gv_bin/pg_config" --sharedir)" = \
 		"$gv_stage$lib $gv_stage$share" ] ||
 		die "this PostgreSQL cannot be run from another folder (its pg_config does not follow its place)"
