@@ -9,6 +9,7 @@
 #                                                          on the running server
 # make check-assert   make test with assertions on
 # make stress         the long forms of the tests: many hours
+# make bench          all benchmarks beside their peers: hours; SHORT=1: a little of each
 # make check-sanitize unit and SQL tests under the address and undefined behaviour sanitizers
 
 EXTENSION = gigavec
@@ -37,7 +38,7 @@ ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSIO
 
 # These find or install what they need themselves, so that they work on a
 # machine without PostgreSQL, where the rest of this file cannot be read
-HOUSE_GOALS = test stress check-assert check-sanitize demo demo-stop format-check help
+HOUSE_GOALS = test stress bench coverage check-assert check-sanitize demo demo-stop format-check help
 
 ifneq (,$(filter-out $(HOUSE_GOALS),$(or $(MAKECMDGOALS),all)))
 
@@ -61,7 +62,7 @@ endif
 # PostgreSQL may have been configured for gcc: its flags, its printf checks
 ifneq (,$(findstring clang,$(CC)))
 override CFLAGS += -Wno-unknown-warning-option -Wno-ignored-optimization-argument \
-	-Wno-ignored-attributes -Wno-cast-function-type-strict
+	-Wno-ignored-attributes -Wno-cast-function-type-strict -Wno-gnu-variable-sized-type-not-at-end
 endif
 
 sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) $(SQL_FILTERS) Makefile gigavec.control
@@ -101,6 +102,12 @@ check-assert:
 
 check-sanitize:
 	@test/run --sanitize unit regress isolation
+
+bench:
+	@bench/make_report $(if $(SHORT),--short)
+
+coverage:
+	@test/run --coverage unit regress isolation tap fuzz
 
 demo:
 	@demo/run
