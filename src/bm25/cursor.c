@@ -154,17 +154,49 @@ gv_bm25_cursor_seek(GvBm25Cursor *cursor, uint32 doc)
 	enter_block(cursor);
 }
 
+/*
+ * gv_bm25_cursor_enter_super
+ *		Stand at the first block of a superblock, of which there are some.
+ */
+void
+gv_bm25_cursor_enter_super(GvBm25Cursor *cursor, uint32 super)
+{
+	if (super != cursor->super)
+		load_super(cursor, super);
+	cursor->block = super * GV_BM25_SUPERBLOCK;
+	enter_block(cursor);
+}
+
+/*
+ * gv_bm25_cursor_enter_block
+ *		Stand at a block of the superblock where the cursor stands.
+ */
+void
+gv_bm25_cursor_enter_block(GvBm25Cursor *cursor, uint32 block)
+{
+	Assert(block / GV_BM25_SUPERBLOCK == cursor->super && block < cursor->n_blocks);
+	cursor->block = block;
+	enter_block(cursor);
+}
+
+/* The bound of a superblock */
+float
+gv_bm25_cursor_bound_of_super(GvBm25Cursor *cursor, uint32 super)
+{
+	if (cursor->supers == NULL)
+		return cursor->weight;
+	if (cursor->super_bounds[super] < 0)
+		cursor->super_bounds[super] = bound_of(cursor, &cursor->supers[super]);
+	return cursor->super_bounds[super];
+}
+
 /* The bound of the superblock where the cursor stands */
 float
 gv_bm25_cursor_super_bound(GvBm25Cursor *cursor)
 {
 	if (cursor->block == cursor->n_blocks)
 		return 0;
-	if (cursor->supers == NULL)
-		return cursor->weight;
-	if (cursor->super_bounds[cursor->super] < 0)
-		cursor->super_bounds[cursor->super] = bound_of(cursor, &cursor->supers[cursor->super]);
-	return cursor->super_bounds[cursor->super];
+	return gv_bm25_cursor_bound_of_super(cursor, cursor->super);
 }
 
 /* The last document of that superblock */
@@ -264,24 +296,18 @@ gv_bm25_cursor_load(GvBm25Cursor *cursor)
 uint32
 gv_bm25_cursor_find(GvBm25Cursor *cursor, uint32 doc)
 {
+	const uint32 *docs;
 	uint32		low;
-	uint32		high;
 
 	gv_bm25_cursor_seek(cursor, doc);
 	if (cursor->block == cursor->n_blocks || cursor->first_doc > doc)
 		return 0;
 	gv_bm25_cursor_load(cursor);
+	/* the last of these that is not after doc; without branches to be guessed */
 	low = cursor->pos;
-	high = cursor->n;
-	while (low < high)
-	{
-		uint32		middle = (low + high) / 2;
-
-		if (cursor->docs[middle] < doc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	docs = cursor->docs;
+	for (uint32 n = cursor->n - low; n > 1; n -= n / 2)
+		low += docs[low + n / 2] <= doc ? n / 2 : 0;
 	cursor->pos = low;
-	return low < cursor->n && cursor->docs[low] == doc ? cursor->tfs[low] : 0;
+	return docs[low] == doc ? cursor->tfs[low] : 0;
 }

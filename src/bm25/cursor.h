@@ -46,7 +46,10 @@ extern void gv_bm25_cursor_begin(GvBm25Cursor *cursor, const GvBm25Segment *segm
 								 const GvBm25TermEntry *entry, float weight,
 								 const float *factor);
 extern void gv_bm25_cursor_seek(GvBm25Cursor *cursor, uint32 doc);
+extern void gv_bm25_cursor_enter_super(GvBm25Cursor *cursor, uint32 super);
+extern void gv_bm25_cursor_enter_block(GvBm25Cursor *cursor, uint32 block);
 extern float gv_bm25_cursor_super_bound(GvBm25Cursor *cursor);
+extern float gv_bm25_cursor_bound_of_super(GvBm25Cursor *cursor, uint32 super);
 extern uint32 gv_bm25_cursor_super_last(const GvBm25Cursor *cursor);
 extern float gv_bm25_cursor_block_bound(GvBm25Cursor *cursor);
 extern float gv_bm25_cursor_bound(GvBm25Cursor *cursor, uint32 end);

@@ -87,7 +87,7 @@ add_hit(GvBm25Search *search, const GvBm25Hit *hit)
  * gv_bm25_consider
  *		Take a document of a segment that matches, if it is wanted.
  *
- * Documents of a segment come in their order, which is that of their rows.
+ * Documents of a segment are numbered in the order of their rows.
  */
 void
 gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
@@ -99,7 +99,8 @@ gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
 	{
 		const GvBm25Hit *worst = &search->hits[0];
 
-		if (score < worst->score || (score == worst->score && worst->segment == which))
+		if (score < worst->score ||
+			(score == worst->score && worst->segment == which && doc > worst->doc))
 			return;
 	}
 	if (search->has_bound && score > search->bound.score)

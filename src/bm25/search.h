@@ -10,7 +10,7 @@
 
 #include "postgres.h"
 
-#include "bm25/weigh.h"
+#include "bm25/cursor.h"
 
 /* A document found; better is a larger score, or the same and a smaller tid */
 typedef struct GvBm25Hit
@@ -55,6 +55,7 @@ extern uint8 *gv_bm25_match_segment(GvBm25Reader *reader, int which,
 extern bool gv_bm25_match_row(const GvBm25Weighed *weighed, const void *delta_scan);
 extern void gv_bm25_search_tree(GvBm25Search *search, int which);
 extern void gv_bm25_search_flat(GvBm25Search *search, int which);
+extern void gv_bm25_search_best(GvBm25Search *search, int which, GvBm25Cursor *cursor);
 extern void gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score);
 extern bool gv_bm25_is_worse(const GvBm25Hit *a, const GvBm25Hit *b);
 

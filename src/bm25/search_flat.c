@@ -11,6 +11,8 @@
  * looked up for those which still can be wanted.  Blocks of essential terms that
  * cannot help to reach the threshold are not read.
  *
+ * The best documents for a single word are found by search_best.c.
+ *
  * Sums in the order of terms are exact bounds, for addition is monotonic.  Where
  * bounds are added in another order, they are enlarged by more than rounding
  * can do.
@@ -19,10 +21,11 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "port/pg_bitutils.h"
 
-#include "bm25/cursor.h"
 #include "bm25/options.h"
 #include "bm25/search.h"
 
@@ -42,6 +45,7 @@ typedef struct FlatSearch
 	float	   *bounds;			/* float[n]: in the window */
 	float	   *rest;			/* float[n + 1]: of all terms from here on, enlarged */
 	int			n_essential;
+	float		least;			/* what does not reach this is not wanted */
 
 	/* the window */
 	uint32		base;			/* its first document by the grid */
@@ -57,17 +61,36 @@ typedef struct FlatSearch
 	float		scores[GV_BM25_WINDOW];
 } FlatSearch;
 
+/* Note what score is wanted at least; documents come in their order */
+static void
+set_least(FlatSearch *flat)
+{
+	const GvBm25Search *search = flat->search;
+
+	flat->least = -1;
+	if (!gv_bm25_pruning)
+		return;
+	if (search->n_hits == search->k)
+	{
+		/* of equal documents of a segment the first is better */
+		flat->least = search->hits[0].segment != flat->which ? search->hits[0].score :
+			nextafterf(search->hits[0].score, INFINITY);
+	}
+}
+
 /* Is a document whose score cannot exceed a bound of no interest? */
 static inline bool
 is_hopeless(const FlatSearch *flat, float bound)
 {
-	const GvBm25Search *search = flat->search;
+	return bound < flat->least;
+}
 
-	if (search->n_hits < search->k || !gv_bm25_pruning)
-		return false;
-	/* of equal documents of a segment the first is better */
-	return bound < search->hits[0].score ||
-		(bound == search->hits[0].score && search->hits[0].segment == flat->which);
+/* Take a document, if it is wanted */
+static void
+take_document(FlatSearch *flat, uint32 doc, float score)
+{
+	gv_bm25_consider(flat->search, flat->which, doc, score);
+	set_least(flat);
 }
 
 /* The factor of term frequencies of a document of the window */
@@ -171,6 +194,8 @@ complete_score(FlatSearch *flat, uint32 doc, float *score)
 static void
 take_documents(FlatSearch *flat)
 {
+	float		rest = flat->rest[flat->n_essential];
+
 	for (int word = 0; word < WINDOW_WORDS; word++)
 	{
 		uint64		bits = flat->found[word];
@@ -185,9 +210,68 @@ take_documents(FlatSearch *flat)
 
 			bits &= bits - 1;
 			flat->scores[place] = 0;
+			if (score * ENLARGED + rest < flat->least)
+				continue;
 			if (complete_score(flat, flat->base + place, &score))
-				gv_bm25_consider(flat->search, flat->which, flat->base + place, score);
+				take_document(flat, flat->base + place, score);
 		}
+	}
+}
+
+/*
+ * What term frequency times factor a document of a term needs at least for a
+ * score, or less: where this tells, there is no division.
+ */
+static inline float
+least_product(float weight, float score)
+{
+	if (score <= 0)
+		return 0;
+	return score >= weight ? INFINITY : score / (weight - score) * (2 - ENLARGED);
+}
+
+/*
+ * Take the documents of the only essential term in the window, without adding
+ * up scores by document.
+ */
+static void
+take_term(FlatSearch *flat)
+{
+	GvBm25Cursor *cursor = flat->cursors[0];
+	float		rest = flat->rest[1];
+	float		least = -1;
+	float		product = 0;
+
+	for (;;)
+	{
+		if (!is_hopeless(flat, gv_bm25_cursor_block_bound(cursor) * ENLARGED + rest))
+		{
+			gv_bm25_cursor_load(cursor);
+			for (uint32 i = 0; i < cursor->n && cursor->docs[i] < flat->end; i++)
+			{
+				uint32		doc = cursor->docs[i];
+				float		factor;
+				float		score;
+
+				if (doc < flat->start)
+					continue;
+				factor = factor_of(flat, doc);
+				if (least != flat->least)
+				{
+					least = flat->least;
+					product = least_product(cursor->weight, (least - rest) / ENLARGED);
+				}
+				if ((float) cursor->tfs[i] * factor < product)
+					continue;
+				score = gv_bm25_score(cursor->weight, (float) cursor->tfs[i], factor);
+				if (score * ENLARGED + rest >= least && complete_score(flat, doc, &score))
+					take_document(flat, doc, score);
+			}
+		}
+		/* the next window begins in this block */
+		if (cursor->last_doc >= flat->end || !gv_bm25_cursor_next_block(cursor) ||
+			cursor->first_doc >= flat->end)
+			break;
 	}
 }
 
@@ -257,6 +341,11 @@ search_window(FlatSearch *flat)
 	flat->n_essential = n;
 	while (flat->n_essential > 0 && is_hopeless(flat, flat->rest[flat->n_essential - 1]))
 		flat->n_essential--;
+	if (flat->n_essential == 1)
+	{
+		take_term(flat);
+		return;
+	}
 
 	for (int i = 0; i < flat->n_essential; i++)
 	{
@@ -307,11 +396,17 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 							 weighed->factor);
 	}
 
-	while (begin_window(flat, start))
+	if (flat->n == 1)
+		gv_bm25_search_best(search, which, flat->cursors[0]);
+	else
 	{
-		CHECK_FOR_INTERRUPTS();
-		search_window(flat);
-		start = flat->end;
+		set_least(flat);
+		while (begin_window(flat, start))
+		{
+			CHECK_FOR_INTERRUPTS();
+			search_window(flat);
+			start = flat->end;
+		}
 	}
 
 	for (int i = 0; i < flat->n; i++)

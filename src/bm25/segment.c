@@ -582,6 +582,43 @@ gv_bm25_read_norms(const GvBm25Segment *segment, uint32 first, uint32 n, void *n
 }
 
 /*
+ * gv_bm25_gather_norms
+ *		Read the norms of documents in any places.
+ *
+ * docs: uint32[n], ascending
+ * norms: uint8[n], or uint32[n] with exact lengths
+ */
+void
+gv_bm25_gather_norms(const GvBm25Segment *segment, const uint32 *docs, uint32 n, void *norms)
+{
+	uint32		size = segment->head.norm_size;
+	uint32		per_page = GV_BM25_NORMS_PER_PAGE(size);
+	uint32		i = 0;
+
+	Assert(n == 0 || docs[n - 1] < segment->head.n_docs);
+	while (i < n)
+	{
+		uint32		page = docs[i] / per_page;
+		uint32		first = page * per_page;
+		Buffer		buf = gv_bm25_segment_lock(segment, segment->head.norms + page,
+											   GV_BM25_PAGE_NORMS);
+		const char *bytes = gv_bm25_page_bytes(BufferGetPage(buf));
+
+		if (size == 1)
+		{
+			for (; i < n && docs[i] - first < per_page; i++)
+				((uint8 *) norms)[i] = (uint8) bytes[docs[i] - first];
+		}
+		else
+		{
+			for (; i < n && docs[i] - first < per_page; i++)
+				((uint32 *) norms)[i] = ((const uint32 *) bytes)[docs[i] - first];
+		}
+		UnlockReleaseBuffer(buf);
+	}
+}
+
+/*
  * gv_bm25_read_tids
  *		Read the rows of documents.
  */

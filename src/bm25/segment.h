@@ -93,6 +93,8 @@ extern void gv_bm25_read_block(const GvBm25Segment *segment, GvBm25Skip skip, ui
 							   uint32 n, uint32 *docs, uint32 *tfs);
 extern void gv_bm25_read_norms(const GvBm25Segment *segment, uint32 first, uint32 n,
 							   void *norms);
+extern void gv_bm25_gather_norms(const GvBm25Segment *segment, const uint32 *docs, uint32 n,
+								 void *norms);
 extern void gv_bm25_read_tids(const GvBm25Segment *segment, uint32 first, uint32 n,
 							  ItemPointerData *tids);
 extern bool gv_bm25_is_dead(const GvBm25Segment *segment, uint32 doc);
