@@ -166,6 +166,20 @@ for my $phase ('loading vectors', 'dividing vectors', 'linking nodes', 'writing 
 stop_everywhere('CREATE INDEX without codes in little memory', q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
 	'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'true'));
 
+# kdtree: in memory, through files, in parallel
+$node->safe_psql('postgres', q{
+	CREATE TABLE items_low (id int, v vector(4), n int);
+	INSERT INTO items_low SELECT i, point(i % 1000, 4) + ARRAY[i, i * 7 % 1000, 0, 0]::vector, i FROM generate_series(1, 150000) i});
+for my $workers (0, 2)
+{
+	for my $phase ('loading vectors', 'dividing and writing')
+	{
+		stop_everywhere("CREATE INDEX USING kdtree, $workers workers, $phase",
+			"SET maintenance_work_mem = '1MB'; SET max_parallel_maintenance_workers = $workers",
+			'CREATE INDEX items_new ON items_low USING kdtree (v, n)', sprintf($building, "p.phase LIKE '%%$phase'"));
+	}
+}
+
 # the end of a worker ends the build
 {
 	my ($out, $err) = ('', '');

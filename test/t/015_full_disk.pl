@@ -32,6 +32,7 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE items (id int, v vector(32));
 	INSERT INTO items SELECT i, point(i, 32) FROM generate_series(1, 1800) i;
 	CREATE TABLE template AS TABLE items;
+	CREATE TABLE low AS SELECT i AS id, point(i, 2)::vector(2) AS v FROM generate_series(1, 15000) i;
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	ALTER INDEX items_l2 SET (m = 48, ef_construction = 96);
@@ -91,6 +92,10 @@ sub work
 			'CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
 		'CREATE INDEX CONCURRENTLY' => ['CREATE INDEX CONCURRENTLY template_new ON template USING hnsw (v vector_l1_ops) WITH ' . $options],
 	);
+
+	# files for rows and then pages
+	$builds{'CREATE INDEX USING kdtree'} = [ "SET maintenance_work_mem = '1MB'",
+		'CREATE INDEX template_new ON low USING kdtree (v, id) WITH (fillfactor = 10)' ];
 
 	for my $build (sort keys %builds)
 	{

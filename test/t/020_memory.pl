@@ -43,6 +43,8 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE sparse (id int, s sparsevec(5000));
 	INSERT INTO sparse SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/5000'
 		FROM generate_series(1 + i % 17, 5000, 17) j)::sparsevec FROM generate_series(1, 200) i;
+	CREATE TABLE low (id int, v vector(3)) WITH (parallel_workers = 2);
+	INSERT INTO low SELECT i, ARRAY[i % 317, i % 1009, i / 100] FROM generate_series(1, 30 * $n) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 1000) i;
 });
 $n_wide *= $n_wide;
@@ -78,6 +80,7 @@ my $warm_up = q{
 	INSERT INTO warm VALUES ('[1,2,3]', '{1:1}/3');
 	CREATE INDEX ON warm USING hnsw (v vector_l2_ops);
 	CREATE INDEX ON warm USING hnsw (s sparsevec_l2_ops);
+	CREATE INDEX ON warm USING kdtree (v);
 	SELECT v FROM warm ORDER BY v <-> '[1,2,3]' LIMIT 1 \g /dev/null
 	SELECT v FROM warm ORDER BY s <-> '{}/3' LIMIT 1 \g /dev/null
 };
@@ -88,8 +91,9 @@ my $present = qq{substring($memory FROM 'VmRSS:\\s*(\\d+)')};
 # A build takes at most a quarter more than the setting, and 8 MB
 sub is_frugal_build
 {
-	my ($table, $kind, $where, $mb, $workers) = @_;
-	my $name = "$kind, $where, maintenance_work_mem = ${mb}MB, $workers workers";
+	my ($table, $kind, $where, $mb, $workers, $method) = @_;
+	$method //= 'hnsw';
+	my $name = "$method, $kind, $where, maintenance_work_mem = ${mb}MB, $workers workers";
 	my ($out, $err) = ('', '');
 	my $file = $node->basedir . '/build.sql';
 	my %own;
@@ -100,7 +104,7 @@ sub is_frugal_build
 		SET maintenance_work_mem = '${mb}MB';
 		SET max_parallel_maintenance_workers = $workers;
 		SELECT $present;
-		CREATE INDEX new ON $table USING hnsw ($kind) WHERE $where;
+		CREATE INDEX new ON $table USING $method ($kind) WHERE $where;
 		SELECT $peak;
 		DROP INDEX new});
 	my $run = IPC::Run::start([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $file, '-d', $node->connstr('postgres') ],
@@ -139,6 +143,7 @@ for my $mb (1, 4, 16, 64)
 		is_frugal_build('wide', 'v vector_cosine_ops', "id <= $few_wide", $mb, $workers);
 		is_frugal_build('wide', 'v vector_l1_ops', "id <= $n_wide", $mb, $workers) if $LONG;
 		is_frugal_build('sparse', 's sparsevec_l2_ops', 'id <= 200', $mb, $workers) if $LONG || $mb == 1;
+		is_frugal_build('low', 'v, id', 'true', $mb, $workers, 'kdtree');
 		is_frugal_build('wide', '(v::halfvec(1500)) halfvec_ip_ops', "id <= $n_wide", $mb, $workers) if $LONG;
 	}
 }

@@ -51,6 +51,7 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw ((v::halfvec(24)) halfvec_cosine_ops);
+	CREATE INDEX items_kd ON items USING kdtree (v, id) WITH (fillfactor = 50);
 	CREATE TABLE long (id int, s sparsevec(3000), v vector(3000));
 	INSERT INTO long SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/3000'
 		FROM generate_series(1 + i % 3, 2990, 1 + i % 5) j)::sparsevec, point(i, 3000) FROM generate_series(1, 30) i;
@@ -127,6 +128,7 @@ for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
 	fail_everywhere('scan to the end', 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <+> (SELECT q FROM questions WHERE id = 1)) s', %option);
 	fail_everywhere('scan of an expression', 'SELECT id FROM items ORDER BY v::halfvec(24) <=> (SELECT q::halfvec FROM questions WHERE id = 2) LIMIT 3', %option);
 	fail_everywhere('scan of long values', 'SELECT id FROM long ORDER BY s <-> (SELECT s FROM long WHERE id = 9 OFFSET 0) LIMIT 3', %option);
+	fail_everywhere('box', "SELECT count(*) FROM items WHERE v <@ ARRAY[array_fill(0, ARRAY[24])::vector, array_fill(2, ARRAY[24])::vector] AND id < 100", %option);
 	fail_everywhere('insert', 'INSERT INTO items SELECT 1 + max(id), point(max(id), 24) FROM items', %option);
 	fail_everywhere('insert of the same', 'INSERT INTO items SELECT 1 + max(id), point(5, 24) FROM items', %option);
 	fail_everywhere('insert of long values', 'INSERT INTO long SELECT 1 + max(id), (array_agg(s))[1], avg(v) FROM long', %option);
@@ -147,17 +149,20 @@ for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
 				before => "SET max_parallel_maintenance_workers = $workers", after => 'DROP INDEX IF EXISTS items_new');
 		}
 	}
+	fail_everywhere("build of kdtree, $_ workers", 'CREATE INDEX items_new ON items USING kdtree (v, id)', %option,
+		step => $LONG ? 1 : 11,
+		before => "SET max_parallel_maintenance_workers = $_", after => 'DROP INDEX IF EXISTS items_new') for 0, 2;
 	fail_everywhere('build in little memory', 'CREATE INDEX long_new ON long USING hnsw (v vector_l1_ops)', %option,
 		before => q{SET maintenance_work_mem = '1MB'}, after => 'RESET maintenance_work_mem; DROP INDEX IF EXISTS long_new');
 	fail_everywhere('reindex concurrently', 'REINDEX INDEX CONCURRENTLY items_cosine', %option,
 		after => 'DROP INDEX IF EXISTS items_cosine_ccnew, items_cosine_ccold') if $LONG;
 }
-is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine long_s long_v);
+is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine items_kd long_s long_v);
 is_complete($node, 'items', "v $_ (SELECT q FROM questions WHERE id = 2)", "after all, $_", 0.05) for '<->', '<+>';
 is_complete($node, 'long', 'v <+> (SELECT v FROM long WHERE id = 2)', 'after all, long values', 0.05);
 ok(!$node->log_contains('terminated by signal|PANIC'), 'no process died');
 $node->safe_psql('postgres', 'VACUUM items; VACUUM long');
-is_sound($node, $_, 'after all, vacuumed') for qw(items_l2 items_l1 items_cosine long_s long_v);
+is_sound($node, $_, 'after all, vacuumed') for qw(items_l2 items_l1 items_cosine items_kd long_s long_v);
 
 # A VACUUM that does not come to its end leaves dead nodes: they must not take
 # the places of live ones, neither in an answer nor among neighbors
