@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * inspect.c
- *		gigavec.check, gigavec.stats and gigavec.last_scan, for the indexes of
- *		all our access methods.
+ *		gigavec.check, gigavec.stats, gigavec.last_scan and gigavec.train, for the
+ *		indexes of all our access methods.
  *
  * The first two read an index beside its users, under locks that conflict with no
  * reading or writing of rows.  Whoever may read the table may call them: they
@@ -20,6 +20,7 @@
 #include "catalog/pg_am.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
@@ -39,6 +40,7 @@
 GV_FUNCTION(gv_check_index);
 GV_FUNCTION(gv_show_index_stats);
 GV_FUNCTION(gv_show_last_scan);
+GV_FUNCTION(gv_train_index);
 
 /* What an access method can tell of its indexes */
 struct GvInspector
@@ -52,14 +54,17 @@ struct GvInspector
 							int n_queries, int k, GvAmRecall *result);
 	void		(*calibrate) (Relation index, Relation heap, const Datum *values,
 							  int n_queries);
+	/* NULL if there is nothing to train */
+	int			(*train) (Relation index, Relation heap);
 };
 
 static const GvInspector inspectors[] = {
-	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats, gv_hnsw_measure, gv_hnsw_calibrate_queries},
-	{gv_kdtree_build, gv_kdtree_check, gv_kdtree_stats, NULL, NULL},
-	{gv_ivfflat_build, gv_ivf_check, gv_ivf_stats, gv_ivf_measure, gv_ivf_calibrate_queries},
-	{gv_ivfpq_build, gv_ivf_check, gv_ivf_stats, gv_ivf_measure, gv_ivf_calibrate_queries},
-	{gv_bm25_build, gv_bm25_check, gv_bm25_stats, NULL, NULL},
+	{gv_hnsw_build, gv_hnsw_check, gv_hnsw_stats, gv_hnsw_measure, gv_hnsw_calibrate_queries,
+	NULL},
+	{gv_kdtree_build, gv_kdtree_check, gv_kdtree_stats, NULL, NULL, NULL},
+	{gv_ivf_build, gv_ivf_check, gv_ivf_stats, gv_ivf_measure, gv_ivf_calibrate_queries,
+	gv_ivf_train_later},
+	{gv_bm25_build, gv_bm25_check, gv_bm25_stats, NULL, NULL, NULL},
 };
 
 /*
@@ -262,6 +267,61 @@ gv_show_index_stats(PG_FUNCTION_ARGS)
 	inspected.inspector->stats(inspected.index, report_stat, fcinfo->resultinfo);
 	gv_inspect_close(&inspected);
 	return (Datum) 0;
+}
+
+/*
+ * gv_train_index
+ *		gigavec.train(index)
+ *
+ * For the index's owner.  Keeps VACUUM and the like away, as they do each other.
+ * The index's expressions run as in gv_check_index.
+ */
+Datum
+gv_train_index(PG_FUNCTION_ARGS)
+{
+	Oid			index_oid = PG_GETARG_OID(0);
+	Oid			heap_oid;
+	GvInspected inspected;
+	Oid			save_userid;
+	int			save_sec_context;
+	int			save_nestlevel;
+	int			n_lists;
+
+	PreventCommandIfReadOnly("gigavec.train()");
+	PreventCommandDuringRecovery("gigavec.train()");
+	PreventCommandIfParallelMode("gigavec.train()");
+	heap_oid = IndexGetRelation(index_oid, true);
+	if (OidIsValid(heap_oid) && !gv_base_owns_relation(index_oid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
+	if (OidIsValid(heap_oid))
+		LockRelationOid(heap_oid, ShareUpdateExclusiveLock);
+	gv_inspect_open(&inspected, index_oid, RowExclusiveLock);
+	if (inspected.inspector->train == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot train index \"%s\"",
+						RelationGetRelationName(inspected.index)),
+				 errdetail("Its access method has no lists.")));
+	if (!inspected.index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot train index \"%s\"",
+						RelationGetRelationName(inspected.index)),
+				 errdetail("The index is not valid."),
+				 errhint("Rebuild the index with REINDEX, or drop it.")));
+
+	GetUserIdAndSecContext(&save_userid, &save_sec_context);
+	SetUserIdAndSecContext(inspected.heap->rd_rel->relowner,
+						   save_sec_context | SECURITY_RESTRICTED_OPERATION);
+	save_nestlevel = NewGUCNestLevel();
+	gv_base_restrict_search_path();
+
+	n_lists = inspected.inspector->train(inspected.index, inspected.heap);
+
+	AtEOXact_GUC(false, save_nestlevel);
+	SetUserIdAndSecContext(save_userid, save_sec_context);
+	gv_inspect_close(&inspected);
+	PG_RETURN_INT32(n_lists);
 }
 
 /*

@@ -49,6 +49,11 @@ CREATE FUNCTION gigavec.recall(index regclass, k integer, queries anyarray,
 	AS 'MODULE_PATHNAME', 'gv_recall_of_queries' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION gigavec.recall(regclass, integer, anyarray, double precision, boolean) IS 'the same with an array of query vectors';
 
+-- For the index's owner; its code checks that
+CREATE FUNCTION gigavec.train(index regclass) RETURNS integer
+	AS 'MODULE_PATHNAME', 'gv_train_index' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.train(regclass) IS 'divide the rows of an ivfflat or ivfpq index into lists anew, while others use it; returns the number of lists';
+
 -- Needs SELECT on the column; its code checks that.  Not STRICT: options and opclass may be NULL
 CREATE FUNCTION gigavec.estimate(relation regclass, column_name name, method name DEFAULT 'hnsw',
 		options text[] DEFAULT NULL, opclass name DEFAULT NULL,

@@ -14,23 +14,15 @@
 #include "utils/rel.h"
 
 #include "ivf/index.h"
-#include "ivf/list.h"
 #include "ivf/nearest.h"
+#include "ivf/write.h"
 
 /* Phases shown by pg_stat_progress_create_index; 1 is PostgreSQL's own */
 #define GV_IVF_PHASE_SAMPLE 2
 #define GV_IVF_PHASE_TRAIN 3
 #define GV_IVF_PHASE_LOAD 4
-#define GV_IVF_PHASE_CALIBRATE 5
-
-/* What training has found */
-typedef struct GvIvfTraining
-{
-	float	   *center;			/* float[padded_dim] */
-	uint32		n_lists;		/* with list 0 */
-	GvHalf	   *centroids;		/* float16[n_lists][padded_dim] */
-	bool		is_trained;		/* else there is one list, and its centroid is zero */
-} GvIvfTraining;
+#define GV_IVF_PHASE_WRITE 5
+#define GV_IVF_PHASE_CALIBRATE 6
 
 /* A process's way of turning rows into what lists keep */
 typedef struct GvIvfLoader
@@ -55,5 +47,7 @@ extern uint32 gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFil
 /* train.c */
 extern void gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info,
 						 const float *rotation, GvIvfTraining *training);
+extern int64 gv_ivf_choose_lists(Relation index, double n_rows);
+extern void gv_ivf_report_phase(const GvIvfTraining *training, int64 phase);
 
 #endif							/* GV_IVF_BUILD_H */

@@ -195,6 +195,7 @@ store_table(Relation index, const GvAmRecallTable *table, double n_rows)
 	meta = gv_ivf_page_meta(gv_xlog_page(xlog, buf));
 	meta->calibration = *table;
 	meta->calibrated_rows = (uint64) n_rows;
+	meta->removed_rows = 0;
 	gv_xlog_finish(xlog);
 	UnlockReleaseBuffer(buf);
 }
@@ -302,21 +303,14 @@ gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum *values, int
 }
 
 /*
- * gv_ivf_calibrate_stale
- *		Calibrate an index if its rows have changed much since that was done.
+ * gv_ivf_calibration_is_stale
+ *		Have the rows of an index changed much since it was calibrated?
  */
-void
-gv_ivf_calibrate_stale(Relation index, double n_rows)
+bool
+gv_ivf_calibration_is_stale(const GvIvfMetaPageData *meta, double n_rows)
 {
-	GvIvfIndex	ix;
-	Relation	heap;
-	double		before;
+	double		before = (double) meta->calibrated_rows;
 
-	gv_ivf_open(&ix, index);
-	before = (double) ix.meta.calibrated_rows;
-	if (ix.meta.calibration.n_buckets > 0 && fabs(n_rows - before) <= STALE_FRACTION * before)
-		return;
-	heap = table_open(IndexGetRelation(RelationGetRelid(index), false), AccessShareLock);
-	gv_ivf_calibrate(index, heap, n_rows);
-	table_close(heap, AccessShareLock);
+	return meta->calibration.n_buckets == 0 ||
+		fabs(n_rows - before) + (double) meta->removed_rows > STALE_FRACTION * before;
 }

@@ -13,8 +13,10 @@
 #include "access/relscan.h"
 #include "utils/rel.h"
 
+#include "ivf/page.h"
+
 extern void gv_ivf_calibrate(Relation index, Relation heap, double n_rows);
-extern void gv_ivf_calibrate_stale(Relation index, double n_rows);
+extern bool gv_ivf_calibration_is_stale(const GvIvfMetaPageData *meta, double n_rows);
 
 /* scan.c */
 extern void gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows);

@@ -4,7 +4,9 @@
  *		gigavec.check: is an index sound, and does it have the table's rows?
  *
  * Each list is walked under the share lock that inserts take, so that nobody
- * writes it anew meanwhile; VACUUM may take out rows, and inserts add some.
+ * writes it anew meanwhile; VACUUM may take out rows, and inserts add some.  On
+ * a standby there are no such locks: a list that was written anew is walked
+ * again.
  *
  *-------------------------------------------------------------------------
  */
@@ -22,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
 #include "ivf/ivf.h"
@@ -90,6 +93,51 @@ copy_page(Check *check, BlockNumber blkno, Page copy)
 	return true;
 }
 
+/* Read a list's entry; false if the directory has none */
+static bool
+read_entry(Check *check, uint32 list, GvIvfListData *entry)
+{
+	BlockNumber blkno = check->ix.meta.directory_blkno;
+	PGAlignedBlock copy;
+
+	for (uint32 i = 0;; i++)
+	{
+		GvIvfChainPage chain = gv_ivf_page_chain((Page) copy.data);
+
+		if (!copy_page(check, blkno, (Page) copy.data) ||
+			!gv_ivf_page_is((Page) copy.data, GV_IVF_PAGE_LISTS) ||
+			chain->n_bytes > GV_IVF_CHAIN_ROOM || chain->set != (uint16) check->ix.meta.generation)
+			break;
+		if (i == list / GV_IVF_LISTS_PER_PAGE)
+		{
+			if ((list % GV_IVF_LISTS_PER_PAGE + 1) * sizeof(GvIvfListData) > chain->n_bytes)
+				break;
+			*entry = ((GvIvfList) (chain + 1))[list % GV_IVF_LISTS_PER_PAGE];
+			return true;
+		}
+		blkno = chain->next;
+	}
+	if (RecoveryInProgress() && gv_ivf_is_replaced(&check->ix))
+		gv_ivf_report_lost(&check->ix, blkno, "The directory lacks a list.");
+	if (check->is_first_look)
+		report_problem(check, blkno, -1, NULL, "directory lacks a list");
+	check->has_damage = true;
+	return false;
+}
+
+/*
+ * Was a list written anew since its entry was read?  That can be on a standby
+ * only, where it is not locked.
+ */
+static bool
+was_rewritten(Check *check, uint32 list, uint32 generation)
+{
+	GvIvfListData entry;
+
+	return RecoveryInProgress() && read_entry(check, list, &entry) &&
+		entry.generation != generation;
+}
+
 /* Check where a row's vector is */
 static void
 check_place(Check *check, const IndexedRow *row, uint32 generation, BlockNumber place, int slot)
@@ -97,7 +145,8 @@ check_place(Check *check, const IndexedRow *row, uint32 generation, BlockNumber 
 	char	   *value = palloc(check->ix.layout.value_bytes);
 	ItemPointerData tid = row->tid;
 
-	if (!gv_ivf_read_value(&check->ix, row->list, generation, place, slot, value))
+	if (!gv_ivf_read_value(&check->ix, row->list, generation, place, slot, value) &&
+		!was_rewritten(check, row->list, generation))
 		report_problem(check, row->blkno, row->item, &tid, "vector of a row is not there");
 	pfree(value);
 }
@@ -162,8 +211,11 @@ look_at_rows(Check *check, GvIvfRowsPage rows, BlockNumber blkno)
 					   "page does not have as many rows that are gone as it says");
 }
 
-/* Follow a list from its entry of the directory */
-static void
+/*
+ * Follow a list from its entry of the directory.  Returns false if it was
+ * written anew meanwhile.
+ */
+static bool
 follow_list(Check *check, uint32 list, const GvIvfListData *entry)
 {
 	BlockNumber blkno = entry->head;
@@ -190,10 +242,12 @@ follow_list(Check *check, uint32 list, const GvIvfListData *entry)
 			problem = "page has more rows than it has room for";
 		if (problem)
 		{
+			if (was_rewritten(check, list, entry->generation))
+				return false;
 			check->has_damage = true;
 			if (check->is_first_look)
 				report_problem(check, blkno, -1, NULL, problem);
-			return;
+			return true;
 		}
 		has_tail |= blkno == entry->tail;
 		look_at_rows(check, rows, blkno);
@@ -201,6 +255,7 @@ follow_list(Check *check, uint32 list, const GvIvfListData *entry)
 	}
 	if (check->is_first_look && !has_tail)
 		report_problem(check, entry->tail, -1, NULL, "last page of a list is not one of its pages");
+	return true;
 }
 
 /* Check the centroid of a list */
@@ -240,36 +295,6 @@ check_centroid(Check *check, const GvIvfListData *entry)
 	}
 }
 
-/* Read a list's entry; false if the directory has none */
-static bool
-read_entry(Check *check, uint32 list, GvIvfListData *entry)
-{
-	BlockNumber blkno = check->ix.meta.directory_blkno;
-	PGAlignedBlock copy;
-
-	for (uint32 i = 0;; i++)
-	{
-		GvIvfChainPage chain = gv_ivf_page_chain((Page) copy.data);
-
-		if (!copy_page(check, blkno, (Page) copy.data) ||
-			!gv_ivf_page_is((Page) copy.data, GV_IVF_PAGE_LISTS) ||
-			chain->n_bytes > GV_IVF_CHAIN_ROOM)
-			break;
-		if (i == list / GV_IVF_LISTS_PER_PAGE)
-		{
-			if ((list % GV_IVF_LISTS_PER_PAGE + 1) * sizeof(GvIvfListData) > chain->n_bytes)
-				break;
-			*entry = ((GvIvfList) (chain + 1))[list % GV_IVF_LISTS_PER_PAGE];
-			return true;
-		}
-		blkno = chain->next;
-	}
-	if (check->is_first_look)
-		report_problem(check, blkno, -1, NULL, "directory lacks a list");
-	check->has_damage = true;
-	return false;
-}
-
 /* Look at all lists */
 static void
 look_at_lists(Check *check)
@@ -277,15 +302,19 @@ look_at_lists(Check *check)
 	check->n_rows = 0;
 	for (uint32 list = 0; list < check->ix.meta.n_lists; list++)
 	{
+		uint64		n_rows = check->n_rows;
 		GvIvfListData entry;
 
 		if (!RecoveryInProgress())
 			gv_ivf_lock_list(check->ix.rel, list, ShareLock);
-		if (read_entry(check, list, &entry))
+		while (read_entry(check, list, &entry))
 		{
 			if (check->is_first_look)
 				check_centroid(check, &entry);
-			follow_list(check, list, &entry);
+			if (follow_list(check, list, &entry))
+				break;
+			/* forget what was seen of it */
+			check->n_rows = n_rows;
 		}
 		if (!RecoveryInProgress())
 			gv_ivf_unlock_list(check->ix.rel, list, ShareLock);
@@ -536,6 +565,9 @@ gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg)
 	GvIvfCache *cache;
 	int			dims;
 
+	if (!RecoveryInProgress())
+		LockPage(index, GV_IVF_TRAIN_LOCK, ShareLock);
+	GV_TEST_POINT("ivf-check-begun");
 	gv_ivf_open(&check->ix, index);
 	check->heap = heap;
 	check->report = report;
@@ -559,6 +591,8 @@ gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg)
 		if (check->rows)
 			pfree(check->rows);
 	}
+	if (!RecoveryInProgress())
+		UnlockPage(index, GV_IVF_TRAIN_LOCK, ShareLock);
 	UnregisterSnapshot(snapshot);
 	FreeAccessStrategy(check->strategy);
 	MemoryContextDelete(context);

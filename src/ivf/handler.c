@@ -36,7 +36,9 @@ phase_name(int64 phase)
 		case GV_IVF_PHASE_TRAIN:
 			return "performing k-means";
 		case GV_IVF_PHASE_LOAD:
-			return "assigning and writing rows";
+			return "assigning rows to lists";
+		case GV_IVF_PHASE_WRITE:
+			return "writing lists";
 		case GV_IVF_PHASE_CALIBRATE:
 			return "calibrating recall";
 		default:
@@ -82,6 +84,7 @@ make_routine(void)
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 
+	am->ambuild = gv_ivf_build;
 	am->ambuildempty = gv_ivf_build_empty;
 	am->aminsert = gv_ivf_insert;
 	am->ambulkdelete = gv_ivf_bulk_delete;
@@ -114,7 +117,6 @@ gv_ivfflat_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *am = make_routine();
 
-	am->ambuild = gv_ivfflat_build;
 	am->amoptions = gv_ivfflat_reloptions;
 	PG_RETURN_POINTER(am);
 }
@@ -124,7 +126,6 @@ gv_ivfpq_handler(PG_FUNCTION_ARGS)
 {
 	IndexAmRoutine *am = make_routine();
 
-	am->ambuild = gv_ivfpq_build;
 	am->amoptions = gv_ivfpq_reloptions;
 	PG_RETURN_POINTER(am);
 }

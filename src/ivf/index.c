@@ -33,6 +33,43 @@ gv_ivf_report_corruption(Relation rel, BlockNumber blkno, const char *what)
 }
 
 /*
+ * gv_ivf_is_replaced
+ *		Has another set of lists taken the place of the one that was opened?
+ */
+bool
+gv_ivf_is_replaced(const GvIvfIndex *index)
+{
+	Buffer		buf = ReadBuffer(index->rel, GV_IVF_META_BLKNO);
+	bool		is_replaced;
+
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	is_replaced = gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_META) &&
+		gv_ivf_page_meta(BufferGetPage(buf))->generation != index->meta.generation;
+	UnlockReleaseBuffer(buf);
+	return is_replaced;
+}
+
+/*
+ * gv_ivf_report_lost
+ *		Raise the error for a page that is not what an open index leads to.
+ *
+ * On a standby, the lists may have been trained anew and the pages of those
+ * before be in use again, since the primary need not know of its queries.
+ */
+void
+gv_ivf_report_lost(const GvIvfIndex *index, BlockNumber blkno, const char *what)
+{
+	if (gv_ivf_is_replaced(index))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("lists of index \"%s\" that a query was reading are gone",
+						RelationGetRelationName(index->rel)),
+				 errdetail("The index was trained anew."),
+				 errhint("Repeat the query.  With \"hot_standby_feedback\" the lists stay as long as a standby reads them.")));
+	gv_ivf_report_corruption(index->rel, blkno, what);
+}
+
+/*
  * gv_ivf_check_meta
  *		Raise an error if this version cannot use the index.
  */
@@ -72,6 +109,8 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The layout is not valid.");
 	if (meta->n_lists <= GV_IVF_FIRST_LIST ||
 		meta->n_lists > 2 * GV_IVF_MAX_LISTS + GV_IVF_FIRST_LIST)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The number of lists is not valid.");
+	if (meta->retired_lists > 2 * GV_IVF_MAX_LISTS + GV_IVF_FIRST_LIST)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The number of lists is not valid.");
 	if (meta->calibration.n_buckets > 1)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The calibration is not valid.");
@@ -151,14 +190,18 @@ gv_ivf_read_chain(GvIvfIndex *index, BlockNumber blkno, GvIvfPageKind kind, void
 
 		CHECK_FOR_INTERRUPTS();
 		if (blkno >= n_blocks || n_read++ >= n_blocks)
-			gv_ivf_report_corruption(index->rel, blkno, "A chain of pages leads nowhere.");
+			gv_ivf_report_lost(index, blkno, "A chain of pages leads nowhere.");
 
 		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		page = BufferGetPage(buf);
 		chain = gv_ivf_page_chain(page);
-		if (!gv_ivf_page_is(page, kind) || chain->n_bytes > GV_IVF_CHAIN_ROOM)
-			gv_ivf_report_corruption(index->rel, blkno, "A page of a chain is not of its kind.");
+		if (!gv_ivf_page_is(page, kind) || chain->n_bytes > GV_IVF_CHAIN_ROOM ||
+			chain->set != (uint16) index->meta.generation)
+		{
+			UnlockReleaseBuffer(buf);
+			gv_ivf_report_lost(index, blkno, "A page of a chain is not of its kind.");
+		}
 		if (total < max_bytes)
 			memcpy((char *) out + total, chain + 1, Min(chain->n_bytes, max_bytes - total));
 		total += chain->n_bytes;
@@ -187,17 +230,18 @@ gv_ivf_init_page(Page page, GvIvfPageKind kind)
 
 /*
  * gv_ivf_fill_chain_page
- *		Write the content of a page of a chain, which is initialized.
+ *		Write the content of a page of a chain of a set of lists, which is initialized.
  */
 void
-gv_ivf_fill_chain_page(Page page, BlockNumber next, const void *data, Size n_bytes)
+gv_ivf_fill_chain_page(Page page, BlockNumber next, uint32 set, const void *data,
+					   Size n_bytes)
 {
 	GvIvfChainPage chain = gv_ivf_page_chain(page);
 
 	Assert(n_bytes <= GV_IVF_CHAIN_ROOM);
 	chain->next = next;
 	chain->n_bytes = n_bytes;
-	chain->reserved = 0;
+	chain->set = (uint16) set;
 	memcpy(chain + 1, data, n_bytes);
 	((PageHeader) page)->pd_lower = (char *) (chain + 1) + n_bytes - (char *) page;
 }
@@ -239,7 +283,7 @@ gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
 		meta->filter_kind[i] = filters.column[i].kind;
 	if (opclass->element == GV_AM_ELEMENT_BIT)
 		row_kind = GV_IVF_ROWS_BITS;
-	else if (rel->rd_indam->ambuild == gv_ivfflat_build)
+	else if (gv_ivf_is_flat(rel))
 		row_kind = GV_IVF_ROWS_VECTORS;
 	else
 		row_kind = GV_IVF_ROWS_CODES;

@@ -47,7 +47,7 @@ typedef struct GvIvfRoot
 	uint8	   *codes;			/* n_blocks FastScan blocks */
 	BlockNumber *centroid_blkno;	/* [n_lists] */
 	uint16	   *centroid_slot;
-	GvHalf	   *centroids;		/* float16[n_lists][padded_dim], or NULL: on their pages */
+	const GvHalf *centroids;	/* float16[n_lists][padded_dim], or NULL: on their pages */
 } GvIvfRoot;
 
 /*
@@ -107,11 +107,15 @@ extern void gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta);
 extern void gv_ivf_init_page(Page page, GvIvfPageKind kind);
 extern void gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel);
 extern void gv_ivf_write_meta(Page page, const GvIvfMetaPageData *meta);
-extern void gv_ivf_fill_chain_page(Page page, BlockNumber next, const void *data, Size n_bytes);
+extern void gv_ivf_fill_chain_page(Page page, BlockNumber next, uint32 set, const void *data,
+								   Size n_bytes);
 extern Size gv_ivf_read_chain(GvIvfIndex *index, BlockNumber blkno, GvIvfPageKind kind,
 							  void *out, Size max_bytes);
 pg_noreturn extern void gv_ivf_report_corruption(Relation rel, BlockNumber blkno,
 												 const char *what);
+extern bool gv_ivf_is_replaced(const GvIvfIndex *index);
+pg_noreturn extern void gv_ivf_report_lost(const GvIvfIndex *index, BlockNumber blkno,
+										   const char *what);
 
 /* root.c */
 extern GvIvfCache *gv_ivf_cache(GvIvfIndex *index);

@@ -82,6 +82,7 @@ gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 									ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
 	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
+	LockPage(index, GV_IVF_SET_LOCK, ShareLock);
 	gv_ivf_open(&ix, index);
 	gv_am_check_dim(ix.opclass, value, ix.meta.dim);
 	gv_am_filter_row(&ix.filters, values + 1, isnull + 1, &filters);
@@ -97,6 +98,7 @@ gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 	gv_ivf_read_list(&ix, cache, list, &entry);
 	gv_ivf_append(&ix, &entry, list, cache->directory[list / GV_IVF_LISTS_PER_PAGE], &loader.row);
 	gv_ivf_unlock_list(index, list, ShareLock);
+	UnlockPage(index, GV_IVF_SET_LOCK, ShareLock);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);

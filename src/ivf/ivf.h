@@ -19,11 +19,8 @@
 
 extern void gv_ivf_init(void);
 
-/* the access methods' functions, see handler.c; a build tells which of them it is */
-extern IndexBuildResult *gv_ivfflat_build(Relation heap, Relation index,
-										  IndexInfo *index_info);
-extern IndexBuildResult *gv_ivfpq_build(Relation heap, Relation index,
-										IndexInfo *index_info);
+/* the access methods' functions, see handler.c */
+extern IndexBuildResult *gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info);
 extern void gv_ivf_build_empty(Relation index);
 extern bool gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 						  Relation heap, IndexUniqueCheck unique_check,
@@ -52,6 +49,9 @@ extern void gv_ivf_measure(Relation index, Relation heap, const Datum *values, i
 						   int k, GvAmRecall *result);
 extern void gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum *values,
 									 int n_queries);
+
+/* for gigavec.train */
+extern int	gv_ivf_train_later(Relation index, Relation heap);
 
 /* for gigavec.check and gigavec.stats */
 extern void gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg);

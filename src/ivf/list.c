@@ -20,9 +20,6 @@
 
 #include "ivf/list.h"
 
-/* A directory of no pages: the index is being built */
-#define IS_BUILDING(directory) ((directory) == InvalidBlockNumber)
-
 /*
  * gv_ivf_edit_begin
  *		Begin to change pages together.
@@ -139,7 +136,7 @@ gv_ivf_init_rows_page(Page page, GvIvfPageKind kind, uint32 list, uint32 generat
  */
 BlockNumber
 gv_ivf_write_long_value(GvIvfIndex *index, const char *value, uint32 list, uint32 generation,
-						bool is_building)
+						bool is_logged)
 {
 	Size		n_bytes = index->layout.value_bytes;
 	Size		n_pages = (n_bytes + GV_IVF_ROWS_ROOM - 1) / GV_IVF_ROWS_ROOM;
@@ -151,11 +148,11 @@ gv_ivf_write_long_value(GvIvfIndex *index, const char *value, uint32 list, uint3
 		Size		start = (i - 1) * GV_IVF_ROWS_ROOM;
 		Size		n = Min(n_bytes - start, GV_IVF_ROWS_ROOM);
 		GvIvfEdit	edit;
-		Buffer		buf = gv_ivf_new_buffer(index, !is_building);
+		Buffer		buf = gv_ivf_new_buffer(index, is_logged);
 		Page		page;
 		GvIvfRowsPage part;
 
-		gv_ivf_edit_begin(&edit, index->rel, !is_building);
+		gv_ivf_edit_begin(&edit, index->rel, is_logged);
 		page = gv_ivf_edit_page(&edit, buf, true);
 		gv_ivf_init_rows_page(page, GV_IVF_PAGE_PART, list, generation);
 		part = gv_ivf_page_rows(page);
@@ -185,14 +182,25 @@ gv_ivf_put_value(const GvIvfLayout *layout, Page page, const char *value)
 	return slot;
 }
 
+/* Is a page one of those that an edit has locked? */
+static bool
+has_page(const GvIvfEdit *edit, BlockNumber blkno)
+{
+	for (int i = 0; i < edit->n; i++)
+	{
+		if (BufferGetBlockNumber(edit->buf[i]) == blkno)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Put a row's vector into the list's page of vectors, or a new one.
  *
  * rows: the page of the row, whose page of vectors may change
  */
 static GvIvfPlace
-add_value(GvIvfIndex *index, GvIvfEdit *edit, GvIvfRowsPage rows, const char *value,
-		  bool is_building)
+add_value(GvIvfIndex *index, GvIvfEdit *edit, GvIvfRowsPage rows, const char *value)
 {
 	const GvIvfLayout *layout = &index->layout;
 	Buffer		buf = InvalidBuffer;
@@ -202,6 +210,10 @@ add_value(GvIvfIndex *index, GvIvfEdit *edit, GvIvfRowsPage rows, const char *va
 
 	if (rows->vectors_blkno != InvalidBlockNumber)
 	{
+		/* waiting for a page that this process has locked would never end */
+		if (has_page(edit, rows->vectors_blkno))
+			gv_ivf_report_corruption(index->rel, rows->vectors_blkno,
+									 "It is a page of rows and of their vectors.");
 		gv_am_check_block(index->rel, rows->vectors_blkno);
 		buf = gv_am_read_buffer(index->hints, index->rel, rows->vectors_blkno);
 		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
@@ -218,7 +230,7 @@ add_value(GvIvfIndex *index, GvIvfEdit *edit, GvIvfRowsPage rows, const char *va
 		page = gv_ivf_edit_page(edit, buf, false);
 	else
 	{
-		buf = gv_ivf_new_buffer(index, !is_building);
+		buf = gv_ivf_new_buffer(index, true);
 		page = gv_ivf_edit_page(edit, buf, true);
 		gv_ivf_init_rows_page(page, GV_IVF_PAGE_VECTORS, rows->list, rows->generation);
 		rows->vectors_blkno = BufferGetBlockNumber(buf);
@@ -363,17 +375,15 @@ lock_tail(GvIvfIndex *index, GvIvfListData *entry, uint32 list)
  *		Add a row to a list.
  *
  * entry: of the directory; its tail becomes the page of the row
- * directory: page of the list's entry; invalid while the index is built and
- * the entry is in memory only
+ * directory: page of the list's entry
  *
- * The caller holds the lock of the list, unless the index is being built.
+ * The caller holds the lock of the list, or writes the whole index anew.
  */
 void
 gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber directory,
 			  const GvIvfRow *row)
 {
 	const GvIvfLayout *layout = &index->layout;
-	bool		is_building = IS_BUILDING(directory);
 	GvIvfPlace	place = {InvalidBlockNumber, 0};
 	bool		is_long = gv_ivf_keeps_vectors(layout) && layout->values_per_page == 0;
 	GvIvfEdit	edit;
@@ -381,38 +391,34 @@ gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber 
 	Page		page;
 
 	if (is_long)
-		place.blkno = gv_ivf_write_long_value(index, row->value, list, entry->generation,
-											  is_building);
+		place.blkno = gv_ivf_write_long_value(index, row->value, list, entry->generation, true);
 
 	buf = lock_tail(index, entry, list);
-	gv_ivf_edit_begin(&edit, index->rel, !is_building);
+	gv_ivf_edit_begin(&edit, index->rel, true);
 	page = gv_ivf_edit_page(&edit, buf, false);
 	if (gv_ivf_page_rows(page)->n_rows >= layout->rows_per_page)
 	{
-		Buffer		next_buf = gv_ivf_new_buffer(index, !is_building);
+		Buffer		next_buf = gv_ivf_new_buffer(index, true);
 		Page		next_page = gv_ivf_edit_page(&edit, next_buf, true);
+		Buffer		list_buf;
+		GvIvfChainPage chain;
 
 		gv_ivf_init_rows_page(next_page, GV_IVF_PAGE_ROWS, list, entry->generation);
 		gv_ivf_page_rows(next_page)->vectors_blkno = gv_ivf_page_rows(page)->vectors_blkno;
 		gv_ivf_page_rows(page)->next = BufferGetBlockNumber(next_buf);
 		entry->tail = BufferGetBlockNumber(next_buf);
 		if (gv_ivf_keeps_vectors(layout) && !is_long)
-			place = add_value(index, &edit, gv_ivf_page_rows(next_page), row->value, is_building);
+			place = add_value(index, &edit, gv_ivf_page_rows(next_page), row->value);
 		gv_ivf_put_row(index, next_page, row, place);
-		if (!is_building)
-		{
-			Buffer		list_buf = ReadBuffer(index->rel, directory);
-			GvIvfChainPage chain;
-
-			LockBuffer(list_buf, BUFFER_LOCK_EXCLUSIVE);
-			chain = gv_ivf_page_chain(gv_ivf_edit_page(&edit, list_buf, false));
-			((GvIvfList) (chain + 1))[list % GV_IVF_LISTS_PER_PAGE].tail = entry->tail;
-		}
+		list_buf = ReadBuffer(index->rel, directory);
+		LockBuffer(list_buf, BUFFER_LOCK_EXCLUSIVE);
+		chain = gv_ivf_page_chain(gv_ivf_edit_page(&edit, list_buf, false));
+		((GvIvfList) (chain + 1))[list % GV_IVF_LISTS_PER_PAGE].tail = entry->tail;
 	}
 	else
 	{
 		if (gv_ivf_keeps_vectors(layout) && !is_long)
-			place = add_value(index, &edit, gv_ivf_page_rows(page), row->value, is_building);
+			place = add_value(index, &edit, gv_ivf_page_rows(page), row->value);
 		gv_ivf_put_row(index, page, row, place);
 	}
 	gv_ivf_edit_finish(&edit);

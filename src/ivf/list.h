@@ -58,6 +58,16 @@ gv_ivf_unlock_list(Relation rel, uint32 list, LOCKMODE mode)
 	UnlockPage(rel, list, mode);
 }
 
+/*
+ * An insert holds a share lock of the set of lists from before it reads the
+ * metapage until its row is in; who puts another set in place does so with an
+ * exclusive one.  The numbers of both locks are beyond those of lists.
+ */
+#define GV_IVF_SET_LOCK MaxBlockNumber
+
+/* Who trains the lists holds this exclusively, who reads all of them shares it */
+#define GV_IVF_TRAIN_LOCK (MaxBlockNumber - 1)
+
 extern void gv_ivf_edit_begin(GvIvfEdit *edit, Relation rel, bool logged);
 extern Page gv_ivf_edit_page(GvIvfEdit *edit, Buffer buf, bool is_new);
 extern void gv_ivf_edit_finish(GvIvfEdit *edit);
@@ -65,7 +75,7 @@ extern void gv_ivf_edit_cancel(GvIvfEdit *edit);
 extern Buffer gv_ivf_new_buffer(GvIvfIndex *index, bool look_for_free);
 extern void gv_ivf_init_rows_page(Page page, GvIvfPageKind kind, uint32 list, uint32 generation);
 extern BlockNumber gv_ivf_write_long_value(GvIvfIndex *index, const char *value, uint32 list,
-										   uint32 generation, bool is_building);
+										   uint32 generation, bool is_logged);
 extern int	gv_ivf_put_value(const GvIvfLayout *layout, Page page, const char *value);
 extern void gv_ivf_put_row(const GvIvfIndex *index, Page page, const GvIvfRow *row,
 						   GvIvfPlace place);

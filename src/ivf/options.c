@@ -178,13 +178,24 @@ gv_ivf_options_init(const GvIvfOptions *options)
 }
 
 /*
+ * gv_ivf_is_flat
+ *		Is an index, or one to be, of ivfflat?  Its options are told by a parser of
+ *		their own.
+ */
+bool
+gv_ivf_is_flat(Relation index)
+{
+	return index->rd_indam->amoptions == gv_ivfflat_reloptions;
+}
+
+/*
  * gv_ivf_settings
  *		Return the settings that are for an index's access method.
  */
 const GvIvfSettings *
 gv_ivf_settings(Relation index)
 {
-	return index->rd_indam->ambuild == gv_ivfflat_build ? &flat_settings : &pq_settings;
+	return gv_ivf_is_flat(index) ? &flat_settings : &pq_settings;
 }
 
 /*

@@ -40,6 +40,7 @@ typedef struct GvIvfSettings
 typedef struct GvIvfOptions GvIvfOptions;
 
 extern void gv_ivf_define_settings(void);
+extern bool gv_ivf_is_flat(Relation index);
 extern const GvIvfSettings *gv_ivf_settings(Relation index);
 extern bytea *gv_ivfflat_reloptions(Datum reloptions, bool validate);
 extern bytea *gv_ivfpq_reloptions(Datum reloptions, bool validate);

@@ -20,7 +20,7 @@
 #include "distance/distance.h"
 
 #define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
-#define GV_IVF_VERSION 1
+#define GV_IVF_VERSION 2
 
 #define GV_IVF_META_BLKNO 0
 
@@ -53,7 +53,7 @@ typedef enum GvIvfRowKind
 /* The first list with a centroid; the only one until the index is trained */
 #define GV_IVF_FIRST_LIST 1
 
-/* The metapage's content.  What is not marked is frozen at build. */
+/* The metapage's content.  What describes the lists changes when they are trained anew. */
 typedef struct GvIvfMetaPageData
 {
 	uint32		magic;
@@ -78,13 +78,27 @@ typedef struct GvIvfMetaPageData
 	/* lists */
 	uint32		directory_blkno;	/* first page of the directory */
 	uint32		n_lists;		/* with list 0 */
-	uint32		generation;		/* raised when centroids or lists come or go */
-	uint64		n_rows_at_build;
+	uint32		generation;		/* of the set of lists: raised when another takes its place */
+	uint64		n_rows_at_build;	/* or when the lists were trained */
 
 	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 
+	uint32		longest_at_build;	/* rows of the longest list then */
+	uint32		reserved;		/* zero */
+
+	/*
+	 * the set of lists before, which scans that have begun may still read;
+	 * retired_lists 0: there is none
+	 */
+	uint32		retired_lists;
+	uint32		retired_directory_blkno;
+	uint32		retired_center_blkno;
+	uint32		retired_generation;
+	uint64		retired_xid;	/* the next transaction, in full, when it was retired */
+
 	/* probes that reach a recall; changed by VACUUM */
 	uint64		calibrated_rows;	/* rows of the index then */
+	uint64		removed_rows;	/* since then, by VACUUM */
 	GvAmRecallTable calibration;	/* n_buckets 1, or 0 if there is none */
 } GvIvfMetaPageData;
 
@@ -109,7 +123,7 @@ typedef struct GvIvfChainPageData
 {
 	uint32		next;			/* next page, or invalid */
 	uint16		n_bytes;		/* that follow this head */
-	uint16		reserved;		/* zero */
+	uint16		set;			/* of lists to which it belongs: low bits of its generation */
 } GvIvfChainPageData;
 
 typedef GvIvfChainPageData *GvIvfChainPage;

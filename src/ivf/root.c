@@ -83,7 +83,8 @@ gv_ivf_root_set(GvIvfRoot *root, const GvIvfLayout *layout, uint32 list, const G
 					   gv_rabitq_block_bytes(root->code_dims), list % GV_FASTSCAN_LANES,
 					   nibbles, root->code_dims);
 	if (root->centroids)
-		memcpy(root->centroids + (Size) list * dims, centroid, gv_ivf_centroid_bytes(layout));
+		memcpy((GvHalf *) root->centroids + (Size) list * dims, centroid,
+			   gv_ivf_centroid_bytes(layout));
 	pfree(nibbles);
 	pfree(z);
 }
@@ -114,12 +115,24 @@ gv_ivf_read_centroid(GvIvfIndex *index, BlockNumber blkno, int slot, GvHalf *out
 
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		if (!gv_ivf_page_is(page, GV_IVF_PAGE_CENTROIDS) || slot * n_bytes + n > GV_AM_PAGE_ROOM)
-			gv_ivf_report_corruption(index->rel, blkno, "It is not a page of centroids.");
+		{
+			UnlockReleaseBuffer(buf);
+			gv_ivf_report_lost(index, blkno, "It is not a page of centroids.");
+		}
 		memcpy((char *) out + done, gv_am_page_content(page) + slot * n_bytes, n);
 		UnlockReleaseBuffer(buf);
 		done += n;
 		blkno++;
 	} while (done < n_bytes);
+}
+
+/* Is a page one of the directory, of the set of lists that the index has? */
+static bool
+is_of_directory(const GvIvfIndex *index, Page page)
+{
+	return gv_ivf_page_is(page, GV_IVF_PAGE_LISTS) &&
+		gv_ivf_page_chain(page)->n_bytes <= GV_IVF_CHAIN_ROOM &&
+		gv_ivf_page_chain(page)->set == (uint16) index->meta.generation;
 }
 
 /* The block numbers of the directory's pages */
@@ -135,8 +148,11 @@ read_directory(GvIvfIndex *index, GvIvfCache *cache)
 		gv_am_check_block(index->rel, blkno);
 		buf = gv_am_read_buffer(index->hints, index->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_LISTS))
-			gv_ivf_report_corruption(index->rel, blkno, "It is not a page of the directory.");
+		if (!is_of_directory(index, BufferGetPage(buf)))
+		{
+			UnlockReleaseBuffer(buf);
+			gv_ivf_report_lost(index, blkno, "It is not a page of the directory.");
+		}
 		cache->directory[i] = blkno;
 		blkno = gv_ivf_page_chain(BufferGetPage(buf))->next;
 		UnlockReleaseBuffer(buf);
@@ -233,10 +249,12 @@ gv_ivf_read_list(GvIvfIndex *index, const GvIvfCache *cache, uint32 list, GvIvfL
 	GvIvfChainPage chain = gv_ivf_page_chain(BufferGetPage(buf));
 
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_LISTS) ||
-		chain->n_bytes > GV_IVF_CHAIN_ROOM ||
+	if (!is_of_directory(index, BufferGetPage(buf)) ||
 		(place_in_page + 1) * sizeof(GvIvfListData) > chain->n_bytes)
-		gv_ivf_report_corruption(index->rel, blkno, "The directory lacks a list.");
+	{
+		UnlockReleaseBuffer(buf);
+		gv_ivf_report_lost(index, blkno, "The directory lacks a list.");
+	}
 	*entry = ((GvIvfList) (chain + 1))[place_in_page];
 	UnlockReleaseBuffer(buf);
 }

@@ -387,10 +387,10 @@ visit_list(GvIvfSearch *search, GvIvfProbe *probe)
 		/* bounds of rows that were forgotten say nothing */
 		merge_late(search);
 		if (attempt >= MAX_ATTEMPTS)
-			gv_ivf_report_corruption(index->rel, probe->head, "It is not a page of its list.");
+			gv_ivf_report_lost(index, probe->head, "It is not a page of its list.");
 		gv_ivf_read_list(index, gv_ivf_cache(index), probe->list, &entry);
 		if (attempt > 0 && entry.generation == probe->generation && entry.head == probe->head)
-			gv_ivf_report_corruption(index->rel, probe->head, "It is not a page of its list.");
+			gv_ivf_report_lost(index, probe->head, "It is not a page of its list.");
 		probe->head = entry.head;
 		probe->generation = entry.generation;
 	}

@@ -25,8 +25,17 @@ typedef struct Counts
 	uint64		pages[GV_IVF_PAGE_LAST + 1];	/* by kind; 0: of zeros or unknown */
 	uint64		rows;
 	uint64		rows_dead;
+	uint64		retired;		/* pages of lists of the retired set */
+	uint32	   *generation;		/* [n_lists] */
 	uint32	   *list_rows;		/* [n_lists] */
 } Counts;
+
+/* Is a page one of a list as the directory has it? */
+static bool
+is_current(const GvIvfIndex *ix, const Counts *counts, GvIvfRowsPage rows)
+{
+	return rows->list < ix->meta.n_lists && rows->generation >= counts->generation[rows->list];
+}
 
 static void
 count_pages(GvIvfIndex *ix, Counts *counts)
@@ -49,15 +58,18 @@ count_pages(GvIvfIndex *ix, Counts *counts)
 			if (gv_ivf_page_is(page, (GvIvfPageKind) k))
 				kind = k;
 		}
-		counts->pages[kind]++;
-		if (kind == GV_IVF_PAGE_ROWS)
+		if ((kind == GV_IVF_PAGE_ROWS || kind == GV_IVF_PAGE_VECTORS ||
+			 kind == GV_IVF_PAGE_PART) && !is_current(ix, counts, gv_ivf_page_rows(page)))
+			counts->retired++;
+		else
+			counts->pages[kind]++;
+		if (kind == GV_IVF_PAGE_ROWS && is_current(ix, counts, gv_ivf_page_rows(page)))
 		{
 			GvIvfRowsPage rows = gv_ivf_page_rows(page);
 
 			counts->rows += rows->n_rows - rows->n_dead;
 			counts->rows_dead += rows->n_dead;
-			if (rows->list < ix->meta.n_lists)
-				counts->list_rows[rows->list] += rows->n_rows - rows->n_dead;
+			counts->list_rows[rows->list] += rows->n_rows - rows->n_dead;
 		}
 		UnlockReleaseBuffer(buf);
 	}
@@ -77,11 +89,21 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 	double		n_lists;
 	uint32		longest = 0;
 	uint32		n_empty = 0;
+	GvIvfCache *cache;
 
 	gv_ivf_open(&ix, index);
 	n_lists = ix.meta.n_lists - GV_IVF_FIRST_LIST;
 	counts.list_rows = palloc_extended(sizeof(uint32) * ix.meta.n_lists,
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	counts.generation = palloc_extended(sizeof(uint32) * ix.meta.n_lists, MCXT_ALLOC_HUGE);
+	cache = gv_ivf_cache(&ix);
+	for (uint32 list = 0; list < ix.meta.n_lists; list++)
+	{
+		GvIvfListData entry;
+
+		gv_ivf_read_list(&ix, cache, list, &entry);
+		counts.generation[list] = entry.generation;
+	}
 	count_pages(&ix, &counts);
 	for (uint32 list = GV_IVF_FIRST_LIST; list < ix.meta.n_lists; list++)
 	{
@@ -96,6 +118,8 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "rows_dead", (double) counts.rows_dead, 0,
 		   "places of rows that VACUUM has taken out");
 	report(arg, "lists", n_lists, 0, "lists with a centroid");
+	report(arg, "trainings", ix.meta.generation, 0,
+		   "times that lists were trained since the build");
 	report(arg, "lists_empty", n_empty, 0, "of these, without rows");
 	report(arg, "longest_list", longest, 0, "rows of the longest list");
 	report(arg, "mean_list", counts.rows / Max(n_lists, 1), 1, "rows of a list on average");
@@ -109,11 +133,13 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 		   "pages of centroids");
 	report(arg, "pages_free", (double) (counts.pages[GV_IVF_PAGE_FREE] + counts.pages[0]), 0,
 		   "pages for reuse");
+	report(arg, "pages_retired", (double) counts.retired, 0,
+		   "pages of lists that were trained or written anew; VACUUM frees them");
 	report(arg, "dimensions", ix.meta.dim, 0, "dimensions of the column");
 	report(arg, "code_dimensions", ix.layout.code_dims, 0, "dimensions of a row's code");
 	report(arg, "rows_per_page", ix.layout.rows_per_page, 0, "rows that fit on a page");
 	report(arg, "rows_at_build", (double) ix.meta.n_rows_at_build, 0,
-		   "rows when the index was built");
+		   "rows when the lists were trained or the index was built");
 	report(arg, "calibrated_rows", (double) ix.meta.calibrated_rows, 0,
 		   "rows when the probes were calibrated; 0: never");
 	report(arg, "probes", gv_ivf_aim_probes(&ix.meta, gv_am_target_recall, 10), 0,

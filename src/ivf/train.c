@@ -231,6 +231,17 @@ make_points(Sample *sample, const float *rotation, float *center)
 	pfree(sum);
 }
 
+/*
+ * gv_ivf_report_phase
+ *		Show where a build is.
+ */
+void
+gv_ivf_report_phase(const GvIvfTraining *training, int64 phase)
+{
+	if (training->is_build)
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+}
+
 static void
 check_interrupts(void *arg)
 {
@@ -311,7 +322,7 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 	gv_kmeans_attach(&kmeans, shared, &rows,
 					 MemoryContextAllocHuge(CurrentMemoryContext,
 											gv_kmeans_scratch_size(&options)));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_TRAIN);
+	gv_ivf_report_phase(training, GV_IVF_PHASE_TRAIN);
 	while ((n_parts = gv_kmeans_next(&kmeans)) > 0)
 	{
 		for (int part = 0; part < n_parts; part++)
@@ -346,11 +357,14 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 	pfree(shared);
 }
 
-/* How many lists, for so many rows */
-static int64
-choose_lists(GvIvfIndex *index, double n_rows)
+/*
+ * gv_ivf_choose_lists
+ *		How many lists, for so many rows?
+ */
+int64
+gv_ivf_choose_lists(Relation index, double n_rows)
 {
-	int64		lists = gv_ivf_options_lists((GvIvfOptions *) index->rel->rd_options);
+	int64		lists = gv_ivf_options_lists((GvIvfOptions *) index->rd_options);
 
 	if (lists > 0)
 		return Min(lists, (int64) (n_rows / MIN_NAMED_ROWS));
@@ -365,7 +379,7 @@ choose_lists(GvIvfIndex *index, double n_rows)
  *		Choose geometry and centroids for the rows of a table.
  *
  * index: what its metapage says of the geometry is written
- * training: written, in the current memory context
+ * training: written, in the current memory context, but for is_build
  */
 void
 gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const float *rotation,
@@ -381,7 +395,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	Sample		sample = {.index = index, .float_opclass = {GV_AM_ELEMENT_FLOAT,
 	(GvAmMetric) index->meta.metric}};
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_SAMPLE);
+	gv_ivf_report_phase(training, GV_IVF_PHASE_SAMPLE);
 	training->center = palloc0(sizeof(float) * dims);
 	training->n_lists = GV_IVF_FIRST_LIST + 1;
 	training->is_trained = false;
@@ -391,7 +405,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	if (n_counted == 0)
 		return;
 	n_rows = (double) n_counted / n_taken * n_blocks;
-	lists = choose_lists(index, n_rows);
+	lists = gv_ivf_choose_lists(index->rel, n_rows);
 	sample.max = (int64) Min(n_rows * 1.1 + 1024, (double) Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS);
 	sample.max = Max(Min(sample.max, (int64) (room / (sizeof(float) * dims + sizeof(double)))), 64);
 	sample.rows = MemoryContextAllocHuge(CurrentMemoryContext,

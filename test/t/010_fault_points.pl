@@ -128,6 +128,14 @@ my %works = (
 			"DELETE FROM listed WHERE id % 3 = $round % 3",
 			'VACUUM items', 'VACUUM wide', 'VACUUM long', 'VACUUM listed');
 	},
+	train => sub {
+		my ($base) = 1000 * (1 + $_[0]);
+		my @train = map { "DO \$\$BEGIN PERFORM gigavec.train('$_'); END\$\$" } 'listed_flat', 'listed_pq', 'long_flat';
+
+		return ("INSERT INTO listed SELECT $base + 950 + i, point($base + i, 24) FROM generate_series(1, 20) i",
+			@train, "INSERT INTO long VALUES ($base + 950, point($base + 950, 3000))", @train,
+			"INSERT INTO listed SELECT $base + 980 + i, point($base + i, 24) FROM generate_series(1, 10) i");
+	},
 	create => sub {
 		return ('DROP TABLE IF EXISTS other, passing',
 			'CREATE TABLE other (v vector(24))',
@@ -147,7 +155,7 @@ my %works = (
 			q{SET maintenance_work_mem = '1MB'}, 'REINDEX INDEX big_l2', 'REINDEX INDEX big_l1');
 	},
 	scan => sub {
-		return ("DO \$\$BEGIN PERFORM gigavec.check('items_l2'); END\$\$", $BY_INDEX, map { "DO \$\$BEGIN PERFORM id FROM $_->[0] ORDER BY v $_->[1] point(7, $_->[2]); END\$\$" } @searches);
+		return ("DO \$\$BEGIN PERFORM gigavec.check('items_l2'), gigavec.check('listed_pq'); END\$\$", $BY_INDEX, map { "DO \$\$BEGIN PERFORM id FROM $_->[0] ORDER BY v $_->[1] point(7, $_->[2]); END\$\$" } @searches);
 	},
 );
 
@@ -262,7 +270,7 @@ my $round = 0;
 
 # Which work comes to which points, and how often?
 my %reached;
-for my $work ('insert', 'vacuum', 'create', 'reindex', 'scan')
+for my $work ('insert', 'vacuum', 'train', 'create', 'reindex', 'scan')
 {
 	my $offset = -s $node->logfile;
 	my ($err, $left) = do_work($work, $round++, '*:log');

@@ -92,6 +92,36 @@ for my $round (1 .. 3)
 	}
 }
 
+# lists are trained anew: the same on a standby, where a scan that has begun goes
+# on with those before as long as they are there
+my $reader = $standby->background_psql('postgres');
+$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SET enable_seqscan = off; SET enable_sort = off;'
+	  . 'DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> (SELECT q FROM questions WHERE id = 1)');
+my @read = split(/\n/, $reader->query_safe('FETCH 100 IN c'));
+$primary->safe_psql('postgres', q{
+	ALTER INDEX items_flat SET (lists = 30);
+	SELECT gigavec.train(i) FROM unnest('{items_flat,items_pq,items_bits,long_flat}'::regclass[]) i;
+	INSERT INTO items SELECT 70000 + i, point(70000 + i, 24) FROM generate_series(1, 300) i});
+compare('after training');
+push(@read, split(/\n/, $reader->query_safe('FETCH ALL IN c')));
+is(scalar(keys %{ { map { $_ => 1 } @read } }), scalar(@read), 'a cursor on the standby returns each row once');
+is($reader->query_safe('SELECT count(*) FROM items'), scalar(@read), 'and all that its snapshot sees');
+$reader->quit;
+$reader = $standby->background_psql('postgres', on_error_stop => 0);
+$reader->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SET enable_seqscan = off; SET enable_sort = off; SET ivfflat.probes = 1;'
+	  . 'DECLARE c CURSOR FOR SELECT id FROM items ORDER BY v <-> (SELECT q FROM questions WHERE id = 1)');
+$reader->query_safe('FETCH 10 IN c');
+$primary->safe_psql('postgres', q{
+	SELECT gigavec.train('items_flat');
+	SELECT txid_current();
+	VACUUM items;
+	INSERT INTO items SELECT 71000 + i, point(71000 + i, 24) FROM generate_series(1, 600) i});
+compare('after VACUUM has freed the lists before');
+$reader->query('MOVE ALL IN c');
+like($reader->{stderr}, qr/lists of index "items_flat" that a query was reading are gone/,
+	'the standby tells a scan whose lists are gone');
+$reader->quit;
+
 # a search that goes on while lists are written anew, without rows that are dead
 # to all, and others are added, returns each row that its snapshot sees once
 $primary->safe_psql('postgres', 'DELETE FROM items WHERE id % 2 = 0');
