@@ -65,26 +65,36 @@ begin_fetch(GvAmFetch *fetch, IndexScanDesc scan)
 }
 
 /*
- * gv_am_check_tid
+ * gv_am_check_tid_of
  *		Raise an error if the table has no block for a row: the tid is damaged.
  *
  * n_heap_blocks: that the table has at least; brought up to date
  */
 void
-gv_am_check_tid(BlockNumber *n_heap_blocks, IndexScanDesc scan, ItemPointer tid)
+gv_am_check_tid_of(BlockNumber *n_heap_blocks, Relation index, Relation heap, ItemPointer tid)
 {
 	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
 
-	if (blkno < *n_heap_blocks || scan->heapRelation == NULL)
+	if (blkno < *n_heap_blocks)
 		return;
-	*n_heap_blocks = RelationGetNumberOfBlocks(scan->heapRelation);
+	*n_heap_blocks = RelationGetNumberOfBlocks(heap);
 	if (blkno >= *n_heap_blocks)
 		ereport(ERROR,
 				(errcode(ERRCODE_INDEX_CORRUPTED),
 				 errmsg("index \"%s\" refers to a row in block %u, which table \"%s\" does not have",
-						RelationGetRelationName(scan->indexRelation), blkno,
-						RelationGetRelationName(scan->heapRelation)),
+						RelationGetRelationName(index), blkno, RelationGetRelationName(heap)),
 				 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
+ * gv_am_check_tid
+ *		The same for a row that a scan has found.
+ */
+void
+gv_am_check_tid(BlockNumber *n_heap_blocks, IndexScanDesc scan, ItemPointer tid)
+{
+	if (scan->heapRelation != NULL)
+		gv_am_check_tid_of(n_heap_blocks, scan->indexRelation, scan->heapRelation, tid);
 }
 
 /*

@@ -33,6 +33,8 @@ typedef struct GvAmFetch
 
 extern void gv_am_fetch_init(GvAmFetch *fetch);
 extern void gv_am_fetch_end(GvAmFetch *fetch);
+extern void gv_am_check_tid_of(BlockNumber *n_heap_blocks, Relation index, Relation heap,
+							   ItemPointer tid);
 extern void gv_am_check_tid(BlockNumber *n_heap_blocks, IndexScanDesc scan, ItemPointer tid);
 extern bool gv_am_fetch_key(GvAmFetch *fetch, IndexScanDesc scan, const GvAmOpclass *opclass,
 							int dim, Datum query, ItemPointer tid, double *key);

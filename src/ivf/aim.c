@@ -37,19 +37,26 @@ gv_ivf_aim_probes(const GvIvfMetaPageData *meta, double target, int k)
 }
 
 /*
- * gv_ivf_aim_planned_probes
- *		Return how many lists a scan for so many rows will read first.
+ * gv_ivf_aim_planned_part
+ *		Return which part of the lists a scan for so many rows will read first.
+ *
+ * n_lists: their number is written
+ *
+ * Planning goes on if the metapage is damaged: the index may not be used.
  */
-int
-gv_ivf_aim_planned_probes(Relation rel, double n_rows)
+double
+gv_ivf_aim_planned_part(Relation rel, double n_rows, double *n_lists)
 {
-	GvIvfIndex	index;
+	GvIvfMetaPageData meta;
 	double		target;
 	int			probes;
 
-	gv_ivf_open(&index, rel);
+	*n_lists = 1;
+	if (!gv_ivf_peek_meta(rel, &meta))
+		return 1;
+	*n_lists = meta.n_lists - GV_IVF_FIRST_LIST;
 	probes = gv_ivf_option_probes(rel, &target);
 	if (probes == 0)
-		probes = gv_ivf_aim_probes(&index.meta, target, (int) Max(Min(n_rows, 1000), 1));
-	return (int) Min(probes, index.meta.n_lists - GV_IVF_FIRST_LIST);
+		probes = gv_ivf_aim_probes(&meta, target, (int) Max(Min(n_rows, 1000), 1));
+	return Min(probes / *n_lists, 1);
 }

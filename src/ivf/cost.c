@@ -50,7 +50,6 @@ gv_ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 					 double *correlation, double *pages)
 {
 	GenericCosts costs;
-	GvIvfIndex	ix;
 	Relation	index;
 	double		needed;
 	double		part;
@@ -73,9 +72,7 @@ gv_ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	needed = rows_needed(root, path, costs.indexSelectivity);
 
 	index = index_open(path->indexinfo->indexoid, NoLock);
-	gv_ivf_open(&ix, index);
-	n_lists = ix.meta.n_lists - GV_IVF_FIRST_LIST;
-	part = gv_ivf_aim_planned_probes(index, needed) / n_lists;
+	part = gv_ivf_aim_planned_part(index, needed, &n_lists);
 	index_close(index, NoLock);
 
 	/* with conditions, as many lists as hold the rows */

@@ -166,6 +166,26 @@ gv_ivf_open(GvIvfIndex *index, Relation rel)
 }
 
 /*
+ * gv_ivf_peek_meta
+ *		Copy the metapage; false, without an error, if it is damaged.
+ */
+bool
+gv_ivf_peek_meta(Relation rel, GvIvfMetaPageData *meta)
+{
+	Buffer		buf = ReadBuffer(rel, GV_IVF_META_BLKNO);
+	Page		page = BufferGetPage(buf);
+	bool		is_sound;
+
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	is_sound = gv_ivf_page_is(page, GV_IVF_PAGE_META);
+	if (is_sound)
+		memcpy(meta, gv_ivf_page_meta(page), sizeof(GvIvfMetaPageData));
+	UnlockReleaseBuffer(buf);
+	return is_sound && meta->magic == GV_IVF_MAGIC && meta->version == GV_IVF_VERSION &&
+		meta->n_lists > GV_IVF_FIRST_LIST && meta->calibration.n_buckets <= 1;
+}
+
+/*
  * gv_ivf_read_chain
  *		Copy a chain of pages into memory.
  *

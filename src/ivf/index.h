@@ -103,6 +103,7 @@ gv_ivf_page_is(Page page, GvIvfPageKind kind)
 
 /* index.c */
 extern void gv_ivf_open(GvIvfIndex *index, Relation rel);
+extern bool gv_ivf_peek_meta(Relation rel, GvIvfMetaPageData *meta);
 extern void gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta);
 extern void gv_ivf_init_page(Page page, GvIvfPageKind kind);
 extern void gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel);

@@ -348,7 +348,7 @@ gv_ivf_block_rows(const GvIvfLayout *layout, char *block, int n, uint8 *codes)
 static Buffer
 lock_tail(GvIvfIndex *index, GvIvfListData *entry, uint32 list)
 {
-	for (;;)
+	for (BlockNumber n_read = 0;; n_read++)
 	{
 		Buffer		buf;
 		Page		page;
@@ -360,7 +360,8 @@ lock_tail(GvIvfIndex *index, GvIvfListData *entry, uint32 list)
 		page = BufferGetPage(buf);
 		rows = gv_ivf_page_rows(page);
 		if (!gv_ivf_page_is(page, GV_IVF_PAGE_ROWS) || rows->list != list ||
-			rows->generation != entry->generation || rows->n_rows > index->layout.rows_per_page)
+			rows->generation != entry->generation || rows->n_rows > index->layout.rows_per_page ||
+			(n_read > 1000 && n_read > RelationGetNumberOfBlocks(index->rel)))
 			gv_ivf_report_corruption(index->rel, entry->tail, "It is not a page of its list.");
 		if (rows->next == InvalidBlockNumber)
 			return buf;

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varbit.h"
 
+#include "am/fetch.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
@@ -72,6 +73,7 @@ typedef struct Renewal
 	IndexFetchTableData *fetch;
 	TupleTableSlot *slot;
 	EState	   *estate;
+	BlockNumber n_heap_blocks;
 	SnapshotData snapshot;
 	MemoryContext row_context;
 	Datum		value;			/* of an index that keeps them */
@@ -120,6 +122,7 @@ fetch_value(Renewal *renewal, ItemPointerData tid, Datum *value)
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 
+	gv_am_check_tid_of(&renewal->n_heap_blocks, renewal->before.rel, renewal->heap, &tid);
 	if (!table_index_fetch_tuple(renewal->fetch, &tid, &renewal->snapshot, renewal->slot,
 								 &call_again, &all_dead))
 		return false;
@@ -410,6 +413,7 @@ count_rows(GvIvfIndex *index, uint32 *longest)
 	GvIvfListData *lists = palloc_extended(sizeof(GvIvfListData) * index->meta.n_lists,
 										   MCXT_ALLOC_HUGE);
 	double		n_rows = 0;
+	BlockNumber n_read = 0;
 
 	*longest = 0;
 	for (uint32 list = 0; list < index->meta.n_lists; list++)
@@ -429,7 +433,8 @@ count_rows(GvIvfIndex *index, uint32 *longest)
 			LockBuffer(buf, BUFFER_LOCK_SHARE);
 			rows = gv_ivf_page_rows(BufferGetPage(buf));
 			if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_ROWS) || rows->list != list ||
-				rows->generation != lists[list].generation)
+				rows->generation != lists[list].generation ||
+				n_read++ > RelationGetNumberOfBlocks(index->rel))
 				gv_ivf_report_corruption(index->rel, blkno, "It is not a page of its list.");
 			n += rows->n_rows - rows->n_dead;
 			blkno = rows->next;

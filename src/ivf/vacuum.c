@@ -179,13 +179,16 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 	GvIvfList	changed;
 	GvIvfEdit	edit;
 	Buffer		buf;
+	BlockNumber n_blocks;
+	BlockNumber n_read = 0;
 	PGAlignedBlock *copy = palloc(sizeof(PGAlignedBlock));
 
 	gv_ivf_read_list(ix, cache, list, &entry);
 	gv_ivf_lock_list(ix->rel, list, ExclusiveLock);
+	n_blocks = RelationGetNumberOfBlocks(ix->rel);
 	gv_ivf_writer_init(writer, ix, true);
 	gv_ivf_writer_begin(writer, list, Max(entry.generation, vacuum->list[list].newest) + 1);
-	for (BlockNumber blkno = entry.head; blkno != InvalidBlockNumber;)
+	for (BlockNumber blkno = entry.head; blkno != InvalidBlockNumber; n_read++)
 	{
 		GvIvfRowsPage rows = gv_ivf_page_rows((Page) copy->data);
 
@@ -195,7 +198,8 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 		memcpy(copy, BufferGetPage(buf), BLCKSZ);
 		UnlockReleaseBuffer(buf);
 		if (!gv_ivf_page_is((Page) copy->data, GV_IVF_PAGE_ROWS) || rows->list != list ||
-			rows->generation != entry.generation || rows->n_rows > ix->layout.rows_per_page)
+			rows->generation != entry.generation || rows->n_rows > ix->layout.rows_per_page ||
+			n_read > n_blocks)
 			gv_ivf_report_corruption(ix->rel, blkno, "It is not a page of its list.");
 		copy_rows(vacuum, writer, (Page) copy->data);
 		blkno = rows->next;
