@@ -7,18 +7,14 @@
  */
 #include "postgres.h"
 
-#include "access/genam.h"
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/indexing.h"
-#include "catalog/pg_extension.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/guc.h"
 
 #include "am/explain.h"
+#include "am/extension.h"
 #include "am/limit.h"
 #include "am/paths.h"
 #include "am/plan.h"
@@ -106,34 +102,6 @@ gv_show_simd(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(gv_kernels->name));
 }
 
-/* The version of the objects that CREATE or ALTER EXTENSION left; NULL if none */
-static char *
-catalog_version(void)
-{
-	char	   *version = NULL;
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
-
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("gigavec"));
-	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-	{
-		bool		isnull;
-		Datum		value = heap_getattr(tuple, Anum_pg_extension_extversion,
-										 RelationGetDescr(rel), &isnull);
-
-		if (!isnull)
-			version = TextDatumGetCString(value);
-	}
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	return version;
-}
-
 /*
  * gv_show_version
  *		gigavec.version(): versions of the library and of the catalog objects.
@@ -144,12 +112,15 @@ gv_show_version(PG_FUNCTION_ARGS)
 	TupleDesc	tupdesc;
 	Datum		values[2] = {0};
 	bool		nulls[2] = {false, false};
-	char	   *catalog = catalog_version();
+	Oid			schema;
+	char	   *catalog;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
 		tupdesc->natts != lengthof(values))
 		elog(ERROR, "return type must be a row of %d columns", (int) lengthof(values));
 	tupdesc = BlessTupleDesc(tupdesc);
+	/* what CREATE or ALTER EXTENSION left */
+	(void) gv_am_find_extension(&schema, &catalog);
 	values[0] = CStringGetTextDatum(GV_VERSION);
 	if (catalog)
 		values[1] = CStringGetTextDatum(catalog);

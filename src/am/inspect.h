@@ -10,7 +10,10 @@
 
 #include "postgres.h"
 
+#include "access/tableam.h"
 #include "storage/itemptr.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
 
 /* A problem found by gigavec.check */
 typedef struct GvAmProblem
@@ -63,5 +66,10 @@ typedef struct GvAmEstimate
 	double		bytes;			/* size of the index */
 	double		seconds;		/* with maintenance_work_mem as it is */
 } GvAmEstimate;
+
+extern void gv_am_inspect_may_compare(Relation index, Snapshot snapshot);
+extern void gv_am_inspect_rows(Relation heap, Relation index, Snapshot snapshot,
+							   BlockNumber first, BlockNumber n_blocks,
+							   IndexBuildCallback callback, void *arg);
 
 #endif							/* GV_AM_INSPECT_H */

@@ -273,8 +273,6 @@ check_part(GvHnswCheck *check, Snapshot snapshot, BlockNumber first, BlockNumber
 		   GvHnswRecords *rows)
 {
 	HeapCheck	state = {.check = check};
-	IndexInfo  *index_info = BuildIndexInfo(check->ix.rel);
-	TableScanDesc scan;
 
 	rows->n = 0;
 	collect_rows(check, first, first + n_blocks, rows);
@@ -288,12 +286,7 @@ check_part(GvHnswCheck *check, Snapshot snapshot, BlockNumber first, BlockNumber
 			suspect_row(check, &state.rows[i], "row is in the index more than once");
 	}
 
-	/* no waiting for other transactions, and no checks of uniqueness */
-	index_info->ii_Concurrent = true;
-	index_info->ii_Unique = false;
-	scan = table_beginscan_strat(check->heap, snapshot, 0, NULL, true, false);
-	(void) table_index_build_range_scan(check->heap, check->ix.rel, index_info, false, false,
-										false, first, n_blocks, check_row, &state, scan);
+	gv_am_inspect_rows(check->heap, check->ix.rel, snapshot, first, n_blocks, check_row, &state);
 }
 
 /*
@@ -305,23 +298,13 @@ check_part(GvHnswCheck *check, Snapshot snapshot, BlockNumber first, BlockNumber
 void
 gv_hnsw_check_heap(GvHnswCheck *check, Snapshot snapshot)
 {
-	Relation	index = check->ix.rel;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(check->heap);
 	uint64		n_parts = check->n_tids * sizeof(IndexedRow) /
 		((uint64) maintenance_work_mem * 1024) + 1;
 	BlockNumber per_part = (BlockNumber) (n_blocks / n_parts + 1);
 	GvHnswRecords rows = {.size = sizeof(IndexedRow)};
 
-	/* such an index may lead an old snapshot to versions it must not see */
-	if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
-		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-							   snapshot->xmin))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("cannot check index \"%s\" in this transaction",
-						RelationGetRelationName(index)),
-				 errdetail("The index is newer than the transaction's snapshot.")));
-
+	gv_am_inspect_may_compare(check->ix.rel, snapshot);
 	/* values are read once more for each row, and not counted */
 	pfree(check->page_uses);
 	check->page_uses = NULL;

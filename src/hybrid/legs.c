@@ -20,7 +20,6 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_amop.h"
-#include "catalog/pg_extension.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_opclass.h"
 #include "catalog/pg_operator.h"
@@ -44,6 +43,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "am/extension.h"
 #include "base/compat.h"
 #include "hybrid/legs.h"
 
@@ -74,21 +74,10 @@ typedef struct Candidate
 static Oid
 find_extension_schema(void)
 {
-	Oid			schema = InvalidOid;
-	Relation	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyData key;
-	SysScanDesc scan;
-	HeapTuple	tuple;
+	Oid			schema;
+	char	   *version;
 
-	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
-				CStringGetDatum("gigavec"));
-	scan = systable_beginscan(rel, ExtensionNameIndexId, true, NULL, 1, &key);
-	tuple = systable_getnext(scan);
-	if (HeapTupleIsValid(tuple))
-		schema = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
-	systable_endscan(scan);
-	table_close(rel, AccessShareLock);
-	if (!OidIsValid(schema))
+	if (!gv_am_find_extension(&schema, &version))
 		elog(ERROR, "extension \"gigavec\" does not exist");
 	return schema;
 }

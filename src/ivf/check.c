@@ -484,8 +484,6 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tup
 static void
 check_part(Check *check, Snapshot snapshot, BlockNumber first, BlockNumber n_blocks)
 {
-	IndexInfo  *index_info = BuildIndexInfo(check->ix.rel);
-	TableScanDesc scan;
 
 	check->first_block = first;
 	check->end_block = first + n_blocks;
@@ -501,34 +499,19 @@ check_part(Check *check, Snapshot snapshot, BlockNumber first, BlockNumber n_blo
 						   &check->rows[i].tid, "row is in the index more than once");
 	}
 
-	/* no waiting for other transactions, and no checks of uniqueness */
-	index_info->ii_Concurrent = true;
-	index_info->ii_Unique = false;
-	scan = table_beginscan_strat(check->heap, snapshot, 0, NULL, true, false);
-	(void) table_index_build_range_scan(check->heap, check->ix.rel, index_info, false, false,
-										false, first, n_blocks, check_row, check, scan);
+	gv_am_inspect_rows(check->heap, check->ix.rel, snapshot, first, n_blocks, check_row, check);
 }
 
 /* Compare the table with the index; snapshot: taken before the index was looked at */
 static void
 check_heap(Check *check, Snapshot snapshot)
 {
-	Relation	index = check->ix.rel;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(check->heap);
 	uint64		n_parts = check->n_rows * sizeof(IndexedRow) /
 		((uint64) maintenance_work_mem * 1024) + 1;
 	BlockNumber per_part = (BlockNumber) (n_blocks / n_parts + 1);
 
-	/* such an index may lead an old snapshot to versions it must not see */
-	if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
-		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-							   snapshot->xmin))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("cannot check index \"%s\" in this transaction",
-						RelationGetRelationName(index)),
-				 errdetail("The index is newer than the transaction's snapshot.")));
-
+	gv_am_inspect_may_compare(check->ix.rel, snapshot);
 	check->is_first_look = false;
 	check->max_rows = 1024;
 	check->rows = MemoryContextAllocHuge(CurrentMemoryContext,

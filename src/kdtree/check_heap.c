@@ -198,8 +198,6 @@ static void
 check_part(HeapCheck *state, Snapshot snapshot, BlockNumber first, BlockNumber n_blocks)
 {
 	GvKdtreeCheck *check = state->check;
-	IndexInfo  *index_info = BuildIndexInfo(check->ix.rel);
-	TableScanDesc scan;
 
 	collect_rows(state, first, first + n_blocks);
 	for (uint64 i = 1; i < state->n_rows; i++)
@@ -212,12 +210,7 @@ check_part(HeapCheck *state, Snapshot snapshot, BlockNumber first, BlockNumber n
 								   "row is in the index more than once");
 	}
 
-	/* no waiting for other transactions, and no checks of uniqueness */
-	index_info->ii_Concurrent = true;
-	index_info->ii_Unique = false;
-	scan = table_beginscan_strat(check->heap, snapshot, 0, NULL, true, false);
-	(void) table_index_build_range_scan(check->heap, check->ix.rel, index_info, false, false,
-										false, first, n_blocks, check_row, state, scan);
+	gv_am_inspect_rows(check->heap, check->ix.rel, snapshot, first, n_blocks, check_row, state);
 }
 
 /*
@@ -229,23 +222,13 @@ check_part(HeapCheck *state, Snapshot snapshot, BlockNumber first, BlockNumber n
 void
 gv_kdtree_check_heap(GvKdtreeCheck *check, Snapshot snapshot)
 {
-	Relation	index = check->ix.rel;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(check->heap);
 	uint64		n_parts = check->n_points * sizeof(IndexedRow) /
 		((uint64) maintenance_work_mem * 1024) + 1;
 	BlockNumber per_part = (BlockNumber) (n_blocks / n_parts + 1);
 	HeapCheck	state = {.check = check,.max_rows = 1024};
 
-	/* such an index may lead an old snapshot to versions it must not see */
-	if (IsolationUsesXactSnapshot() && index->rd_index->indcheckxmin &&
-		!TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-							   snapshot->xmin))
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("cannot check index \"%s\" in this transaction",
-						RelationGetRelationName(index)),
-				 errdetail("The index is newer than the transaction's snapshot.")));
-
+	gv_am_inspect_may_compare(check->ix.rel, snapshot);
 	state.row_context = AllocSetContextCreate(CurrentMemoryContext, "kdtree check",
 											  ALLOCSET_DEFAULT_SIZES);
 	state.rows = palloc(state.max_rows * sizeof(IndexedRow));
