@@ -55,8 +55,8 @@ typedef struct Target
 static RangeTblEntry *
 find_table(Query *query, Node **expr, int *varno)
 {
-	List	   *vars = pull_var_clause(*expr, PVC_INCLUDE_PLACEHOLDERS |
-									   PVC_INCLUDE_AGGREGATES | PVC_INCLUDE_WINDOWFUNCS);
+	/* columns of queries around this one may be there as well: then it is no index's */
+	List	   *vars = pull_vars_of_level(*expr, 0);
 	RangeTblEntry *entry;
 	ListCell   *cell;
 
@@ -65,7 +65,7 @@ find_table(Query *query, Node **expr, int *varno)
 	{
 		Var		   *var = lfirst(cell);
 
-		if (!IsA(var, Var) || var->varlevelsup != 0 || (*varno != 0 && var->varno != *varno))
+		if (!IsA(var, Var) || (*varno != 0 && var->varno != *varno))
 			return NULL;
 		*varno = var->varno;
 	}

@@ -40,8 +40,8 @@ $node->safe_psql('postgres', q{
 	CREATE SCHEMA things;
 	SET search_path = public, things;
 
-	CREATE TABLE things.items (id int PRIMARY KEY, v vector(8), h halfvec(8), s sparsevec(8), b bit(8), f float4[], n int);
-	INSERT INTO things.items SELECT i, p, p, p, binary_quantize(p - array_fill(1.5, ARRAY[8])::vector)::bit(8), p::float4[], i % 10
+	CREATE TABLE things.items (id int PRIMARY KEY, v vector(8), h halfvec(8), s sparsevec(8), b bit(8), f float4[], n int, body text);
+	INSERT INTO things.items SELECT i, p, p, p, binary_quantize(p - array_fill(1.5, ARRAY[8])::vector)::bit(8), p::float4[], i % 10, 'all w' || i % 7 || ' x' || i % 11
 		FROM (SELECT i, point(i, 8) AS p FROM generate_series(1, 300) i) t;
 	INSERT INTO things.items SELECT i FROM generate_series(301, 310) i;
 	CREATE TABLE things.mixed (id int, v vector, h halfvec, s sparsevec, b varbit);
@@ -59,6 +59,10 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_sparse ON things.items USING hnsw (s sparsevec_l2_ops);
 	CREATE INDEX items_bit ON things.items USING hnsw (b bit_jaccard_ops);
 	CREATE INDEX items_expression ON things.items USING hnsw ((v::halfvec(8)) halfvec_l2_ops) WHERE n > 3;
+	CREATE INDEX items_lists ON things.items USING ivfflat (v vector_cosine_ops, n) WITH (lists = 4);
+	CREATE INDEX items_codes ON things.items USING ivfpq (h halfvec_l2_ops) WITH (lists = 4);
+	CREATE INDEX items_exact ON things.items USING kdtree (v vector_linf_ops);
+	CREATE INDEX items_body ON things.items USING bm25 (body) WITH (text_config = 'simple');
 	CREATE INDEX items_v ON things.items (v);
 	CREATE INDEX parts_l2 ON things.parts USING hnsw (v vector_l2_ops);
 
@@ -69,10 +73,16 @@ $node->safe_psql('postgres', q{
 	CREATE VIEW things.near_expression AS SELECT id, s, f FROM things.items WHERE n > 3 ORDER BY v::halfvec(8) <-> '[1,2,3,4,5,4,3,2]';
 	CREATE VIEW things.near_sparse AS SELECT id, s, b FROM things.items ORDER BY s <-> '{1:1,5:2}/8' LIMIT 100;
 	CREATE VIEW things.near_bit AS SELECT id, b, h FROM things.items ORDER BY b <%> B'10101010' LIMIT 10;
+	CREATE VIEW things.near_lists AS SELECT * FROM things.items ORDER BY v <=> '[1,2,3,4,5,4,3,2]' LIMIT 10;
+	CREATE VIEW things.near_codes AS SELECT id, v, h, n FROM things.items ORDER BY h <-> '[1,2,3,4,5,4,3,2]' LIMIT 10;
+	CREATE VIEW things.near_exact AS SELECT id, v, b FROM things.items ORDER BY v <*> '[1,2,3,4,5,4,3,2]' LIMIT 10;
+	CREATE VIEW things.near_text AS SELECT id, v, body, body <@> 'w1 x2' AS d FROM things.items ORDER BY body <@> 'w1 x2' LIMIT 10;
+	CREATE VIEW things.matching AS SELECT id, h, s, body FROM things.items WHERE body @@@ '+w3 -x4';
 	CREATE VIEW things.near_parts AS SELECT id, v, v <-> '[1,2,3,4,5,4,3,2]' AS d FROM things.parts ORDER BY 3;
 	CREATE VIEW things.pairs AS SELECT a.id, a.v, b.id AS other, b.b
 		FROM things.items a, LATERAL (SELECT * FROM things.items c ORDER BY c.v <+> a.v LIMIT 3) b WHERE a.n = 5;
 	CREATE FUNCTION things.nearest(vector) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM things.items ORDER BY v <#> $1 LIMIT 1';
+	CREATE FUNCTION things.nearest(text) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM things.items ORDER BY body <@> $1 LIMIT 1';
 	CREATE FUNCTION things.nearest(sparsevec) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM things.items ORDER BY s <-> $1 LIMIT 1';
 	CREATE FUNCTION things.nearest(bit, int) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM things.items WHERE n = $2 ORDER BY b <%> $1 LIMIT 1';
 	CREATE FUNCTION things.nearest(halfvec) RETURNS int LANGUAGE sql STABLE AS 'SELECT id FROM things.items WHERE n > 3 ORDER BY v::halfvec(8) <-> $1 LIMIT 1';
@@ -105,7 +115,7 @@ $node->safe_psql('postgres', q{
 });
 
 my @indexes = split(/\n/, $node->safe_psql('postgres',
-		q{SELECT c.oid::regclass FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE amname = 'hnsw' AND relkind = 'i'}));
+		q{SELECT c.oid::regclass FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE amname IN ('hnsw', 'ivfflat', 'ivfpq', 'kdtree', 'bm25') AND relkind = 'i'}));
 my $n_all = 0;
 for my $seed (1 .. $n_runs)
 {
