@@ -25,7 +25,7 @@ my $n_scripts = 0;
 my @ways = ('kill the server', 'kill a backend', 'immediate', 'kill the server', 'kill a backend');
 @ways = (@ways[0 .. 2]) x 200 if $LONG;
 
-my $node = new_server('crash', "shared_buffers = 4MB\nrestart_after_crash = on\n");
+my $node = new_server('crash', "shared_buffers = 4MB\nwal_consistency_checking = 'all'\nrestart_after_crash = on\n");
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE items (id int PRIMARY KEY, v vector(24), version int);

@@ -22,6 +22,7 @@ my $n_rounds = $LONG ? 20 : 1;
 
 my $node = new_server('points', q{
 	fsync = off
+	wal_consistency_checking = 'all'
 	shared_buffers = 16MB
 	restart_after_crash = on
 	bgwriter_lru_maxpages = 0
