@@ -150,14 +150,15 @@ need_root()
 		want_packages debootstrap
 		mirror=$(own_mirror "")
 		say "making $root"
-		rm -rf "${root:?}"
+		rm -rf --one-file-system "${root:?}"
+		# its mounts end with it
 		if ! command -v debootstrap >/dev/null || [ -z "$mirror" ] ||
-			! run_for $root_seconds debootstrap --variant=minbase \
+			! run_for $root_seconds unshare -m debootstrap --variant=minbase \
 				"--include=postgresql-$major,postgresql-server-dev-$major,gcc,libc6-dev,make,perl,libipc-run-perl" \
 				"$release" "$root" "$mirror" >"$log" 2>&1; then
 			[ ! -f "$log" ] || tail -n 3 "$log"
 			skip "matrix: $leg: Debian $release could not be had"
-			rm -rf "${root:?}"
+			rm -rf --one-file-system "${root:?}" || :
 			exec 8>&-
 			return 1
 		fi
