@@ -4,8 +4,8 @@
  *		CREATE INDEX.
  *
  * Documents are collected in memory, and written to sorted temporary files when
- * maintenance_work_mem is full; all of it becomes one segment.  Its pages are
- * logged at the end.
+ * maintenance_work_mem is full; all of it becomes one segment, the same whatever
+ * the memory and the number of processes.  Its pages are logged at the end.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,6 +20,7 @@
 #include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
+#include "am/parallel.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/build.h"
@@ -27,69 +28,67 @@
 /* Part of maintenance_work_mem that documents may take, the rest is for merging */
 #define MEMORY_PART 0.75
 
-typedef struct BuildState
-{
-	GvBm25Index *index;
-	Oid			type;			/* of the operator class */
-	GvBm25Tokenizer *tokenizer;
-	MemoryContext row_context;
-	MemoryContext context;
-	GvBm25Invert *invert;
-	List	   *runs;			/* of GvBm25Source * */
-	Size		limit;			/* bytes */
-	double		n_rows;
-} BuildState;
-
 /* Begin collecting in memory anew */
 static void
-begin_documents(BuildState *state)
+begin_documents(GvBm25Build *build)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->context);
+	MemoryContext old = MemoryContextSwitchTo(build->context);
 
-	state->invert = gv_bm25_invert_create();
+	build->invert = gv_bm25_invert_create();
 	MemoryContextSwitchTo(old);
 }
 
-/* Write what is in memory to a file */
-static void
-write_run(BuildState *state)
+/*
+ * gv_bm25_build_write_run
+ *		Write what is in memory to a file.
+ */
+void
+gv_bm25_build_write_run(GvBm25Build *build)
 {
-	MemoryContext old = MemoryContextSwitchTo(state->context);
+	MemoryContext old = MemoryContextSwitchTo(build->context);
 
-	state->runs = lappend(state->runs, gv_bm25_run_write(state->invert));
-	gv_bm25_invert_free(state->invert);
+	if (build->files != NULL)
+	{
+		char		name[MAXPGPATH];
+
+		gv_bm25_run_name(name, build->number, build->n_files++);
+		gv_bm25_run_export(build->invert, build->files, name);
+	}
+	else
+		build->runs = lappend(build->runs, gv_bm25_run_write(build->invert));
+	gv_bm25_invert_free(build->invert);
 	MemoryContextSwitchTo(old);
-	begin_documents(state);
+	begin_documents(build);
 }
 
 /* Take a row of the table */
 static void
 add_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_alive, void *arg)
 {
-	BuildState *state = arg;
+	GvBm25Build *build = arg;
 	const GvBm25Document *document;
 	MemoryContext old;
 
 	if (isnull[0])
 		return;
-	old = MemoryContextSwitchTo(state->row_context);
-	document = gv_bm25_tokenize_value(state->tokenizer, state->type, values[0]);
+	old = MemoryContextSwitchTo(build->row_context);
+	document = gv_bm25_tokenize_value(build->tokenizer, build->type, values[0]);
 	if (document->length > 0)
 	{
-		gv_bm25_invert_document(state->invert, tid, document->length);
+		gv_bm25_invert_document(build->invert, tid, document->length);
 		for (int i = 0; i < document->n_terms; i++)
 		{
 			const GvBm25Term *term = &document->terms[i];
 
-			gv_bm25_invert_term(state->invert, term->lexeme, term->len, (uint32) term->hash,
+			gv_bm25_invert_term(build->invert, term->lexeme, term->len, (uint32) term->hash,
 								term->tf);
 		}
-		state->n_rows++;
+		build->n_rows++;
 	}
 	MemoryContextSwitchTo(old);
-	MemoryContextReset(state->row_context);
-	if (gv_bm25_invert_memory(state->invert) > state->limit)
-		write_run(state);
+	MemoryContextReset(build->row_context);
+	if (gv_bm25_invert_memory(build->invert) > build->limit)
+		gv_bm25_build_write_run(build);
 }
 
 /* Add an empty page to the relation, and write it */
@@ -150,28 +149,78 @@ write_result(GvBm25Index *index, const GvBm25Space *space, const GvBm25SegmentDa
 	UnlockReleaseBuffer(buf);
 }
 
-/* Write the segment of all documents */
-static void
-write_segment(BuildState *state)
+/*
+ * gv_bm25_build_write_segment
+ *		Write the segment of all documents, in files and in memory.
+ */
+void
+gv_bm25_build_write_segment(GvBm25Build *build)
 {
+	MemoryContext old = MemoryContextSwitchTo(build->context);
 	int			n_sources = 0;
-	GvBm25Source **sources = palloc((list_length(state->runs) + 1) * sizeof(GvBm25Source *));
+	GvBm25Source **sources;
 	GvBm25Space space;
 	GvBm25SegmentData entry;
 	ListCell   *cell;
 
-	if (state->runs != NIL)
-		write_run(state);
-	foreach(cell, state->runs)
+	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_MERGE);
+	if (build->runs != NIL)
+		gv_bm25_build_write_run(build);
+	sources = palloc((list_length(build->runs) + 1) * sizeof(GvBm25Source *));
+	foreach(cell, build->runs)
 		sources[n_sources++] = lfirst(cell);
 	if (n_sources == 0)
-		sources[n_sources++] = gv_bm25_invert_source(state->invert);
+		sources[n_sources++] = gv_bm25_invert_source(build->invert);
 	else
-		gv_bm25_invert_free(state->invert);
+		gv_bm25_invert_free(build->invert);
+	gv_bm25_space_begin(&space, build->index, false);
+	if (gv_bm25_merge_sources(build->index, sources, n_sources, &space, &entry))
+		write_result(build->index, &space, &entry);
+	MemoryContextSwitchTo(old);
+}
 
-	gv_bm25_space_begin(&space, state->index, false);
-	if (gv_bm25_merge_sources(state->index, sources, n_sources, &space, &entry))
-		write_result(state->index, &space, &entry);
+/*
+ * gv_bm25_build_begin
+ *		Begin a process's part of a build.
+ *
+ * n_processes: that share maintenance_work_mem
+ */
+void
+gv_bm25_build_begin(GvBm25Build *build, GvBm25Index *index, int n_processes)
+{
+	build->index = index;
+	build->type = index->rel->rd_opcintype[0];
+	build->context = AllocSetContextCreate(CurrentMemoryContext, "bm25 build",
+										   ALLOCSET_DEFAULT_SIZES);
+	build->row_context = AllocSetContextCreate(build->context, "bm25 row",
+											   ALLOCSET_DEFAULT_SIZES);
+	build->tokenizer = gv_bm25_tokenizer_of(index, build->context, 0);
+	build->limit = (Size) (maintenance_work_mem * MEMORY_PART * 1024) / n_processes;
+	begin_documents(build);
+}
+
+/*
+ * gv_bm25_build_load
+ *		Collect the rows of a table, or of a process's share of it.
+ *
+ * scan: of the share; NULL: all of it
+ *
+ * Returns how many rows the table has, as far as was seen.
+ */
+double
+gv_bm25_build_load(GvBm25Build *build, Relation heap, IndexInfo *index_info,
+				   TableScanDesc scan, bool progress)
+{
+	return table_index_build_scan(heap, build->index->rel, index_info, scan == NULL, progress,
+								  add_row, build, scan);
+}
+
+/* End a process's part of a build */
+void
+gv_bm25_build_end(GvBm25Build *build)
+{
+	gv_bm25_tokenizer_free(build->tokenizer);
+	MemoryContextDelete(build->context);
 }
 
 /*
@@ -183,8 +232,8 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 {
 	IndexBuildResult *result = palloc(sizeof(IndexBuildResult));
 	GvBm25Index index = {0};
-	BuildState	state = {0};
-	MemoryContext old;
+	GvBm25Build build = {0};
+	int			n_workers;
 
 	if (RelationGetNumberOfBlocks(index_rel) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index_rel));
@@ -193,28 +242,21 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	write_empty(index_rel, MAIN_FORKNUM, &index.meta);
 	index.hints = gv_am_hints(index_rel);
 
-	state.index = &index;
-	state.type = index_rel->rd_opcintype[0];
-	state.context = AllocSetContextCreate(CurrentMemoryContext, "bm25 build",
-										  ALLOCSET_DEFAULT_SIZES);
-	state.row_context = AllocSetContextCreate(state.context, "bm25 row", ALLOCSET_DEFAULT_SIZES);
-	state.tokenizer = gv_bm25_tokenizer_of(&index, state.context, 0);
-	state.limit = (Size) (maintenance_work_mem * MEMORY_PART * 1024);
-	begin_documents(&state);
-
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_SCAN);
-	result->heap_tuples = table_index_build_scan(heap, index_rel, index_info, false, true,
-												 add_row, &state, NULL);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_MERGE);
-	old = MemoryContextSwitchTo(state.context);
-	write_segment(&state);
-	MemoryContextSwitchTo(old);
-	gv_bm25_tokenizer_free(state.tokenizer);
-	MemoryContextDelete(state.context);
+	n_workers = gv_am_parallel_workers(heap, index_rel);
+	build.index = &index;
+	if (n_workers == 0 ||
+		!gv_bm25_build_in_parallel(&build, heap, index_info, n_workers, result))
+	{
+		gv_bm25_build_begin(&build, &index, 1);
+		result->heap_tuples = gv_bm25_build_load(&build, heap, index_info, NULL, true);
+		result->index_tuples = build.n_rows;
+		gv_bm25_build_write_segment(&build);
+		gv_bm25_build_end(&build);
+	}
 
 	if (RelationNeedsWAL(index_rel))
 		log_newpage_range(index_rel, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index_rel), true);
-	result->index_tuples = state.n_rows;
 	return result;
 }
 

@@ -215,8 +215,57 @@ compare_postings(const void *a, const void *b)
 typedef struct PostingBuffer
 {
 	GvBm25Posting *postings;
+	GvBm25Posting *other;		/* as many, once they had to be merged */
 	Size		size;
+	uint32	   *starts;			/* uint32[sources + 1]: where each source's begin */
 } PostingBuffer;
+
+/* Merge two ascending lists */
+static void
+merge_two(const GvBm25Posting *a, uint32 n_a, const GvBm25Posting *b, uint32 n_b,
+		  GvBm25Posting *out)
+{
+	const GvBm25Posting *end_a = a + n_a;
+	const GvBm25Posting *end_b = b + n_b;
+
+	while (a < end_a && b < end_b)
+		*out++ = a->doc < b->doc ? *a++ : *b++;
+	while (a < end_a)
+		*out++ = *a++;
+	while (b < end_b)
+		*out++ = *b++;
+}
+
+/* Merge the lists of n_parts sources, each ascending, two by two */
+static void
+merge_parts(PostingBuffer *buffer, int n_parts)
+{
+	uint32	   *starts = buffer->starts;
+
+	if (buffer->other == NULL)
+		buffer->other = MemoryContextAllocHuge(CurrentMemoryContext,
+											   buffer->size * sizeof(GvBm25Posting));
+	while (n_parts > 1)
+	{
+		GvBm25Posting *from = buffer->postings;
+		int			n = 0;
+
+		for (int i = 0; i < n_parts; i += 2)
+		{
+			uint32		middle = starts[i + 1];
+			uint32		end = starts[Min(i + 2, n_parts)];
+
+			merge_two(from + starts[i], middle - starts[i], from + middle, end - middle,
+					  buffer->other + starts[i]);
+			starts[n++] = starts[i];
+			CHECK_FOR_INTERRUPTS();
+		}
+		starts[n] = starts[n_parts];
+		n_parts = n;
+		buffer->postings = buffer->other;
+		buffer->other = from;
+	}
+}
 
 /* Collect the postings of a lexeme, by their new numbers; returns how many */
 static uint32
@@ -225,6 +274,7 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 	uint64		total = 0;
 	uint32		n = 0;
 	bool		is_sorted = true;
+	bool		are_parts_sorted = true;
 
 	for (int i = 0; i < n_which; i++)
 		total += sources[which[i]]->df;
@@ -232,6 +282,9 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 	{
 		if (buffer->postings != NULL)
 			pfree(buffer->postings);
+		if (buffer->other != NULL)
+			pfree(buffer->other);
+		buffer->other = NULL;
 		buffer->size = Max(total, buffer->size * 2);
 		buffer->postings = MemoryContextAllocHuge(CurrentMemoryContext,
 												  buffer->size * sizeof(GvBm25Posting));
@@ -241,6 +294,7 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 		GvBm25Source *source = sources[which[i]];
 		GvBm25Posting *in = buffer->postings + n;
 
+		buffer->starts[i] = n;
 		source->read(source, in);
 		for (uint32 j = 0; j < source->df; j++)
 		{
@@ -249,12 +303,18 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 			if (doc == GV_BM25_NO_DOC)
 				continue;
 			if (n > 0 && doc < buffer->postings[n - 1].doc)
+			{
 				is_sorted = false;
+				are_parts_sorted &= n == buffer->starts[i];
+			}
 			buffer->postings[n] = (GvBm25Posting) {doc, in[j].tf};
 			n++;
 		}
 	}
-	if (!is_sorted)
+	buffer->starts[n_which] = n;
+	if (!is_sorted && are_parts_sorted)
+		merge_parts(buffer, n_which);
+	else if (!is_sorted)
 		qsort(buffer->postings, n, sizeof(GvBm25Posting), compare_postings);
 	return n;
 }
@@ -277,6 +337,7 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 	PostingBuffer buffer = {0};
 	int		   *which = palloc(n_sources * sizeof(int));
 
+	buffer.starts = palloc((n_sources + 1) * sizeof(uint32));
 	for (int i = 0; i < n_sources; i++)
 		sources[i]->at_end = !sources[i]->next(sources[i]);
 	for (uint64 n_terms = 0;; n_terms++)
@@ -309,6 +370,9 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 	}
 	if (buffer.postings != NULL)
 		pfree(buffer.postings);
+	if (buffer.other != NULL)
+		pfree(buffer.other);
+	pfree(buffer.starts);
 	pfree(which);
 }
 

@@ -5,12 +5,15 @@
  *		into memory.
  *
  * For each lexeme: uint32 length, df and bytes of postings, the lexeme, the
- * postings: varint document less the one before, varint tf.  The documents
- * themselves stay in memory.
+ * postings: varint document less the one before, varint tf; at the end three
+ * zeros.  The documents themselves stay in memory; in a file for another process
+ * they come first.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
+
+#include <fcntl.h>
 
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -28,7 +31,6 @@ typedef struct Run
 {
 	GvBm25Source source;		/* must be first */
 	BufFile    *file;
-	uint64		n_left;			/* lexemes */
 	uint32		n_bytes;		/* of the postings of the lexeme */
 	bool		is_read;		/* the postings were */
 	char		lexeme[GV_BM25_MAX_LEXEME];
@@ -93,15 +95,13 @@ next_lexeme(GvBm25Source *source)
 	RunHead		head;
 
 	Assert(run->is_read);
-	if (run->n_left == 0)
+	read_file(run, &head, sizeof(head));
+	if (head.df == 0)
 	{
-		if (run->file != NULL)
-			BufFileClose(run->file);
+		BufFileClose(run->file);
 		run->file = NULL;
 		return false;
 	}
-	run->n_left--;
-	read_file(run, &head, sizeof(head));
 	read_file(run, run->lexeme, head.len);
 	source->lexeme = run->lexeme;
 	source->len = head.len;
@@ -133,7 +133,56 @@ write_lexeme(Run *run, const GvBm25Source *from, const GvBm25Posting *postings)
 	BufFileWrite(run->file, &head, sizeof(head));
 	BufFileWrite(run->file, (void *) from->lexeme, from->len);
 	BufFileWrite(run->file, run->bytes, head.n_bytes);
-	run->n_left++;
+}
+
+/* Write the lexemes of documents in memory, and an end */
+static void
+write_lexemes(Run *run, GvBm25Source *from)
+{
+	GvBm25Posting *postings = NULL;
+	uint32		size = 0;
+	RunHead		end = {0};
+
+	while (from->next(from))
+	{
+		if (from->df > size)
+		{
+			if (postings != NULL)
+				pfree(postings);
+			size = Max(from->df, size * 2);
+			postings = MemoryContextAllocHuge(CurrentMemoryContext,
+											  (Size) size * sizeof(GvBm25Posting));
+		}
+		CHECK_FOR_INTERRUPTS();
+		from->read(from, postings);
+		write_lexeme(run, from, postings);
+	}
+	BufFileWrite(run->file, &end, sizeof(end));
+	if (postings != NULL)
+		pfree(postings);
+}
+
+/* Begin to read, or write, a file */
+static Run *
+begin_run(BufFile *file)
+{
+	Run		   *run = palloc0(sizeof(Run));
+
+	run->source.next = next_lexeme;
+	run->source.read = read_postings;
+	run->file = file;
+	run->is_read = true;
+	return run;
+}
+
+/* Make room for documents */
+static void
+allocate_documents(GvBm25Documents *documents, uint32 n)
+{
+	documents->n = n;
+	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
+											 (Size) n * sizeof(ItemPointerData));
+	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
 }
 
 /*
@@ -147,44 +196,63 @@ GvBm25Source *
 gv_bm25_run_write(GvBm25Invert *invert)
 {
 	GvBm25Source *from = gv_bm25_invert_source(invert);
-	Run		   *run = palloc0(sizeof(Run));
+	Run		   *run = begin_run(BufFileCreateTemp(false));
 	GvBm25Documents *documents = &run->source.documents;
-	GvBm25Posting *postings = NULL;
-	uint32		size = 0;
 	uint32		n = from->documents.n;
 
-	run->source.next = next_lexeme;
-	run->source.read = read_postings;
-	run->file = BufFileCreateTemp(false);
-	run->is_read = true;
-	while (from->next(from))
-	{
-		if (run->n_left % 1024 == 0)
-			CHECK_FOR_INTERRUPTS();
-		if (from->df > size)
-		{
-			if (postings != NULL)
-				pfree(postings);
-			size = Max(from->df, size * 2);
-			postings = MemoryContextAllocHuge(CurrentMemoryContext,
-											  (Size) size * sizeof(GvBm25Posting));
-		}
-		from->read(from, postings);
-		write_lexeme(run, from, postings);
-	}
+	write_lexemes(run, from);
 	if (BufFileSeek(run->file, 0, 0L, SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file of an index build")));
-	if (postings != NULL)
-		pfree(postings);
-
-	documents->n = n;
 	documents->total_length = from->documents.total_length;
-	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
-											 (Size) n * sizeof(ItemPointerData));
-	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
+	allocate_documents(documents, n);
 	memcpy(documents->tids, from->documents.tids, (Size) n * sizeof(ItemPointerData));
 	memcpy(documents->lengths, from->documents.lengths, (Size) n * sizeof(uint32));
+	return &run->source;
+}
+
+/*
+ * gv_bm25_run_export
+ *		Write documents to a temporary file that another process opens.
+ *
+ * invert: the caller frees it
+ */
+void
+gv_bm25_run_export(GvBm25Invert *invert, FileSet *files, const char *name)
+{
+	GvBm25Source *from = gv_bm25_invert_source(invert);
+	Run		   *run = begin_run(BufFileCreateFileSet(files, name));
+	GvBm25Documents *documents = &from->documents;
+
+	BufFileWrite(run->file, &documents->n, sizeof(documents->n));
+	BufFileWrite(run->file, &documents->total_length, sizeof(documents->total_length));
+	BufFileWrite(run->file, documents->tids, (Size) documents->n * sizeof(ItemPointerData));
+	BufFileWrite(run->file, documents->lengths, (Size) documents->n * sizeof(uint32));
+	write_lexemes(run, from);
+	BufFileExportFileSet(run->file);
+	BufFileClose(run->file);
+	if (run->bytes != NULL)
+		pfree(run->bytes);
+	pfree(run);
+}
+
+/*
+ * gv_bm25_run_open
+ *		Open the file that another process has written, as a source, in the current
+ *		memory context.
+ */
+GvBm25Source *
+gv_bm25_run_open(FileSet *files, const char *name)
+{
+	Run		   *run = begin_run(BufFileOpenFileSet(files, name, O_RDONLY, false));
+	GvBm25Documents *documents = &run->source.documents;
+	uint32		n;
+
+	read_file(run, &n, sizeof(n));
+	read_file(run, &documents->total_length, sizeof(documents->total_length));
+	allocate_documents(documents, n);
+	read_file(run, documents->tids, (Size) n * sizeof(ItemPointerData));
+	read_file(run, documents->lengths, (Size) n * sizeof(uint32));
 	return &run->source;
 }
