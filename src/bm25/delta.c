@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "am/testpoint.h"
 #include "bm25/delta.h"
 #include "bm25/invert.h"
 
@@ -338,7 +339,9 @@ gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document, ItemPoi
 	{
 		LockPage(index->rel, LONG_ROW_TAG, ShareLock);
 		row = write_long_row(index, row);
+		GV_TEST_POINT("bm25-long-row");
 	}
+	GV_TEST_POINT("bm25-insert-lane");
 	while (index->meta.lane[which].head == InvalidBlockNumber ||
 		   !append_row(index, &index->meta.lane[which], row, &n_pages))
 	{

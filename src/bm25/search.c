@@ -14,6 +14,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/testpoint.h"
 #include "bm25/delta.h"
 #include "bm25/search.h"
 
@@ -226,11 +227,13 @@ gv_bm25_search(GvBm25Search *search)
 	for (int i = 0; i < search->reader->n_segments; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
+		GV_TEST_POINT("bm25-search-segment");
 		if (search->weighed->tree->is_flat)
 			gv_bm25_search_flat(search, i);
 		else
 			gv_bm25_search_tree(search, i);
 	}
+	GV_TEST_POINT("bm25-search-lanes");
 	search_lanes(search);
 
 	/* from a heap to the order of scores, the worst to the end */

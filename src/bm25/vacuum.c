@@ -209,6 +209,7 @@ gv_bm25_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	while (found)
 	{
 		found = false;
+		GV_TEST_POINT("bm25-vacuum-between");
 		gv_bm25_lock_merge(info->index);
 		gv_bm25_read_meta(&index);
 		for (int i = 0; i < index.meta.n_segments && !found; i++)
