@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/tableam.h"
@@ -171,8 +172,9 @@ choose_geometry(Sample *sample)
 
 		memcpy(sorted, sample->norm2, sizeof(double) * sample->n);
 		qsort(sorted, sample->n, sizeof(double), compare_doubles);
-		meta->max_norm = (float) sqrt(sorted[Min((int64) (sample->n * NORM_QUANTILE),
-												 sample->n - 1)]);
+		/* a row of numbers near the largest is longer than any float32 */
+		meta->max_norm = (float) Min(sqrt(sorted[Min((int64) (sample->n * NORM_QUANTILE),
+													 sample->n - 1)]), FLT_MAX);
 		pfree(sorted);
 	}
 }

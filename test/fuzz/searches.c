@@ -184,7 +184,7 @@ searches_prepare(PGconn *conn)
 	server_must(conn, "CREATE TABLE fuzz_vectors (id int, v vector(3))");
 	server_must(conn,
 				"INSERT INTO fuzz_vectors SELECT i, CASE WHEN i % 50 = 0 THEN NULL WHEN i % 49 = 0 THEN '[0,0,0]'"
-				" WHEN i % 47 = 0 THEN '[1e38,-1e38,1e-45]' ELSE ARRAY[i, i % 7, i % 11]::vector END"
+				" WHEN i % 47 = 0 THEN '[3.4e38,-3.4e38,1e-45]' ELSE ARRAY[i, i % 7, i % 11]::vector END"
 				" FROM generate_series(1, 400) i");
 	server_must(conn, "CREATE INDEX ON fuzz_vectors USING hnsw (v vector_l2_ops, id)");
 	server_must(conn, "CREATE INDEX ON fuzz_vectors USING ivfflat (v vector_ip_ops) WITH (lists = 4)");
