@@ -112,7 +112,6 @@ RESET enable_seqscan;
 -- what a reader may not do with the index of another
 SET ROLE gigavec_reader;
 DROP INDEX "k""; DROP";
-REINDEX INDEX "t""; DROP";
 ALTER INDEX "f""; DROP" SET (probes = 1);
 RESET ROLE;
 
