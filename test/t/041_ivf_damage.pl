@@ -57,10 +57,40 @@ survive_damages($node,
 			"INSERT INTO $table SELECT * FROM $table ORDER BY id LIMIT 200",
 			"INSERT INTO items SELECT 20000 + i, point(i, 24, 5) FROM generate_series(1, 200) i",
 			"UPDATE $table SET id = id + 1 WHERE id % 10 = 3",
+			"SELECT gigavec.train('$index') > 1",
 			"DELETE FROM $table WHERE id % 11 = 4 OR id >= 20000",
 			"VACUUM (INDEX_CLEANUP on) $table",
 			"SELECT count(*) FROM gigavec.check('$index')");
 	});
+
+# A list whose pages of rows are said to be those of their vectors, too: an insert
+# that has locked one must not wait for it.  The kind of a page comes 8 bytes
+# before its end, the page of vectors 36 bytes from its start.
+{
+	my $block_size = 8192;
+	my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "CHECKPOINT; SELECT pg_relation_filepath('items_flat')");
+	my ($n, $out, $err) = (0);
+
+	$node->stop;
+	open(my $file, '+<:raw', $path) || die "could not open $path: $!";
+	for my $block (1 .. (-s $path) / $block_size - 1)
+	{
+		seek($file, ($block + 1) * $block_size - 8, 0);
+		read($file, my $kind, 2) == 2 || die;
+		next if unpack('v', $kind) != 5;
+		seek($file, $block * $block_size + 36, 0);
+		print $file pack('V', $block);
+		$n++;
+	}
+	close($file);
+	cmp_ok($n, '>=', 20, 'pages of rows are damaged');
+	$node->start;
+	is($node->psql('postgres', "\\set VERBOSITY verbose\nINSERT INTO items SELECT 30000 + i, point(i, 24) FROM generate_series(1, 40) i",
+			stdout => \$out, stderr => \$err, timeout => 120), 3, 'an insert into a damaged list ends');
+	like($err, qr/ERROR:  XX002: index "items_flat" contains a damaged page/, 'with an error');
+	$node->safe_psql('postgres', 'REINDEX INDEX items_flat');
+	is_sound($node, 'items_flat', 'REINDEX after such pages');
+}
 
 # A metapage of another version, or of another access method
 survive_metapages($node, 'items_flat',
