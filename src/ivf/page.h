@@ -99,6 +99,7 @@ typedef struct GvIvfMetaPageData
 	/* probes that reach a recall; changed by VACUUM */
 	uint64		calibrated_rows;	/* rows of the index then */
 	uint64		removed_rows;	/* since then, by VACUUM */
+	uint64		removed_since_build;	/* or since the lists were trained */
 	GvAmRecallTable calibration;	/* n_buckets 1, or 0 if there is none */
 } GvIvfMetaPageData;
 

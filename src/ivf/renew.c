@@ -44,6 +44,13 @@
 #define MORE_LISTS 2
 #define FEWER_LISTS 4
 
+/*
+ * or when so large a part of the rows has come since.  sift-bsds-200k: of 100,000
+ * rows half were deleted, others came, of other photographs; recall@10 at 30
+ * probes was .894, and .907 with lists trained anew.
+ */
+#define NEW_ROWS 0.5
+
 /* or when one is so many times as long as the mean, and that has got so much worse */
 #define LONGEST_LIST 3.0
 #define LONGER_THAN_TRAINED 1.5
@@ -329,6 +336,7 @@ publish(Renewal *renewal)
 	memset(&after->calibration, 0, sizeof(after->calibration));
 	after->calibrated_rows = 0;
 	after->removed_rows = 0;
+	after->removed_since_build = 0;
 	after->retired_lists = before->n_lists;
 	after->retired_directory_blkno = before->directory_blkno;
 	after->retired_center_blkno = before->center_blkno;
@@ -467,10 +475,13 @@ is_due(GvIvfIndex *index, double n_rows)
 {
 	double		n_lists = index->meta.n_lists - GV_IVF_FIRST_LIST;
 	double		wanted = (double) gv_ivf_choose_lists(index->rel, n_rows);
+	double		n_new = n_rows + (double) index->meta.removed_since_build -
+		(double) index->meta.n_rows_at_build;
 
 	if (wanted <= 1)
 		return false;
-	if (wanted >= MORE_LISTS * n_lists || wanted * FEWER_LISTS <= n_lists)
+	if (wanted >= MORE_LISTS * n_lists || wanted * FEWER_LISTS <= n_lists ||
+		n_new >= NEW_ROWS * n_rows)
 		return true;
 	return n_lists > 1 && gv_ivf_calibration_is_stale(&index->meta, n_rows) &&
 		is_unbalanced(index);

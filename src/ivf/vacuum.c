@@ -221,16 +221,19 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 	gv_ivf_unlock_list(ix->rel, list, ExclusiveLock);
 }
 
-/* Count rows that were removed, for the calibration's sake */
+/* Count rows that were removed: they tell how many have come */
 static void
 note_removed(Vacuum *vacuum, double n_removed)
 {
 	Buffer		buf = ReadBuffer(vacuum->ix.rel, GV_IVF_META_BLKNO);
 	GvXlog	   *xlog;
+	GvIvfMetaPage meta;
 
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	xlog = gv_xlog_begin(vacuum->ix.rel);
-	gv_ivf_page_meta(gv_xlog_page(xlog, buf))->removed_rows += (uint64) n_removed;
+	meta = gv_ivf_page_meta(gv_xlog_page(xlog, buf));
+	meta->removed_rows += (uint64) n_removed;
+	meta->removed_since_build += (uint64) n_removed;
 	gv_xlog_finish(xlog);
 	UnlockReleaseBuffer(buf);
 }

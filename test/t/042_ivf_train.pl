@@ -93,8 +93,8 @@ make_table();
 	$node->safe_psql('postgres', $train);
 	my ($rc, $out, $err) = $node->psql('postgres', $train);
 	like($err, qr/cannot train index "items_flat" now/, 'no other training while lists before are read');
-	$node->safe_psql('postgres', 'DELETE FROM items WHERE id <= 700; VACUUM items;'
-		  . 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(4001, 4800) i');
+	$node->safe_psql('postgres', 'DELETE FROM items WHERE id <= 500; VACUUM items;'
+		  . 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(4001, 4600) i');
 	push(@got, $scan->query_safe('FETCH ALL IN f'), $scan->query_safe('FETCH ALL IN p'));
 	$scan->query_safe('COMMIT');
 	my %times;
