@@ -9,6 +9,7 @@
 #                                                          on the running server
 # make check-assert   make test with assertions on
 # make stress         the long forms of the tests: many hours
+# make coverage       what part of the lines of src/ the tests run
 # make bench          all benchmarks beside their peers: hours; SHORT=1: a little of each
 # make check-sanitize unit and SQL tests under the address and undefined behaviour sanitizers
 
