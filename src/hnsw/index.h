@@ -135,6 +135,19 @@ gv_hnsw_node_is_valid(const GvHnswLayout *layout, GvHnswNode node)
 }
 
 extern GvHnswNode gv_hnsw_page_node(const GvHnswIndex *index, Page page, int slot);
+
+/* The same for a page that is known to hold nodes: a mark is enough to see if they are whole */
+static inline GvHnswNode
+gv_hnsw_known_node(const GvHnswIndex *index, Page page, int slot)
+{
+	GvHnswNode	node;
+
+	if (!gv_hnsw_layout_has_codes(&index->layout))
+		return gv_hnsw_page_node(index, page, slot);
+	node = gv_hnsw_slot_node(&index->layout, page, slot);
+	return gv_hnsw_node_is_valid(&index->layout, node) ? node : NULL;
+}
+
 pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *what);
 

@@ -330,9 +330,12 @@ prefetch_passing(const GvHnswScan *so, BlockNumber blkno)
 {
 	const GvHnswLayout *layout = &so->ix.layout;
 
-	/* what tells the kind of page */
-	gv_am_prefetch(so->ix.hints, blkno, 0, 1);
-	gv_am_prefetch(so->ix.hints, blkno, BLCKSZ - 1, 1);
+	if (!gv_hnsw_layout_has_codes(layout))
+	{
+		/* what tells the kind of page */
+		gv_am_prefetch(so->ix.hints, blkno, 0, 1);
+		gv_am_prefetch(so->ix.hints, blkno, BLCKSZ - 1, 1);
+	}
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
 		if (gv_hnsw_passing_has(&so->strategy.passing, gv_hnsw_make_id(layout, blkno, slot)))
@@ -398,7 +401,8 @@ sweep(GvHnswScan *so)
 			/* nothing is read of nodes that do not pass: it is not in the caches */
 			if (so->strategy.filter && !gv_hnsw_passing_has(&so->strategy.passing, id))
 				continue;
-			node = gv_hnsw_page_node(ix, page, slot);
+			node = so->strategy.filter ? gv_hnsw_known_node(ix, page, slot) :
+				gv_hnsw_page_node(ix, page, slot);
 			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
 				gv_idset_contains(&so->search.seen, id))
 				continue;
