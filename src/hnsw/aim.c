@@ -39,24 +39,77 @@
 
 #define MAX_EF (PG_INT32_MAX / 64)
 
+/* Places a row are noted in units of this part */
+#define PLACE_UNIT 256
+
+/*
+ * ef grows with a power of the number of rows; where it is large for so many
+ * rows, data are hard, and it grows faster.  Fitted to the calibrations of four
+ * sets at four sizes each, see README.md.
+ */
+#define GROWTH_EASY_EF 12
+#define GROWTH_EXPONENT 2.2
+#define GROWTH_MAX_EXPONENT 0.75
+
 /* The recall that a search for neighbors aims at, and its cost in ef_construction */
 #define LINKING_RECALL 0.95
 #define MAX_LINKING_FACTOR 4
 
 /*
+ * gv_hnsw_aim_count_places
+ *		Return how many places for nodes there are a row, as the metapage notes
+ *		it with a calibration.
+ */
+uint16
+gv_hnsw_aim_count_places(const GvHnswIndex *index, double n_rows)
+{
+	double		places = (double) RelationGetNumberOfBlocks(index->rel) *
+		index->layout.nodes_per_page;
+	double		units = rint(PLACE_UNIT * places / Max(n_rows, 1));
+
+	return units <= PG_UINT16_MAX ? (uint16) units : 0;
+}
+
+/*
+ * gv_hnsw_aim_growth
+ *		Return by how much ef must be larger for the rows that have come since the
+ *		calibration.
+ *
+ * Places tell how many have: those that others have left are there already.
+ */
+double
+gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
+{
+	double		rows = (double) meta->calibrated_rows;
+	double		rows_now;
+	double		exponent;
+
+	if (meta->calibration.n_buckets == 0 || meta->calibrated_places == 0 || rows < 2)
+		return 1;
+	rows_now = (double) RelationGetNumberOfBlocks(rel) * meta->nodes_per_page *
+		PLACE_UNIT / meta->calibrated_places;
+	if (rows_now <= rows)
+		return 1;
+	exponent = GROWTH_EXPONENT / log(rows) *
+		log((double) gv_hnsw_aim_mean_ef(meta, target) / GROWTH_EASY_EF);
+	return pow(rows_now / rows, Max(Min(exponent, GROWTH_MAX_EXPONENT), 0));
+}
+
+/*
  * The ef that reaches a recall for the k nearest rows.
  *
  * bucket: of the query
+ * growth: see gv_hnsw_aim_growth
  *
  * Without a calibration a rule must do, on the safe side for most data.
  */
 static int
-ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket)
+ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket, double growth)
 {
 	double		ef;
 
 	if (meta->calibration.n_buckets > 0)
-		ef = gv_am_recall_ef(&meta->calibration, target, k, bucket);
+		ef = gv_am_recall_ef(&meta->calibration, target, k, bucket) * growth;
 	else
 		ef = RULE_EF * pow(0.2 / (1 - target), RULE_EXPONENT) * Max(k, FIRST_K) / FIRST_K;
 	return (int) Min(Max(ceil(ef), k), MAX_EF);
@@ -64,8 +117,8 @@ ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket)
 
 /* The same for queries of all buckets: the least ef, the largest, the mean */
 static void
-ef_for_all(const GvHnswMetaPageData *meta, double target, int k, int *least, int *largest,
-		   int *mean)
+ef_for_all(const GvHnswMetaPageData *meta, double target, int k, double growth,
+		   int *least, int *largest, int *mean)
 {
 	int			n_buckets = Max(meta->calibration.n_buckets, 1);
 	int64		sum = 0;
@@ -74,7 +127,7 @@ ef_for_all(const GvHnswMetaPageData *meta, double target, int k, int *least, int
 	*largest = 0;
 	for (int b = 0; b < n_buckets; b++)
 	{
-		int			ef = ef_for(meta, target, k, b);
+		int			ef = ef_for(meta, target, k, b, growth);
 
 		*least = Min(*least, ef);
 		*largest = Max(*largest, ef);
@@ -106,7 +159,8 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 		aim->target = 0;
 		return ef;
 	}
-	ef_for_all(&index->meta, aim->target, aim->k, &least, &largest, &mean);
+	aim->growth = gv_hnsw_aim_growth(&index->meta, index->rel, aim->target);
+	ef_for_all(&index->meta, aim->target, aim->k, aim->growth, &least, &largest, &mean);
 	aim->least_ef = limit > 0 && !be_plain ? 0 : LEAST_PLAIN_EF;
 	if (!be_plain)
 		return Max(largest, aim->least_ef);
@@ -131,11 +185,11 @@ gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch 
 
 	if (aim->target == 0 || meta->calibration.n_buckets < 2)
 		return ef;
-	ef_for_all(meta, aim->target, aim->k, &least, &largest, &mean);
+	ef_for_all(meta, aim->target, aim->k, aim->growth, &least, &largest, &mean);
 	if (least == largest)
 		return ef;
 	aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
-	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket), aim->least_ef);
+	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth), aim->least_ef);
 	gv_hnsw_search_narrow(search, ef);
 	return ef;
 }
@@ -154,7 +208,7 @@ gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
 	if (aim->target == 0)
 		return Min(ef * 2, MAX_EF);
 
-	next = ef_for(meta, aim->target, GV_AM_RECALL_MAX_K, aim->bucket);
+	next = ef_for(meta, aim->target, GV_AM_RECALL_MAX_K, aim->bucket, aim->growth);
 	if (aim->k < FIRST_K)
 		aim->k = FIRST_K;
 	else if (aim->k < SECOND_K && next > 2 * ef)
@@ -163,7 +217,7 @@ gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
 		aim->k = GV_AM_RECALL_MAX_K;
 	else
 		aim->k = Min(aim->k * 2, MAX_EF);
-	next = ef_for(meta, aim->target, aim->k, aim->bucket);
+	next = ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth);
 
 	/* whoever reads on and on minds rows that come late, at the end */
 	if (aim->least_ef > 0)
@@ -173,7 +227,8 @@ gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
 
 /*
  * gv_hnsw_aim_mean_ef
- *		Return the ef for a recall of the first rows, on average over queries.
+ *		Return the ef for a recall of the first rows, on average over queries, as
+ *		it was calibrated.
  */
 int
 gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
@@ -182,7 +237,7 @@ gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
 	int			largest;
 	int			mean;
 
-	ef_for_all(meta, target, FIRST_K, &least, &largest, &mean);
+	ef_for_all(meta, target, FIRST_K, 1, &least, &largest, &mean);
 	return mean;
 }
 
@@ -194,13 +249,17 @@ gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
  * apart it must look at more to find as good neighbors.
  */
 int
-gv_hnsw_aim_linking_ef(const GvHnswMetaPageData *meta)
+gv_hnsw_aim_linking_ef(const GvHnswIndex *index)
 {
+	const GvHnswMetaPageData *meta = &index->meta;
 	int			ef = meta->ef_construction;
+	double		wanted;
 
 	if (meta->calibration.n_buckets == 0 || meta->padded_dim == 0)
 		return ef;
-	return Min(Max(ef, gv_hnsw_aim_mean_ef(meta, LINKING_RECALL)), ef * MAX_LINKING_FACTOR);
+	wanted = gv_hnsw_aim_mean_ef(meta, LINKING_RECALL) *
+		gv_hnsw_aim_growth(meta, index->rel, LINKING_RECALL);
+	return (int) Min(Max(ef, wanted), ef * MAX_LINKING_FACTOR);
 }
 
 /*
@@ -233,6 +292,7 @@ gv_hnsw_aim_planned_ef(Relation index, double n_rows)
 	if (meta.version != GV_HNSW_VERSION ||
 		meta.calibration.n_buckets > GV_AM_RECALL_MAX_BUCKETS)
 		meta.calibration.n_buckets = 0;
-	ef_for_all(&meta, target, (int) Max(Min(n_rows, LAST_K), 1), &least, &largest, &ef);
+	ef_for_all(&meta, target, (int) Max(Min(n_rows, LAST_K), 1),
+			   gv_hnsw_aim_growth(&meta, index, target), &least, &largest, &ef);
 	return ef;
 }

@@ -19,6 +19,7 @@ typedef struct GvHnswAim
 	int			k;				/* rows that the present ef is for */
 	int			bucket;			/* difficulty of the query */
 	int			least_ef;		/* whatever the calibration says */
+	double		growth;			/* of ef, for what has come since the calibration */
 } GvHnswAim;
 
 extern int	gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit,
@@ -27,7 +28,10 @@ extern int	gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta,
 							   GvHnswSearch *search, int ef);
 extern int	gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef);
 extern int	gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target);
-extern int	gv_hnsw_aim_linking_ef(const GvHnswMetaPageData *meta);
+extern int	gv_hnsw_aim_linking_ef(const GvHnswIndex *index);
+extern double gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel,
+								 double target);
+extern uint16 gv_hnsw_aim_count_places(const GvHnswIndex *index, double n_rows);
 extern int	gv_hnsw_aim_planned_ef(Relation index, double n_rows);
 
 #endif							/* GV_HNSW_AIM_H */

@@ -33,6 +33,7 @@
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "base/random.h"
+#include "hnsw/aim.h"
 #include "hnsw/build.h"
 #include "hnsw/calibrate.h"
 #include "hnsw/hnsw.h"
@@ -589,6 +590,7 @@ store(GvHnswIndex *ix, GvHnswCalibrationSource source, const GvAmRecallTable *ta
 	meta->calibration_source = source;
 	meta->calibrated_rows = (uint64) Max(n_rows, 0);
 	meta->calibrated_table_rows = (uint64) Max(n_table_rows, 0);
+	meta->calibrated_places = gv_hnsw_aim_count_places(ix, n_rows);
 	meta->calibration = *table;
 	meta->calibration_hash = gv_hnsw_calibration_hash(meta);
 	gv_xlog_finish(xlog);

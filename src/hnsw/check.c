@@ -186,7 +186,7 @@ check_meta(GvHnswCheck *check)
 		meta->calibration_source > GV_HNSW_CALIBRATION_QUERIES ||
 		(meta->calibration_source == GV_HNSW_CALIBRATION_NONE) !=
 		(meta->calibration.n_buckets == 0) ||
-		meta->reserved_calibration != 0 ||
+		(meta->calibration_source == GV_HNSW_CALIBRATION_NONE && meta->calibrated_places != 0) ||
 		meta->calibration_hash != (meta->calibration_source == GV_HNSW_CALIBRATION_NONE ? 0 :
 								   gv_hnsw_calibration_hash(meta)))
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,

@@ -60,7 +60,7 @@ search_surroundings(Insertion *ins, const GvHnswCache *cache)
 	GvHnswSearch *search = &ins->search;
 
 	gv_hnsw_search_init(search, ins->ix, CurrentMemoryContext,
-						gv_hnsw_aim_linking_ef(&ins->ix->meta));
+						gv_hnsw_aim_linking_ef(ins->ix));
 	if (gv_hnsw_layout_has_codes(&ins->ix->layout))
 		gv_hnsw_search_set_point(search, ins->z);
 	else

@@ -123,7 +123,7 @@ typedef struct GvHnswMetaPageData
 
 	/* calibration; since version 3 */
 	uint16		calibration_source; /* GvHnswCalibrationSource */
-	uint16		reserved_calibration;	/* zero */
+	uint16		calibrated_places;	/* for nodes, a row, then; in 1/256; 0: not known */
 	uint32		calibration_hash;	/* of all that follows; 0 if there is none */
 	uint64		calibrated_rows;	/* rows of the index then */
 	uint64		calibrated_table_rows;	/* rows of the table then */

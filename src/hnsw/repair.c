@@ -70,7 +70,7 @@ search_around(GvHnswRepair *repair, const GvHnswVector *own, int *n)
 
 	/* one place is the node's own */
 	gv_hnsw_search_init(&search, ix, CurrentMemoryContext,
-						gv_hnsw_aim_linking_ef(&ix->meta) + 1);
+						gv_hnsw_aim_linking_ef(ix) + 1);
 	if (gv_hnsw_layout_has_codes(layout))
 	{
 		float	   *z = palloc0(sizeof(float) * layout->padded_dim);

@@ -193,8 +193,10 @@ report_node(const GvHnswLayout *layout, const GvHnswCounts *counts, GvAmReportSt
 
 /* What searches know of the recall that they reach */
 static void
-report_calibration(const GvHnswMetaPageData *meta, GvAmReportStat report, void *arg)
+report_calibration(const GvHnswIndex *ix, GvAmReportStat report, void *arg)
 {
+	const GvHnswMetaPageData *meta = &ix->meta;
+
 	report(arg, "calibration", meta->calibration_source, 0,
 		   "of recall, by 1: rows of the index, 2: queries given to gigavec.recall; 0: none");
 	report(arg, "calibrated_rows", meta->calibrated_rows, 0, "rows of the index then");
@@ -204,6 +206,8 @@ report_calibration(const GvHnswMetaPageData *meta, GvAmReportStat report, void *
 		   "candidates for a recall of .90 of ten rows, on average");
 	report(arg, "calibrated_ef_95", gv_hnsw_aim_mean_ef(meta, .95), 0, "the same for .95");
 	report(arg, "calibrated_ef_99", gv_hnsw_aim_mean_ef(meta, .99), 0, "the same for .99");
+	report(arg, "ef_growth", gv_hnsw_aim_growth(meta, ix->rel, .95), 2,
+		   "times the ef for .95 that scans have for the rows that came since");
 }
 
 /*
@@ -253,7 +257,7 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "nodes_not_linked", counts.nodes_not_linked, 0,
 		   "live nodes that are no live node's neighbor");
 
-	report_calibration(&ix.meta, report, arg);
+	report_calibration(&ix, report, arg);
 	report(arg, "bytes", bytes, 0, "size of the index");
 	report(arg, "bytes_per_row", counts.rows == 0 ? 0 : bytes / counts.rows, 1,
 		   "size of the index divided by its rows");

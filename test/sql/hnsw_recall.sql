@@ -177,6 +177,24 @@ DELETE FROM hnsw_test.items WHERE id % 5 <> 0;
 SELECT recall >= .9 AS reached FROM gigavec.recall('hnsw_test.items_v', 10, 50);
 ROLLBACK;
 
+-- rows that came since the calibration have scans look at more; places that others have left do not
+CREATE TABLE hnsw_test.grown (id int, v vector(40));
+SELECT setseed(.5) IS NULL AS seeded;
+INSERT INTO hnsw_test.grown SELECT i, (SELECT array_agg(sqrt(-2 * ln(1 - random())) * cos(6.2831853 * random())) FROM generate_series(1, 40) WHERE i > 0)::vector
+FROM generate_series(1, 5000) i;
+CREATE TABLE hnsw_test.rest AS SELECT * FROM hnsw_test.grown WHERE id > 500;
+DELETE FROM hnsw_test.grown WHERE id > 500;
+VACUUM hnsw_test.grown;
+CREATE INDEX grown_v ON hnsw_test.grown USING hnsw (v vector_l2_ops);
+SELECT value FROM gigavec.stats('hnsw_test.grown_v') WHERE name = 'ef_growth';
+INSERT INTO hnsw_test.grown TABLE hnsw_test.rest;
+SELECT value > 1.5 AS has_grown FROM gigavec.stats('hnsw_test.grown_v') WHERE name = 'ef_growth';
+SELECT target, recall >= target - .05 AS reached FROM unnest(ARRAY[.9, .95]) target, LATERAL gigavec.recall('hnsw_test.grown_v', 10, 200, target);
+SELECT count(*) FROM gigavec.check('hnsw_test.grown_v');
+DELETE FROM hnsw_test.grown WHERE id % 5 <> 0;
+VACUUM hnsw_test.grown;
+SELECT hnsw_test.calibration('hnsw_test.grown_v'), value FROM gigavec.stats('hnsw_test.grown_v') WHERE name = 'ef_growth';
+
 -- refused
 SELECT * FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.items_v'', 0)');
 SELECT * FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.items_v'', 10001)');
