@@ -44,12 +44,13 @@
 
 /*
  * ef grows with a power of the number of rows; where it is large for so many
- * rows, data are hard, and it grows faster.  Fitted to the calibrations of four
- * sets at four sizes each, see README.md.
+ * rows, data are hard, and it grows faster.  Fitted to the calibrations of
+ * three sets at four sizes each, see README.md.
  */
 #define GROWTH_EASY_EF 12
-#define GROWTH_EXPONENT 2.2
-#define GROWTH_MAX_EXPONENT 0.75
+#define GROWTH_LEAST_EXPONENT 0.12
+#define GROWTH_EXPONENT 2.0
+#define GROWTH_MAX_EXPONENT 0.8
 
 /* The recall that a search for neighbors aims at, and its cost in ef_construction */
 #define LINKING_RECALL 0.95
@@ -92,7 +93,8 @@ gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
 		return 1;
 	exponent = GROWTH_EXPONENT / log(rows) *
 		log((double) gv_hnsw_aim_mean_ef(meta, target) / GROWTH_EASY_EF);
-	return pow(rows_now / rows, Max(Min(exponent, GROWTH_MAX_EXPONENT), 0));
+	exponent = GROWTH_LEAST_EXPONENT + Max(exponent, 0);
+	return pow(rows_now / rows, Min(exponent, GROWTH_MAX_EXPONENT));
 }
 
 /*
