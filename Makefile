@@ -22,9 +22,11 @@ OBJS = $(sort $(patsubst %.c,%.o,$(wildcard src/*.c src/base/*.c src/distance/*.
 	src/ivf/*.c src/bm25/*.c src/kdtree/*.c src/hybrid/*.c)))
 
 SQL_INSTALL = $(sort $(wildcard sql/install/*.sql))
-# Access methods that have filter columns; make fills their names into one file
+# Access methods that have filter columns; make fills their names into one file.
+# The default of bm25 for a text is to search it.
 SQL_FILTERS = sql/filter-classes.sql.in
-FILTER_AMS = hnsw ivfflat ivfpq kdtree
+FILTER_AMS = hnsw ivfflat ivfpq kdtree bm25
+FILTER_SED_bm25 = -e 's/\.text_ops\b/.text_filter_ops/g' -e '/text_filter_ops/s/ DEFAULT//'
 DATA_built = sql/$(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/upgrade/*.sql)
 
@@ -71,7 +73,7 @@ sql/$(EXTENSION)--$(EXTVERSION).sql: $(SQL_INSTALL) $(SQL_FILTERS) Makefile giga
 	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via CREATE EXTENSION' \
 	    '\echo Use "CREATE EXTENSION gigavec" to load this file. \quit'; \
 	  cat $(SQL_INSTALL) /dev/null; \
-	  for am in $(FILTER_AMS); do sed "s/@am@/$$am/g" $(SQL_FILTERS); done; } > $@
+	  $(foreach am,$(FILTER_AMS),sed -e 's/@am@/$(am)/g' $(FILTER_SED_$(am)) $(SQL_FILTERS);) } > $@
 
 # Instruction sets by file: the rest is built for the ABI baseline
 GV_KERNEL_ARCH := $(shell $(CC) -dumpmachine)

@@ -183,13 +183,24 @@ static set_rel_pathlist_hook_type previous_hook = NULL;
 static bool
 is_unusable(const Path *path)
 {
-	IndexPath  *below;
+	List	   *below = NIL;
+	ListCell   *cell;
 
-	if (!IsA(path, BitmapHeapPath))
-		return false;
-	below = (IndexPath *) ((const BitmapHeapPath *) path)->bitmapqual;
-	return IsA(below, IndexPath) && below->path.disabled_nodes >= GV_DISABLED_NODES &&
-		gv_am_plan_is_ours(below->indexinfo->indexoid);
+	if (IsA(path, IndexPath))
+		return path->disabled_nodes >= GV_DISABLED_NODES &&
+			gv_am_plan_is_ours(((const IndexPath *) path)->indexinfo->indexoid);
+	if (IsA(path, BitmapHeapPath))
+		below = list_make1(((const BitmapHeapPath *) path)->bitmapqual);
+	else if (IsA(path, BitmapAndPath))
+		below = ((const BitmapAndPath *) path)->bitmapquals;
+	else if (IsA(path, BitmapOrPath))
+		below = ((const BitmapOrPath *) path)->bitmapquals;
+	foreach(cell, below)
+	{
+		if (is_unusable(lfirst(cell)))
+			return true;
+	}
+	return false;
 }
 
 /* Remove the unusable of paths; true if there were any */
@@ -201,7 +212,7 @@ remove_unusable(List **paths)
 
 	foreach(cell, *paths)
 	{
-		if (is_unusable(lfirst(cell)))
+		if (IsA(lfirst(cell), BitmapHeapPath) && is_unusable(lfirst(cell)))
 		{
 			*paths = foreach_delete_current(*paths, cell);
 			found = true;

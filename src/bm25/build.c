@@ -24,6 +24,7 @@
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/build.h"
+#include "bm25/filter.h"
 
 /* Part of maintenance_work_mem that documents may take, the rest is for merging */
 #define MEMORY_PART 0.75
@@ -34,7 +35,7 @@ begin_documents(GvBm25Build *build)
 {
 	MemoryContext old = MemoryContextSwitchTo(build->context);
 
-	build->invert = gv_bm25_invert_create();
+	build->invert = gv_bm25_invert_create(build->index->filters.packed_size);
 	MemoryContextSwitchTo(old);
 }
 
@@ -75,7 +76,8 @@ add_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_aliv
 	document = gv_bm25_tokenize_value(build->tokenizer, build->type, values[0]);
 	if (document->length > 0)
 	{
-		gv_bm25_invert_document(build->invert, tid, document->length);
+		gv_bm25_invert_document(build->invert, tid, document->length,
+								gv_bm25_pack_filters(build->index, values, isnull));
 		for (int i = 0; i < document->n_terms; i++)
 		{
 			const GvBm25Term *term = &document->terms[i];
@@ -238,7 +240,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	if (RelationGetNumberOfBlocks(index_rel) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index_rel));
 	index.rel = index_rel;
-	gv_bm25_init_meta(&index.meta, index_rel);
+	gv_bm25_init_meta(&index.meta, &index.filters, index_rel);
 	write_empty(index_rel, MAIN_FORKNUM, &index.meta);
 	index.hints = gv_am_hints(index_rel);
 
@@ -268,7 +270,8 @@ void
 gv_bm25_build_empty(Relation index)
 {
 	GvBm25MetaPageData meta;
+	GvAmFilterColumns filters;
 
-	gv_bm25_init_meta(&meta, index);
+	gv_bm25_init_meta(&meta, &filters, index);
 	write_empty(index, INIT_FORKNUM, &meta);
 }

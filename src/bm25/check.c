@@ -21,6 +21,7 @@
 
 #include "bm25/bm25.h"
 #include "bm25/delta.h"
+#include "bm25/filter.h"
 #include "bm25/pages.h"
 
 /* What is known of a row */
@@ -30,6 +31,7 @@ typedef struct Document
 	bool		is_seen;		/* in the table */
 	uint32		length;
 	uint64		sum;
+	uint32		filters;		/* hash of the words of its filter columns */
 } Document;
 
 typedef struct CheckState
@@ -65,10 +67,18 @@ hash_posting(uint32 lexeme_hash, uint32 tf)
 	return hash_bytes_uint32_extended(tf, lexeme_hash);
 }
 
+static uint32
+hash_filters(const CheckState *state, const char *packed)
+{
+	if (state->index.filters.n == 0)
+		return 0;
+	return hash_bytes((const unsigned char *) packed, state->index.filters.packed_size);
+}
+
 /* Note a document; a row must not be in the index twice */
 static void
 add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, uint32 length,
-			 uint64 sum)
+			 uint64 sum, const char *filters)
 {
 	bool		found;
 	Document   *document = hash_search(state->documents, tid, HASH_ENTER, &found);
@@ -78,6 +88,7 @@ add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, u
 	document->is_seen = false;
 	document->length = length;
 	document->sum = sum;
+	document->filters = hash_filters(state, filters);
 }
 
 /* Check the postings of a lexeme against the skips' bounds, and add them to the sums */
@@ -188,6 +199,8 @@ check_segment(CheckState *state, const GvBm25SegmentData *entry)
 	uint32	   *lengths = NULL;
 	uint8	   *dead;
 	ItemPointerData *tids;
+	Size		filters_size = state->index.filters.packed_size;
+	char	   *filters;
 	uint32		n_dead = 0;
 
 	gv_bm25_segment_open(&segment, &state->index, entry);
@@ -209,6 +222,8 @@ check_segment(CheckState *state, const GvBm25SegmentData *entry)
 	gv_bm25_read_dead(&segment, dead);
 	tids = MemoryContextAllocHuge(context, (Size) n * sizeof(ItemPointerData));
 	gv_bm25_read_tids(&segment, 0, n, tids);
+	filters = MemoryContextAllocHuge(context, n * filters_size + 1);
+	gv_bm25_read_filters(&segment, filters);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (i > 0 && ItemPointerCompare(&tids[i - 1], &tids[i]) >= 0)
@@ -217,7 +232,8 @@ check_segment(CheckState *state, const GvBm25SegmentData *entry)
 			n_dead++;
 		else
 			add_document(state, entry->head, &tids[i],
-						 lengths ? lengths[i] : gv_bm25_length_of_norm(norms[i]), sums[i]);
+						 lengths ? lengths[i] : gv_bm25_length_of_norm(norms[i]), sums[i],
+						 filters + i * filters_size);
 	}
 	/* VACUUM tells the number first and sets the bits then */
 	if (n_dead > entry->n_dead)
@@ -254,7 +270,8 @@ check_lanes(CheckState *state)
 		if (!(scan->row->flags & GV_BM25_ROW_DEAD))
 			add_document(state, scan->row_block, &scan->row->tid,
 						 exact ? scan->row->length :
-						 gv_bm25_length_of_norm(gv_bm25_norm_of_length(scan->row->length)), sum);
+						 gv_bm25_length_of_norm(gv_bm25_norm_of_length(scan->row->length)), sum,
+						 scan->filters);
 	}
 	pfree(scan);
 }
@@ -292,6 +309,10 @@ check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_al
 		else if (length != known->length)
 			report_problem(state, InvalidBlockNumber, tid,
 						   "The index has another length of the row than the table.");
+		else if (known->filters !=
+				 hash_filters(state, gv_bm25_pack_filters(&state->index, values, isnull)))
+			report_problem(state, InvalidBlockNumber, tid,
+						   "The index has other values of filter columns than the table.");
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->row_context);

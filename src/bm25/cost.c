@@ -25,6 +25,12 @@
 #define PART_OF_PAGES 0.01
 #define PART_OF_ROWS 0.002
 
+/* How much more of both it reads at most if few rows pass a filter */
+#define MORE_FOR_FILTER 10
+
+/* Testing a word of a filter column, in operators: 64 are tested together */
+#define WORD_COST 0.02
+
 /* Pages read in any case: dictionaries, the metapage */
 #define PAGES_AT_LEAST 6
 
@@ -57,8 +63,10 @@ names_another(PlannerInfo *root, IndexPath *path, Node *operator)
  * gv_bm25_cost_estimate
  *		amcostestimate
  *
- * A scan by scores finds its first rows by reading a small part of the index; one
- * without order reads the postings of the query's words.
+ * A scan by scores finds its first rows by reading a small part of the index, and
+ * more of it the fewer rows pass a filter; one without order reads the postings of
+ * the query's words.  Without a query an index cannot be scanned, for it does not
+ * have rows without words.
  */
 void
 gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cost *startup_cost,
@@ -66,20 +74,28 @@ gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 					  double *pages)
 {
 	GenericCosts costs;
-	bool		is_possible = path->indexorderbys != NIL || path->indexclauses != NIL;
+	bool		has_match = false;
+	bool		is_possible = true;
+	int			n_filters = 0;
 	ListCell   *cell;
 
 	foreach(cell, path->indexorderbys)
 		is_possible &= !names_another(root, path, lfirst(cell));
 	foreach(cell, path->indexclauses)
 	{
+		IndexClause *clause = lfirst_node(IndexClause, cell);
 		ListCell   *other;
 
-		foreach(other, lfirst_node(IndexClause, cell)->indexquals)
+		n_filters += clause->indexcol != 0;
+		if (clause->indexcol != 0 || IsA(clause->rinfo->clause, NullTest))
+			continue;
+		has_match = true;
+		is_possible &= !IsA(clause->rinfo->clause, ScalarArrayOpExpr);
+		foreach(other, clause->indexquals)
 			is_possible &= !names_another(root, path,
 										 (Node *) lfirst_node(RestrictInfo, other)->clause);
 	}
-	if (!is_possible)
+	if (!is_possible || (path->indexorderbys == NIL && !has_match))
 	{
 		*startup_cost = gv_disabled_cost(path);
 		*total_cost = *startup_cost;
@@ -93,13 +109,29 @@ gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	genericcostestimate(root, path, loop_count, &costs);
 	if (path->indexorderbys != NIL)
 	{
-		double		part = Min(path->indexinfo->pages,
-							   PAGES_AT_LEAST + path->indexinfo->pages * PART_OF_PAGES);
+		double		more = n_filters == 0 ? 1 :
+			Min(MORE_FOR_FILTER, 1 / Max(costs.indexSelectivity, 1e-6));
+		double		part = Min(path->indexinfo->pages, PAGES_AT_LEAST +
+							   path->indexinfo->pages * PART_OF_PAGES * more);
 
 		costs.indexStartupCost = part * seq_page_cost +
-			path->indexinfo->tuples * PART_OF_ROWS * cpu_operator_cost;
+			path->indexinfo->tuples * PART_OF_ROWS * more * cpu_operator_cost +
+			path->indexinfo->tuples * n_filters * WORD_COST * cpu_operator_cost;
 		costs.indexTotalCost = Max(costs.indexTotalCost, costs.indexStartupCost);
 		costs.numIndexPages = path->indexinfo->pages;
+	}
+
+	/*
+	 * Of an ordered path that does not return all rows the planner makes a bitmap
+	 * scan, too, without the order.  With a filter alone that cannot be done.  So
+	 * the path says that it returns all of them, and that they lie in the table's
+	 * order: reading the table through costs about as much as fetching, one by one,
+	 * the few that pass.
+	 */
+	if (path->indexorderbys != NIL && n_filters > 0 && !has_match)
+	{
+		costs.indexSelectivity = 1;
+		costs.indexCorrelation = 1;
 	}
 	*startup_cost = costs.indexStartupCost;
 	*total_cost = costs.indexTotalCost;

@@ -77,10 +77,12 @@ compare_hashes(const void *a, const void *b)
 
 /* Make the bytes of a row, in the current memory context */
 static GvBm25Row
-make_row(const GvBm25Document *document, ItemPointer tid)
+make_row(const GvBm25Index *index, const GvBm25Document *document, const char *filters,
+		 ItemPointer tid)
 {
 	int			n = document->n_terms;
-	Size		size = sizeof(GvBm25RowData) + n * sizeof(uint32) + sizeof(uint32);
+	uint32		head_size = sizeof(GvBm25RowData) + gv_bm25_filters_size(index);
+	Size		size = head_size + n * sizeof(uint32) + sizeof(uint32);
 	GvBm25Term *terms = MemoryContextAllocHuge(CurrentMemoryContext,
 											   (Size) n * sizeof(GvBm25Term));
 	GvBm25Row	row;
@@ -101,7 +103,9 @@ make_row(const GvBm25Document *document, ItemPointer tid)
 	row->length = document->length;
 	row->n_terms = n;
 	row->tid = *tid;
-	hashes = (uint32 *) (row + 1);
+	if (index->filters.n > 0)
+		memcpy(row + 1, filters, index->filters.packed_size);
+	hashes = (uint32 *) ((char *) row + head_size);
 	out = (uint8 *) (hashes + n);
 	for (int i = 0; i < n; i++)
 	{
@@ -120,15 +124,16 @@ make_row(const GvBm25Document *document, ItemPointer tid)
 static GvBm25Row
 write_long_row(GvBm25Index *index, const GvBm25RowData *row)
 {
-	GvBm25Row	result = palloc0(sizeof(GvBm25RowData) + sizeof(GvBm25LongRowData));
-	GvBm25LongRowData *target = (GvBm25LongRowData *) (result + 1);
-	const char *bytes = (const char *) (row + 1);
-	uint32		n_bytes = row->size - sizeof(GvBm25RowData);
+	uint32		head_size = sizeof(GvBm25RowData) + gv_bm25_filters_size(index);
+	GvBm25Row	result = palloc0(head_size + sizeof(GvBm25LongRowData));
+	GvBm25LongRowData *target = (GvBm25LongRowData *) ((char *) result + head_size);
+	const char *bytes = (const char *) row + head_size;
+	uint32		n_bytes = row->size - head_size;
 	uint32		n_pages = (n_bytes + GV_BM25_LANE_ROOM - 1) / GV_BM25_LANE_ROOM;
 	BlockNumber next = InvalidBlockNumber;
 
-	*result = *row;
-	result->size = sizeof(GvBm25RowData) + sizeof(GvBm25LongRowData);
+	memcpy(result, row, head_size);
+	result->size = head_size + sizeof(GvBm25LongRowData);
 	result->flags = GV_BM25_ROW_LONG;
 	target->id = gv_bm25_take_id(index);
 	target->n_bytes = n_bytes;
@@ -325,12 +330,15 @@ append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *
  * gv_bm25_delta_insert
  *		Add a row to a lane.
  *
+ * filters: packed words of its filter columns
+ *
  * Returns true if the lane should become a segment.
  */
 bool
-gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document, ItemPointer tid)
+gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document, const char *filters,
+					 ItemPointer tid)
 {
-	GvBm25Row	row = make_row(document, tid);
+	GvBm25Row	row = make_row(index, document, filters, tid);
 	int			which = MyProcPid % GV_BM25_LANES;
 	bool		is_long = row->size > GV_BM25_LANE_ROOM;
 	uint32		n_pages;
@@ -417,6 +425,13 @@ gv_bm25_delta_begin(GvBm25DeltaScan *scan, GvBm25Index *index)
 	scan->long_size = 0;
 }
 
+/* Where the pages of a long row are, and how many bytes they hold */
+static const GvBm25LongRowData *
+long_row_of(const GvBm25DeltaScan *scan)
+{
+	return (const GvBm25LongRowData *) (scan->filters + gv_bm25_filters_size(scan->index));
+}
+
 /* Read the terms of a long row */
 static void
 read_long_row(GvBm25DeltaScan *scan, const GvBm25LongRowData *from)
@@ -462,6 +477,7 @@ gv_bm25_delta_next(GvBm25DeltaScan *scan)
 {
 	GvBm25LanePage lane = lane_page((Page) scan->page.data);
 	GvBm25Row	row;
+	uint32		head_size = sizeof(GvBm25RowData) + gv_bm25_filters_size(scan->index);
 	uint32		payload;
 
 	while (scan->block == InvalidBlockNumber || scan->offset >= lane->n_bytes)
@@ -474,21 +490,22 @@ gv_bm25_delta_next(GvBm25DeltaScan *scan)
 	}
 
 	row = (GvBm25Row) ((char *) (lane + 1) + scan->offset);
-	if (lane->n_bytes - scan->offset < sizeof(GvBm25RowData) ||
-		row->size > lane->n_bytes - scan->offset || row->size < sizeof(GvBm25RowData) ||
+	if (lane->n_bytes - scan->offset < head_size ||
+		row->size > lane->n_bytes - scan->offset || row->size < head_size ||
 		row->size % sizeof(uint32) != 0 || row->n_terms == 0 || row->length == 0 ||
 		((row->flags & GV_BM25_ROW_LONG) &&
-		 row->size != sizeof(GvBm25RowData) + sizeof(GvBm25LongRowData)) ||
+		 row->size != head_size + sizeof(GvBm25LongRowData)) ||
 		!ItemPointerIsValid(&row->tid))
 		gv_bm25_report_corruption(scan->index->rel, scan->block, "A new row is not valid.");
 	scan->row = row;
 	scan->row_block = scan->block;
 	scan->row_offset = scan->offset;
+	scan->filters = (const char *) (row + 1);
 	scan->offset += row->size;
 
 	if (row->flags & GV_BM25_ROW_LONG)
 	{
-		const GvBm25LongRowData *from = (const GvBm25LongRowData *) (row + 1);
+		const GvBm25LongRowData *from = long_row_of(scan);
 
 		payload = from->n_bytes;
 		if (payload > MAX_ROW_SIZE)
@@ -497,8 +514,8 @@ gv_bm25_delta_next(GvBm25DeltaScan *scan)
 	}
 	else
 	{
-		payload = row->size - sizeof(GvBm25RowData);
-		scan->hashes = (const uint32 *) (row + 1);
+		payload = row->size - head_size;
+		scan->hashes = (const uint32 *) ((const char *) row + head_size);
 		scan->end = (const uint8 *) row + row->size;
 	}
 	if (row->n_terms > payload / sizeof(uint32))
@@ -604,11 +621,13 @@ gv_bm25_seal_lanes(GvBm25Index *index)
 
 /*
  * gv_bm25_long_row_pages
- *		Add the pages of a long row to a list.
+ *		Add the pages of the scan's row, a long one, to a list.
  */
 void
-gv_bm25_long_row_pages(GvBm25Index *index, const GvBm25LongRowData *row, GvBm25Extents *pages)
+gv_bm25_long_row_pages(const GvBm25DeltaScan *scan, GvBm25Extents *pages)
 {
+	GvBm25Index *index = scan->index;
+	const GvBm25LongRowData *row = long_row_of(scan);
 	uint32		n_pages = (row->n_bytes + GV_BM25_LANE_ROOM - 1) / GV_BM25_LANE_ROOM;
 	BlockNumber blkno = row->first;
 
@@ -631,6 +650,7 @@ typedef struct SealedRow
 	const uint8 *terms;			/* as gv_bm25_delta_term reads them */
 	const uint8 *end;
 	const uint32 *hashes;
+	const char *filters;
 } SealedRow;
 
 static int
@@ -650,7 +670,8 @@ GvBm25Source *
 gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 {
 	GvBm25DeltaScan *scan = palloc(sizeof(GvBm25DeltaScan));
-	GvBm25Invert *invert = gv_bm25_invert_create();
+	uint32		filters_size = gv_bm25_filters_size(index);
+	GvBm25Invert *invert = gv_bm25_invert_create(index->filters.packed_size);
 	BlockNumber last_block = InvalidBlockNumber;
 	SealedRow  *rows = NULL;
 	int			n_rows = 0;
@@ -669,8 +690,7 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 			gv_bm25_extents_add(&removal->pages, scan->row_block, 1);
 		last_block = scan->row_block;
 		if (scan->row->flags & GV_BM25_ROW_LONG)
-			gv_bm25_long_row_pages(index, (const GvBm25LongRowData *) (scan->row + 1),
-								   &removal->pages);
+			gv_bm25_long_row_pages(scan, &removal->pages);
 		if (scan->row->flags & GV_BM25_ROW_DEAD)
 			continue;
 		if (n_rows == size)
@@ -679,7 +699,10 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 			rows = rows == NULL ? palloc(size * sizeof(SealedRow)) :
 				repalloc_huge(rows, (Size) size * sizeof(SealedRow));
 		}
-		copy = palloc(n_bytes);
+		copy = MemoryContextAllocHuge(CurrentMemoryContext, filters_size + n_bytes);
+		memcpy(copy, scan->filters, filters_size);
+		rows[n_rows].filters = copy;
+		copy += filters_size;
 		memcpy(copy, scan->hashes, n_bytes);
 		rows[n_rows].tid = scan->row->tid;
 		rows[n_rows].length = scan->row->length;
@@ -695,7 +718,7 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 		const uint8 *in = rows[i].terms;
 
 		scan->end = rows[i].end;
-		gv_bm25_invert_document(invert, &rows[i].tid, rows[i].length);
+		gv_bm25_invert_document(invert, &rows[i].tid, rows[i].length, rows[i].filters);
 		for (uint32 j = 0; j < rows[i].n_terms; j++)
 		{
 			GvBm25RowTerm term;

@@ -30,6 +30,7 @@ typedef struct GvBm25DeltaScan
 	GvBm25Row	row;
 	BlockNumber row_block;
 	uint32		row_offset;		/* in bytes after GvBm25LanePageData */
+	const char *filters;		/* packed words of its filter columns */
 	const uint32 *hashes;		/* uint32[row->n_terms] */
 	const uint8 *terms;
 	const uint8 *end;
@@ -48,7 +49,7 @@ typedef struct GvBm25RowTerm
 } GvBm25RowTerm;
 
 extern bool gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document,
-								 ItemPointer tid);
+								 const char *filters, ItemPointer tid);
 extern void gv_bm25_delta_begin(GvBm25DeltaScan *scan, GvBm25Index *index);
 extern bool gv_bm25_delta_next(GvBm25DeltaScan *scan);
 extern const uint8 *gv_bm25_delta_term(const GvBm25DeltaScan *scan, const uint8 *in,
@@ -57,7 +58,6 @@ extern uint32 gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme
 								 uint32 hash);
 extern void gv_bm25_seal_lanes(GvBm25Index *index);
 extern GvBm25Source *gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal);
-extern void gv_bm25_long_row_pages(GvBm25Index *index, const GvBm25LongRowData *row,
-								   GvBm25Extents *pages);
+extern void gv_bm25_long_row_pages(const GvBm25DeltaScan *scan, GvBm25Extents *pages);
 
 #endif							/* GV_BM25_DELTA_H */

@@ -11,6 +11,7 @@
 #include "commands/progress.h"
 #include "commands/vacuum.h"
 
+#include "am/filter.h"
 #include "am/plan.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
@@ -57,16 +58,16 @@ gv_bm25_handler(PG_FUNCTION_ARGS)
 	IndexAmRoutine *am = makeNode(IndexAmRoutine);
 
 	am->amstrategies = 0;
-	am->amsupport = 0;
+	am->amsupport = GV_AM_FILTER_PROC;
 	am->amoptsprocnum = 0;
 	am->amcanorder = false;
 	am->amcanorderbyop = true;
 	am->amcanbackward = false;
 	am->amcanunique = false;
-	am->amcanmulticol = false;
+	am->amcanmulticol = true;
 	am->amoptionalkey = true;
-	am->amsearcharray = false;
-	am->amsearchnulls = false;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
 	am->amstorage = false;
 	am->amclusterable = false;
 	am->ampredlocks = false;

@@ -29,17 +29,18 @@ gv_bm25_report_corruption(Relation rel, BlockNumber blkno, const char *detail)
 			 errhint("Rebuild the index with REINDEX.")));
 }
 
-/* A hash of the name of the text search configuration, and of the flags */
+/* A hash of the name of the text search configuration, flags, filter columns, boosts */
 static uint32
 hash_config(const GvBm25MetaPageData *meta)
 {
 	return hash_bytes_uint32(meta->flags) ^
-		hash_bytes((const unsigned char *) meta->config, GV_BM25_CONFIG_BYTES);
+		hash_bytes((const unsigned char *) meta->config,
+				   GV_BM25_CONFIG_BYTES + sizeof(meta->filter_kind) + sizeof(meta->boost));
 }
 
 /* Raise an error unless a metapage makes sense */
 static void
-check_meta(Relation rel, const GvBm25MetaPageData *meta)
+check_meta(Relation rel, const GvAmFilterColumns *filters, const GvBm25MetaPageData *meta)
 {
 	if (meta->magic != GV_BM25_MAGIC)
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO, "It is not a metapage.");
@@ -65,6 +66,12 @@ check_meta(Relation rel, const GvBm25MetaPageData *meta)
 		meta->config_hash != hash_config(meta))
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
 								  "The name of the text search configuration is not valid.");
+	for (int i = 0; i < INDEX_MAX_KEYS; i++)
+	{
+		if (meta->filter_kind[i] != (i < filters->n ? filters->column[i].kind : GV_AM_FILTER_NONE))
+			gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
+									  "The metapage is of other filter columns.");
+	}
 }
 
 /*
@@ -82,7 +89,7 @@ gv_bm25_read_meta(GvBm25Index *index)
 		gv_bm25_report_corruption(index->rel, GV_BM25_META_BLKNO, "It is not a metapage.");
 	memcpy(&index->meta, gv_am_page_content(page), sizeof(index->meta));
 	UnlockReleaseBuffer(buf);
-	check_meta(index->rel, &index->meta);
+	check_meta(index->rel, &index->filters, &index->meta);
 }
 
 /*
@@ -96,6 +103,7 @@ gv_bm25_open(GvBm25Index *index, Relation rel)
 {
 	index->rel = rel;
 	index->hints = gv_am_hints(rel);
+	gv_am_filter_columns(&index->filters, rel);
 	index->overtaken = NULL;
 	gv_bm25_read_meta(index);
 }
@@ -158,9 +166,13 @@ gv_bm25_config_of(const GvBm25Index *index)
 GvBm25Tokenizer *
 gv_bm25_tokenizer_of(const GvBm25Index *index, MemoryContext context, int flags)
 {
+	GvBm25Tokenizer *tokenizer;
+
 	if (index->meta.flags & GV_BM25_FLAG_CJK_BIGRAM)
 		flags |= GV_BM25_TOKENS_CJK_BIGRAM;
-	return gv_bm25_tokenizer_create(context, gv_bm25_config_of(index), flags);
+	tokenizer = gv_bm25_tokenizer_create(context, gv_bm25_config_of(index), flags);
+	gv_bm25_tokenizer_set_boosts(tokenizer, index->meta.boost, GV_BM25_MAX_BOOSTS);
+	return tokenizer;
 }
 
 /*
@@ -211,19 +223,63 @@ gv_bm25_init_page(Page page, GvBm25PageKind kind, uint32 owner, uint32 place)
 	}
 }
 
+/* Raise an error unless the first column is a text and the others are filters */
+static void
+check_columns(Relation rel)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+
+	if (gv_am_is_filter(rel, 1))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("first column of bm25 index \"%s\" is not a text",
+						RelationGetRelationName(rel)),
+				 errdetail("Column \"%s\" can only be a filter column.",
+						   NameStr(TupleDescAttr(desc, 0)->attname)),
+				 errhint("Name the text first and filter columns after it.")));
+	for (int i = 1; i < desc->natts; i++)
+	{
+		bool		is_array = rel->rd_opcintype[i] == TEXTARRAYOID;
+
+		if (!gv_am_is_filter(rel, i + 1))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("bm25 index \"%s\" cannot have more than one column to be searched",
+							RelationGetRelationName(rel)),
+					 errdetail("Column \"%s\" has an operator class of texts.",
+							   NameStr(TupleDescAttr(desc, i)->attname)),
+					 errhint("Use the operator class %s for a filter column.",
+							 is_array ? "array_ops" : "text_filter_ops")));
+	}
+}
+
 /*
  * gv_bm25_init_meta
  *		Fill in the metapage's content for a new, empty index.
+ *
+ * filters: of the index, written
  */
 void
-gv_bm25_init_meta(GvBm25MetaPageData *meta, Relation rel)
+gv_bm25_init_meta(GvBm25MetaPageData *meta, GvAmFilterColumns *filters, Relation rel)
 {
 	const GvBm25Options *options = (GvBm25Options *) rel->rd_options;
 	const char *name = gv_bm25_options_text_config(options);
 	Oid			config = name ? gv_bm25_config_from_name(name, false) : gv_bm25_config_default();
 	int			flags = 0;
 	char	   *full_name = gv_bm25_config_name(config);
+	uint8		boosts[GV_BM25_MAX_BOOSTS];
 
+	check_columns(rel);
+	gv_bm25_options_boosts(options, boosts);
+	if (boosts[0] != 0 && rel->rd_opcintype[0] != TEXTARRAYOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"boosts\" needs a column of type text[]"),
+				 errdetail("Column \"%s\" has type %s.",
+						   NameStr(TupleDescAttr(RelationGetDescr(rel), 0)->attname),
+						   format_type_be(TupleDescAttr(RelationGetDescr(rel), 0)->atttypid)),
+				 errhint("Index ARRAY[title, body] for several columns.")));
+	gv_am_filter_columns(filters, rel);
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = GV_BM25_MAGIC;
 	meta->version = GV_BM25_VERSION;
@@ -242,6 +298,9 @@ gv_bm25_init_meta(GvBm25MetaPageData *meta, Relation rel)
 				 errdetail("\"%s\" has %zu bytes, the limit is %d.", full_name,
 						   strlen(full_name), GV_BM25_CONFIG_BYTES - 1)));
 	strlcpy(meta->config, full_name, GV_BM25_CONFIG_BYTES);
+	for (int i = 0; i < filters->n; i++)
+		meta->filter_kind[i] = filters->column[i].kind;
+	memcpy(meta->boost, boosts, sizeof(meta->boost));
 	meta->fingerprint = gv_bm25_config_fingerprint(config);
 	meta->config_hash = hash_config(meta);
 	meta->next_id = 1;

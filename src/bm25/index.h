@@ -17,6 +17,7 @@
 #include "utils/rel.h"
 
 #include "am/buffer.h"
+#include "am/filter.h"
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "bm25/page.h"
@@ -26,6 +27,7 @@ typedef struct GvBm25Index
 {
 	Relation	rel;
 	GvAmHints  *hints;
+	GvAmFilterColumns filters;
 	GvBm25MetaPageData meta;	/* as it was when it was read last */
 	sigjmp_buf *overtaken;		/* where a reader begins anew after a merge; NULL: there
 								 * can be none */
@@ -41,11 +43,19 @@ extern GvBm25Tokenizer *gv_bm25_tokenizer_of(const GvBm25Index *index, MemoryCon
 extern const GvBm25Document *gv_bm25_tokenize_value(GvBm25Tokenizer *tokenizer, Oid type,
 													Datum value);
 extern void gv_bm25_init_page(Page page, GvBm25PageKind kind, uint32 owner, uint32 place);
-extern void gv_bm25_init_meta(GvBm25MetaPageData *meta, Relation rel);
+extern void gv_bm25_init_meta(GvBm25MetaPageData *meta, GvAmFilterColumns *filters,
+							  Relation rel);
 extern void gv_bm25_write_meta(Page page, const GvBm25MetaPageData *meta);
 extern void gv_bm25_write_free(Page page, const GvBm25ExtentData *extents, uint32 n);
 pg_noreturn extern void gv_bm25_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *detail);
+
+/* The bytes of a new row's words, and of their padding */
+static inline uint32
+gv_bm25_filters_size(const GvBm25Index *index)
+{
+	return TYPEALIGN(sizeof(uint32), index->filters.packed_size);
+}
 
 /* One at a time writes segments; see README.md */
 static inline void

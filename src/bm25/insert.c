@@ -12,6 +12,7 @@
 
 #include "bm25/bm25.h"
 #include "bm25/delta.h"
+#include "bm25/filter.h"
 
 /* Pages of segments that an insert merges at once, at most; VACUUM merges more */
 #define MAX_MERGED_PAGES 4096
@@ -61,7 +62,9 @@ gv_bm25_insert(Relation index_rel, Datum *values, bool *isnull, ItemPointer tid,
 	state = get_state(&index, index_info);
 	old = MemoryContextSwitchTo(state->row_context);
 	document = gv_bm25_tokenize_value(state->tokenizer, index_rel->rd_opcintype[0], values[0]);
-	if (document->length > 0 && gv_bm25_delta_insert(&index, document, tid) &&
+	if (document->length > 0 &&
+		gv_bm25_delta_insert(&index, document, gv_bm25_pack_filters(&index, values, isnull),
+							 tid) &&
 		ConditionalLockPage(index_rel, GV_BM25_META_BLKNO, ExclusiveLock))
 	{
 		gv_bm25_read_meta(&index);

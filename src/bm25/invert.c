@@ -138,15 +138,18 @@ read_entry(GvBm25Source *source, GvBm25Posting *postings)
 /*
  * gv_bm25_invert_create
  *		Begin with no documents, in a memory context of its own below the current.
+ *
+ * filters_size: bytes of a row's packed words
  */
 GvBm25Invert *
-gv_bm25_invert_create(void)
+gv_bm25_invert_create(uint32 filters_size)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "bm25 documents",
 												  ALLOCSET_DEFAULT_SIZES);
 	GvBm25Invert *invert = MemoryContextAllocZero(context, sizeof(GvBm25Invert));
 
 	invert->context = context;
+	invert->source.documents.filters_size = filters_size;
 	invert->source.next = next_entry;
 	invert->source.read = read_entry;
 	invert->table = MemoryContextAllocZero(context, FIRST_TABLE * sizeof(Entry *));
@@ -159,12 +162,16 @@ gv_bm25_invert_create(void)
  * gv_bm25_invert_document
  *		Begin a document, whose row comes after that of the one before.
  *
+ * filters: packed words of its filter columns
+ *
  * Returns its number.
  */
 uint32
-gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length)
+gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length,
+						const char *filters)
 {
 	GvBm25Documents *documents = &invert->source.documents;
+	Size		filters_size = documents->filters_size;
 
 	if (documents->n == invert->docs_size)
 	{
@@ -174,6 +181,7 @@ gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length)
 		{
 			documents->tids = MemoryContextAlloc(invert->context, size * sizeof(ItemPointerData));
 			documents->lengths = MemoryContextAlloc(invert->context, size * sizeof(uint32));
+			documents->filters = MemoryContextAlloc(invert->context, size * filters_size + 1);
 		}
 		else
 		{
@@ -181,13 +189,16 @@ gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length)
 											(Size) size * sizeof(ItemPointerData));
 			documents->lengths = repalloc_huge(documents->lengths,
 											   (Size) size * sizeof(uint32));
+			documents->filters = repalloc_huge(documents->filters, size * filters_size + 1);
 		}
 		invert->memory += (Size) (size - invert->docs_size) *
-			(sizeof(ItemPointerData) + sizeof(uint32));
+			(sizeof(ItemPointerData) + sizeof(uint32) + filters_size);
 		invert->docs_size = size;
 	}
 	documents->tids[documents->n] = *tid;
 	documents->lengths[documents->n] = length;
+	if (filters_size > 0)
+		memcpy(documents->filters + documents->n * filters_size, filters, filters_size);
 	documents->total_length += length;
 	return documents->n++;
 }

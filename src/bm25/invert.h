@@ -14,8 +14,9 @@
 
 typedef struct GvBm25Invert GvBm25Invert;
 
-extern GvBm25Invert *gv_bm25_invert_create(void);
-extern uint32 gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length);
+extern GvBm25Invert *gv_bm25_invert_create(uint32 filters_size);
+extern uint32 gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length,
+									  const char *filters);
 extern void gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len,
 								uint32 hash, uint32 tf);
 extern Size gv_bm25_invert_memory(const GvBm25Invert *invert);

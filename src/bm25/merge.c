@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "bm25/delta.h"
+#include "bm25/filter.h"
 #include "bm25/invert.h"
 #include "bm25/merge.h"
 
@@ -85,6 +86,11 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	}
 	else
 		gv_bm25_read_norms(&from->segment, 0, n, documents->lengths);
+
+	documents->filters_size = index->filters.packed_size;
+	documents->filters = MemoryContextAllocHuge(CurrentMemoryContext,
+												(Size) n * documents->filters_size + 1);
+	gv_bm25_read_filters(&from->segment, documents->filters);
 
 	gv_bm25_read_dead(&from->segment, dead);
 	for (uint32 i = 0; i < n; i++)
@@ -177,6 +183,10 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 									   Max(n, 1) * sizeof(ItemPointerData));
 	all->lengths = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(uint32));
 
+	all->filters_size = sources[0]->documents.filters_size;
+	all->filters = MemoryContextAllocHuge(CurrentMemoryContext,
+										  n * all->filters_size + 1);
+
 	for (;;)
 	{
 		Numbered   *best = NULL;
@@ -193,6 +203,10 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 			break;
 		all->tids[all->n] = best->documents->tids[best->doc];
 		all->lengths[all->n] = best->documents->lengths[best->doc];
+		if (all->filters_size > 0)
+			memcpy(all->filters + (Size) all->n * all->filters_size,
+				   best->documents->filters + (Size) best->doc * all->filters_size,
+				   all->filters_size);
 		best->map[best->doc] = all->n++;
 		best->next++;
 		if (all->n % 4096 == 0)

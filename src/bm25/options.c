@@ -7,11 +7,14 @@
  */
 #include "postgres.h"
 
+#include <ctype.h>
+
 #include "access/reloptions.h"
 #include "utils/guc.h"
 
 #include "base/compat.h"
 #include "bm25/options.h"
+#include "bm25/page.h"
 
 /* What the length of a document is kept as */
 typedef enum LengthOption
@@ -35,6 +38,7 @@ struct GvBm25Options
 	double		b;
 	int			length;			/* LengthOption */
 	int			cjk;			/* CjkOption */
+	int			boosts;			/* offset of the list; 0: there is none */
 };
 
 bool		gv_bm25_pruning;
@@ -52,6 +56,44 @@ static relopt_enum_elt_def cjk_values[] = {
 	{"bigram", CJK_BIGRAM},
 	{NULL, 0}
 };
+
+/* Read a list of boosts; boosts: uint8[GV_BM25_MAX_BOOSTS], written, 0 after the last */
+static void
+parse_boosts(const char *list, uint8 *boosts)
+{
+	const char *in = list;
+	int			n = 0;
+
+	memset(boosts, 0, GV_BM25_MAX_BOOSTS);
+	for (;;)
+	{
+		char	   *end;
+		long		value = strtol(in, &end, 10);
+
+		while (isspace((unsigned char) *end))
+			end++;
+		if (end == in || value < 1 || value > GV_BM25_MAX_TIMES || (*end != ',' && *end != '\0') ||
+			n == GV_BM25_MAX_BOOSTS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for \"boosts\": \"%s\"", list),
+					 errdetail("It is a list of at most %d whole numbers from 1 to %d, separated "
+							   "by commas.", GV_BM25_MAX_BOOSTS, GV_BM25_MAX_TIMES)));
+		boosts[n++] = (uint8) value;
+		if (*end == '\0')
+			break;
+		in = end + 1;
+	}
+}
+
+static void
+check_boosts(const char *list)
+{
+	uint8		boosts[GV_BM25_MAX_BOOSTS];
+
+	if (list != NULL)
+		parse_boosts(list, boosts);
+}
 
 /*
  * gv_bm25_define_settings
@@ -81,6 +123,10 @@ gv_bm25_define_settings(void)
 					   "Valid values are \"off\" and \"bigram\".",
 					   AccessExclusiveLock);
 
+	add_string_reloption(relation_options, "boosts",
+						 "How many times each element of an array counts",
+						 NULL, check_boosts, AccessExclusiveLock);
+
 	DefineCustomBoolVariable("bm25.pruning",
 							 "Leaves out documents that cannot be among the best.",
 							 "The result is the same without, only slower.",
@@ -101,6 +147,7 @@ gv_bm25_reloptions(Datum reloptions, bool validate)
 		{"b", RELOPT_TYPE_REAL, offsetof(GvBm25Options, b)},
 		{"length", RELOPT_TYPE_ENUM, offsetof(GvBm25Options, length)},
 		{"cjk", RELOPT_TYPE_ENUM, offsetof(GvBm25Options, cjk)},
+		{"boosts", RELOPT_TYPE_STRING, offsetof(GvBm25Options, boosts)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, relation_options,
@@ -114,6 +161,15 @@ gv_bm25_options_text_config(const GvBm25Options *options)
 	if (options == NULL || options->text_config == 0)
 		return NULL;
 	return (const char *) options + options->text_config;
+}
+
+/* How often each element of an array counts; boosts: see parse_boosts */
+void
+gv_bm25_options_boosts(const GvBm25Options *options, uint8 *boosts)
+{
+	memset(boosts, 0, GV_BM25_MAX_BOOSTS);
+	if (options != NULL && options->boosts != 0)
+		parse_boosts((const char *) options + options->boosts, boosts);
 }
 
 double

@@ -23,6 +23,7 @@ extern bool gv_bm25_pruning;
 extern void gv_bm25_define_settings(void);
 extern bytea *gv_bm25_reloptions(Datum reloptions, bool validate);
 extern const char *gv_bm25_options_text_config(const GvBm25Options *options);
+extern void gv_bm25_options_boosts(const GvBm25Options *options, uint8 *boosts);
 extern double gv_bm25_options_k1(const GvBm25Options *options);
 extern double gv_bm25_options_b(const GvBm25Options *options);
 extern bool gv_bm25_options_exact_length(const GvBm25Options *options);

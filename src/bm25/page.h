@@ -16,6 +16,8 @@
  *
  * Version history
  *		1	first
+ *		2	filter columns: their kinds in the metapage, words after the head of a
+ *			new row, pages of words in a segment; boosts in the metapage
  *
  *-------------------------------------------------------------------------
  */
@@ -30,7 +32,7 @@
 #include "am/page.h"
 
 #define GV_BM25_MAGIC 0x626D3235	/* "bm25" */
-#define GV_BM25_VERSION 1
+#define GV_BM25_VERSION 2
 
 #define GV_BM25_META_BLKNO 0
 #define GV_BM25_FREE_BLKNO 1
@@ -49,7 +51,8 @@ typedef enum GvBm25PageKind
 	GV_BM25_PAGE_SKIPS,			/* GvBm25SkipData[] */
 	GV_BM25_PAGE_NORMS,			/* lengths of documents */
 	GV_BM25_PAGE_TIDS,			/* rows of documents */
-	GV_BM25_PAGE_DEAD			/* bits of documents whose rows are gone */
+	GV_BM25_PAGE_DEAD,			/* bits of documents whose rows are gone */
+	GV_BM25_PAGE_FILTERS		/* words of a filter column */
 } GvBm25PageKind;
 
 /* What the content of a page of an owner begins with */
@@ -107,6 +110,10 @@ typedef struct GvBm25LaneData
 	uint32		id;
 } GvBm25LaneData;
 
+/* Elements of a text[] that can count more than once, and how often each at most */
+#define GV_BM25_MAX_BOOSTS 32
+#define GV_BM25_MAX_TIMES 100
+
 /* Room for the name of a text search configuration */
 #define GV_BM25_CONFIG_BYTES 256
 
@@ -127,6 +134,10 @@ typedef struct GvBm25MetaPageData
 	uint16		n_sealed;
 	char		config[GV_BM25_CONFIG_BYTES];	/* name of the text search configuration with
 												 * its schema, and zeros */
+	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind of each filter column; 0
+												 * after the last */
+	uint8		boost[GV_BM25_MAX_BOOSTS];	/* how many times each element of a text[] counts;
+											 * 0: once, as all further ones */
 	GvBm25LaneData lane[GV_BM25_LANES]; /* rows are added to these */
 	GvBm25LaneData sealed[GV_BM25_MAX_SEALED];	/* to become a segment */
 	GvBm25SegmentData segment[GV_BM25_MAX_SEGMENTS];
@@ -173,10 +184,11 @@ typedef GvBm25LanePageData *GvBm25LanePage;
 
 /* Flags of a row */
 #define GV_BM25_ROW_DEAD 0x01
-#define GV_BM25_ROW_LONG 0x02	/* GvBm25LongRowData follows, not the terms */
+#define GV_BM25_ROW_LONG 0x02	/* GvBm25LongRowData follows, not hashes and terms */
 
 /*
- * A new row.  After it come uint32 hash[n_terms], the lower halves of the
+ * A new row.  After it come the packed words of its filter columns, with zeros
+ * to a multiple of 4; then uint32 hash[n_terms], the lower halves of the
  * lexemes' hashes in ascending order, and for each term in this order varint
  * tf, varint length, and the lexeme.
  */
@@ -217,6 +229,7 @@ typedef struct GvBm25HeadPageData
 	uint32		norms;			/* of norms */
 	uint32		tids;			/* of tids */
 	uint32		dead;			/* of dead bits */
+	uint32		filters;		/* of words of filter columns; 0: there are none */
 	uint16		block_bits;		/* bits of a row's block, less its group's */
 	uint16		offset_bits;	/* bits of a row's line pointer */
 	uint16		norm_size;		/* 1, or 4 with exact lengths */
@@ -304,6 +317,13 @@ typedef GvBm25SkipData *GvBm25Skip;
 	((norm_size) == 1 ? 2 * GV_BM25_WINDOW : GV_BM25_WINDOW / 2)
 
 #define GV_BM25_DEAD_PER_PAGE (GV_BM25_ROOM * 8)
+
+/*
+ * Words of a filter column on a page, a multiple of 64: bits of the nulls, the
+ * lowest first, and after them the words.  One column comes after another, each
+ * on pages of its own.
+ */
+#define GV_BM25_WORDS_PER_PAGE(width) (GV_BM25_ROOM * 8 / (8 * (width) + 1) / 64 * 64)
 
 /* Bytes of a group of rows: its lowest block, then bits of block and line pointer */
 #define GV_BM25_TID_GROUP_SIZE(bits) (sizeof(uint32) + GV_BM25_TID_GROUP / 8 * (bits))

@@ -57,7 +57,7 @@ mark_lanes(GvBm25Index *index, uint8 *used, BlockNumber n_blocks)
 		result += mark_pages(used, n_blocks, scan->row_block, 1);
 		if (!(scan->row->flags & GV_BM25_ROW_LONG))
 			continue;
-		gv_bm25_long_row_pages(index, (const GvBm25LongRowData *) (scan->row + 1), &pages);
+		gv_bm25_long_row_pages(scan, &pages);
 		for (uint32 i = 0; i < pages.n; i++)
 			result += mark_pages(used, n_blocks, pages.extent[i].start, pages.extent[i].n);
 		pfree(pages.extent);

@@ -177,9 +177,12 @@ begin_run(BufFile *file)
 
 /* Make room for documents */
 static void
-allocate_documents(GvBm25Documents *documents, uint32 n)
+allocate_documents(GvBm25Documents *documents, uint32 n, uint32 filters_size)
 {
 	documents->n = n;
+	documents->filters_size = filters_size;
+	documents->filters = MemoryContextAllocHuge(CurrentMemoryContext,
+												(Size) n * filters_size + 1);
 	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
 											 (Size) n * sizeof(ItemPointerData));
 	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
@@ -206,9 +209,11 @@ gv_bm25_run_write(GvBm25Invert *invert)
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file of an index build")));
 	documents->total_length = from->documents.total_length;
-	allocate_documents(documents, n);
+	allocate_documents(documents, n, from->documents.filters_size);
 	memcpy(documents->tids, from->documents.tids, (Size) n * sizeof(ItemPointerData));
 	memcpy(documents->lengths, from->documents.lengths, (Size) n * sizeof(uint32));
+	if (documents->filters_size > 0 && n > 0)
+		memcpy(documents->filters, from->documents.filters, (Size) n * documents->filters_size);
 	return &run->source;
 }
 
@@ -227,8 +232,10 @@ gv_bm25_run_export(GvBm25Invert *invert, FileSet *files, const char *name)
 
 	BufFileWrite(run->file, &documents->n, sizeof(documents->n));
 	BufFileWrite(run->file, &documents->total_length, sizeof(documents->total_length));
+	BufFileWrite(run->file, &documents->filters_size, sizeof(documents->filters_size));
 	BufFileWrite(run->file, documents->tids, (Size) documents->n * sizeof(ItemPointerData));
 	BufFileWrite(run->file, documents->lengths, (Size) documents->n * sizeof(uint32));
+	BufFileWrite(run->file, documents->filters, (Size) documents->n * documents->filters_size);
 	write_lexemes(run, from);
 	BufFileExportFileSet(run->file);
 	BufFileClose(run->file);
@@ -248,11 +255,14 @@ gv_bm25_run_open(FileSet *files, const char *name)
 	Run		   *run = begin_run(BufFileOpenFileSet(files, name, O_RDONLY, false));
 	GvBm25Documents *documents = &run->source.documents;
 	uint32		n;
+	uint32		filters_size;
 
 	read_file(run, &n, sizeof(n));
 	read_file(run, &documents->total_length, sizeof(documents->total_length));
-	allocate_documents(documents, n);
+	read_file(run, &filters_size, sizeof(filters_size));
+	allocate_documents(documents, n, filters_size);
 	read_file(run, documents->tids, (Size) n * sizeof(ItemPointerData));
 	read_file(run, documents->lengths, (Size) n * sizeof(uint32));
+	read_file(run, documents->filters, (Size) n * filters_size);
 	return &run->source;
 }

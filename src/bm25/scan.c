@@ -45,6 +45,7 @@ typedef struct Bm25Scan
 	GvBm25Weighed *order;		/* NULL: no order */
 	int			n_conditions;
 	GvBm25Weighed **conditions; /* of the keys, but for one that says what order does */
+	GvAmFilter *filter;			/* NULL: all rows pass */
 	bool		is_empty;		/* nothing can match: a NULL, or no word */
 	bool		recheck;
 	bool		is_found;		/* the reader knows the order's lexemes */
@@ -93,6 +94,7 @@ reset_scan(Bm25Scan *state)
 	state->reader = NULL;
 	state->order = NULL;
 	state->n_conditions = 0;
+	state->filter = NULL;
 	state->is_empty = false;
 	state->recheck = false;
 	state->is_found = false;
@@ -213,6 +215,34 @@ add_condition(IndexScanDesc scan, const ScanKeyData *key, GvBm25Tokenizer *token
 	state->conditions[state->n_conditions++] = condition;
 }
 
+/* Does a key ask for a match of the text, not for a value or a null? */
+static bool
+is_condition(const ScanKeyData *key)
+{
+	return key->sk_attno == 1 && !(key->sk_flags & (SK_SEARCHNULL | SK_SEARCHNOTNULL));
+}
+
+/* Compile the keys that are about filter columns, or nulls */
+static void
+begin_filter(IndexScanDesc scan)
+{
+	Bm25Scan   *state = scan->opaque;
+	ScanKey		keys = palloc(Max(scan->numberOfKeys, 1) * sizeof(ScanKeyData));
+	int			n = 0;
+
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		if (!is_condition(&scan->keyData[i]))
+			keys[n++] = scan->keyData[i];
+	}
+	state->filter = gv_am_filter_compile(&state->reader->index.filters, keys, n);
+	if (state->filter != NULL)
+	{
+		state->is_empty |= state->filter->never;
+		state->recheck |= state->filter->recheck;
+	}
+}
+
 /* Begin with the query of the scan's keys */
 static void
 begin_query(IndexScanDesc scan)
@@ -220,15 +250,31 @@ begin_query(IndexScanDesc scan)
 	Bm25Scan   *state = scan->opaque;
 	MemoryContext old = MemoryContextSwitchTo(state->context);
 	GvBm25Tokenizer *tokenizer;
+	bool		has_query = scan->numberOfOrderBys > 0;
 
-	if (scan->numberOfOrderBys == 0 && scan->numberOfKeys == 0)
+	state->reader = gv_bm25_reader_open(scan->indexRelation);
+	for (int i = 0; i < scan->numberOfKeys; i++)
+	{
+		const ScanKeyData *key = &scan->keyData[i];
+
+		if (!is_condition(key))
+			continue;
+		has_query = true;
+		state->is_empty |= (key->sk_flags & SK_ISNULL) != 0;
+		/* the planner does not bind such a query to the index, nor choose the scan */
+		if (key->sk_flags & SK_SEARCHARRAY)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("bm25 indexes cannot search for one of several queries"),
+					 errhint("Put the words of all queries into one.")));
+	}
+	/* the index does not have rows without words */
+	if (!has_query)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot scan bm25 index \"%s\" without a query",
 						RelationGetRelationName(scan->indexRelation))));
-	state->reader = gv_bm25_reader_open(scan->indexRelation);
-	for (int i = 0; i < scan->numberOfKeys; i++)
-		state->is_empty |= (scan->keyData[i].sk_flags & SK_ISNULL) != 0;
+	begin_filter(scan);
 	for (int i = 0; i < scan->numberOfOrderBys; i++)
 		state->is_empty |= (scan->orderByData[i].sk_flags & SK_ISNULL) != 0;
 	if (!state->is_empty)
@@ -238,7 +284,10 @@ begin_query(IndexScanDesc scan)
 			begin_order(scan, tokenizer);
 		state->conditions = palloc(Max(scan->numberOfKeys, 1) * sizeof(GvBm25Weighed *));
 		for (int i = 0; i < scan->numberOfKeys; i++)
-			add_condition(scan, &scan->keyData[i], tokenizer);
+		{
+			if (is_condition(&scan->keyData[i]))
+				add_condition(scan, &scan->keyData[i], tokenizer);
+		}
 		gv_bm25_tokenizer_free(tokenizer);
 	}
 	pgstat_count_index_scan(scan->indexRelation);
@@ -274,6 +323,26 @@ match_conditions(Bm25Scan *state)
 	return result;
 }
 
+/* Which rows may be returned; false: all may */
+static bool
+begin_allowed(Bm25Scan *state, GvBm25Allowed *allowed)
+{
+	GvBm25Reader *reader = state->reader;
+	uint8	  **matches;
+
+	if (state->n_conditions == 0 && state->filter == NULL)
+		return false;
+	matches = match_conditions(state);
+	allowed->filter = state->filter;
+	allowed->conditions = state->conditions;
+	allowed->n_conditions = state->n_conditions;
+	allowed->masks = palloc(Max(reader->n_segments, 1) * sizeof(GvBm25Mask));
+	for (int which = 0; which < reader->n_segments; which++)
+		gv_bm25_mask_begin(&allowed->masks[which], &reader->segments[which], state->filter,
+						   matches[which]);
+	return true;
+}
+
 /* Prepare to begin a search anew */
 static void
 begin_search(Bm25Scan *state)
@@ -297,20 +366,13 @@ search_ordered(Bm25Scan *state)
 	(void) sigsetjmp(overtaken, 0);
 	state->reader->index.overtaken = &overtaken;
 	begin_search(state);
-	memset(&allowed, 0, sizeof(allowed));
-	if (state->n_conditions > 0)
-	{
-		allowed.conditions = state->conditions;
-		allowed.n_conditions = state->n_conditions;
-		allowed.bits = match_conditions(state);
-	}
+	search->allowed = begin_allowed(state, &allowed) ? &allowed : NULL;
 	if (!state->is_found)
 		gv_bm25_reader_find(state->reader, &state->order->lexemes, false);
 	/* a search that begins anew, or the next one, reads what is there then */
 	state->is_found = false;
 	search->reader = state->reader;
 	search->weighed = state->order;
-	search->allowed = state->n_conditions > 0 ? &allowed : NULL;
 	search->read_row = state->has_fetch ? gv_bm25_fetch_count : NULL;
 	search->row_arg = &state->fetch;
 	gv_bm25_search(search);
@@ -345,58 +407,58 @@ search_further(Bm25Scan *state)
 /* Called with the rows that match */
 typedef void (*TakeRow) (void *arg, ItemPointer tid);
 
+/* Find the rows of a segment that match; dead: bits of all documents, or NULL */
+static void
+match_segment(const GvBm25Segment *segment, GvBm25Mask *mask, const uint8 *dead, TakeRow take,
+			  void *arg)
+{
+	uint32		n_docs = segment->head.n_docs;
+	ItemPointerData tids[GV_BM25_TID_GROUP];
+
+	for (uint32 doc = gv_bm25_mask_next(mask, 0); doc < n_docs;
+		 doc = gv_bm25_mask_next(mask, doc))
+	{
+		uint32		first = doc;
+		uint32		n = Min(GV_BM25_TID_GROUP, n_docs - first);
+
+		CHECK_FOR_INTERRUPTS();
+		gv_bm25_read_tids(segment, first, n, tids);
+		for (; doc < first + n; doc++)
+		{
+			if (gv_bm25_mask_has(mask, doc) && !(dead && (dead[doc / 8] >> doc % 8 & 1)))
+				take(arg, &tids[doc - first]);
+		}
+	}
+}
+
 /* Find all rows that match, without order */
 static void
 match_all(Bm25Scan *state, TakeRow take, void *arg)
 {
 	GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
-	uint8	  **all_bits = match_conditions(state);
+	GvBm25Allowed allowed;
 
+	(void) begin_allowed(state, &allowed);
 	for (int which = 0; which < state->reader->n_segments; which++)
 	{
 		const GvBm25Segment *segment = &state->reader->segments[which];
-		uint32		n_docs = segment->head.n_docs;
-		uint8	   *bits = all_bits[which];
-		ItemPointerData tids[GV_BM25_TID_GROUP];
+		uint8	   *dead = NULL;
 
 		if (segment->entry.n_dead > 0)
 		{
-			uint8	   *dead = MemoryContextAllocHuge(CurrentMemoryContext,
-													  ((Size) n_docs + 7) / 8);
-
+			dead = MemoryContextAllocHuge(CurrentMemoryContext,
+										  ((Size) segment->head.n_docs + 7) / 8);
 			gv_bm25_read_dead(segment, dead);
-			for (Size i = 0; i < ((Size) n_docs + 7) / 8; i++)
-				bits[i] &= ~dead[i];
+		}
+		match_segment(segment, &allowed.masks[which], dead, take, arg);
+		if (dead)
 			pfree(dead);
-		}
-		for (uint32 first = 0; first < n_docs; first += GV_BM25_TID_GROUP)
-		{
-			uint32		n = Min(GV_BM25_TID_GROUP, n_docs - first);
-			bool		has_some = false;
-
-			for (uint32 i = 0; i < (n + 7) / 8; i++)
-				has_some |= bits[first / 8 + i] != 0;
-			if (!has_some)
-				continue;
-			CHECK_FOR_INTERRUPTS();
-			gv_bm25_read_tids(segment, first, n, tids);
-			for (uint32 i = 0; i < n; i++)
-			{
-				if (bits[(first + i) / 8] >> (first + i) % 8 & 1)
-					take(arg, &tids[i]);
-			}
-		}
-		pfree(bits);
 	}
 
 	gv_bm25_delta_begin(delta, &state->reader->index);
 	while (gv_bm25_delta_next(delta))
 	{
-		bool		matches = !(delta->row->flags & GV_BM25_ROW_DEAD);
-
-		for (int i = 0; i < state->n_conditions && matches; i++)
-			matches = gv_bm25_match_row(state->conditions[i], delta);
-		if (matches)
+		if (!(delta->row->flags & GV_BM25_ROW_DEAD) && gv_bm25_allows_row(&allowed, delta))
 			take(arg, &delta->row->tid);
 	}
 	pfree(delta);

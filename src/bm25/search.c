@@ -106,8 +106,7 @@ gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
 	}
 	if (search->has_bound && score > search->bound.score)
 		return;
-	if (search->allowed != NULL && search->allowed->bits != NULL &&
-		!(search->allowed->bits[which][doc / 8] >> doc % 8 & 1))
+	if (search->allowed != NULL && !gv_bm25_mask_has(gv_bm25_mask_of(search, which), doc))
 		return;
 	if (segment->entry.n_dead > 0 && gv_bm25_is_dead(segment, doc))
 		return;
@@ -151,23 +150,45 @@ count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, float *
 	}
 }
 
-/*
- * gv_bm25_match_row
- *		May the row of a lane match?  Phrases are taken for their words.
- *
- * delta_scan: GvBm25DeltaScan *, at the row
- */
-bool
-gv_bm25_match_row(const GvBm25Weighed *weighed, const void *delta_scan)
+/* May the row of a lane match?  Phrases are taken for their words. */
+static bool
+match_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta)
 {
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
 	float		score;
 	bool		result;
 
-	count_in_row(weighed, delta_scan, tf);
+	count_in_row(weighed, delta, tf);
 	result = gv_bm25_evaluate(weighed, tf, 1.0f, &score);
 	pfree(tf);
 	return result;
+}
+
+/*
+ * gv_bm25_allows_row
+ *		May the row of a lane be returned?  Phrases are taken for their words.
+ *
+ * delta_scan: GvBm25DeltaScan *, at the row
+ */
+bool
+gv_bm25_allows_row(const GvBm25Allowed *allowed, const void *delta_scan)
+{
+	const GvBm25DeltaScan *delta = delta_scan;
+
+	if (allowed->filter != NULL)
+	{
+		GvAmFilterRow row;
+
+		gv_am_filter_unpack(&delta->index->filters, delta->filters, &row);
+		if (!gv_am_filter_passes(allowed->filter, &row))
+			return false;
+	}
+	for (int i = 0; i < allowed->n_conditions; i++)
+	{
+		if (!match_row(allowed->conditions[i], delta))
+			return false;
+	}
+	return true;
 }
 
 /* Search the rows of the lanes */
@@ -183,19 +204,15 @@ search_lanes(GvBm25Search *search)
 	{
 		GvBm25Hit	hit;
 		float		factor = gv_bm25_factor(weighed, delta->row->length);
-		bool		is_allowed = true;
 
-		if (delta->row->flags & GV_BM25_ROW_DEAD)
+		if ((delta->row->flags & GV_BM25_ROW_DEAD) ||
+			(search->allowed != NULL && !gv_bm25_allows_row(search->allowed, delta)))
 			continue;
 		count_in_row(weighed, delta, tf);
 		hit.tid = delta->row->tid;
 		hit.doc = GV_BM25_NO_DOC;
 		hit.segment = -1;
 		if (!gv_bm25_evaluate(weighed, tf, factor, &hit.score))
-			continue;
-		for (int i = 0; search->allowed && i < search->allowed->n_conditions && is_allowed; i++)
-			is_allowed = gv_bm25_match_row(search->allowed->conditions[i], delta);
-		if (!is_allowed)
 			continue;
 		if (weighed->tree->needs_positions && search->read_row != NULL &&
 			(!search->read_row(search->row_arg, &hit.tid, tf) ||

@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "bm25/cursor.h"
+#include "bm25/filter.h"
 
 /* A document found; better is a larger score, or the same and a smaller tid */
 typedef struct GvBm25Hit
@@ -24,11 +25,12 @@ typedef struct GvBm25Hit
 /* Counts how often a row has the phrases of a query; false if nobody sees the row */
 typedef bool (*GvBm25RowReader) (void *arg, ItemPointer tid, float *tf);
 
-/* Rows that match, in memory; the lowest bit of a byte first */
+/* Rows that may be returned */
 typedef struct GvBm25Allowed
 {
-	uint8	  **bits;			/* by segment; NULL: none */
-	GvBm25Weighed **conditions; /* that rows of lanes must meet */
+	GvBm25Mask *masks;			/* by segment */
+	const GvAmFilter *filter;	/* that rows of lanes must pass; NULL: none */
+	GvBm25Weighed **conditions; /* and conditions that they must meet */
 	int			n_conditions;
 } GvBm25Allowed;
 
@@ -50,14 +52,21 @@ typedef struct GvBm25Search
 } GvBm25Search;
 
 extern void gv_bm25_search(GvBm25Search *search);
+extern bool gv_bm25_allows_row(const GvBm25Allowed *allowed, const void *delta_scan);
 extern uint8 *gv_bm25_match_segment(GvBm25Reader *reader, int which,
 									const GvBm25Weighed *weighed);
-extern bool gv_bm25_match_row(const GvBm25Weighed *weighed, const void *delta_scan);
 extern void gv_bm25_search_tree(GvBm25Search *search, int which);
 extern void gv_bm25_search_flat(GvBm25Search *search, int which);
 extern void gv_bm25_search_best(GvBm25Search *search, int which, GvBm25Cursor *cursor);
 extern void gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score);
 extern bool gv_bm25_is_worse(const GvBm25Hit *a, const GvBm25Hit *b);
+
+/* The mask of a segment; NULL: all documents may be returned */
+static inline GvBm25Mask *
+gv_bm25_mask_of(const GvBm25Search *search, int which)
+{
+	return search->allowed == NULL ? NULL : &search->allowed->masks[which];
+}
 
 /* The score below which nothing is wanted any more; -1 while all is */
 static inline float

@@ -32,7 +32,10 @@
 /* More than rounding does to a sum of up to 10,000 numbers */
 #define ENLARGED 1.002f
 
-#define WINDOW_WORDS (GV_BM25_WINDOW / 64)
+#define WINDOW_WORDS GV_BM25_WINDOW_WORDS
+
+/* So few documents of a window are looked up one by one */
+#define FEW_DOCUMENTS 32
 
 typedef struct FlatSearch
 {
@@ -46,11 +49,13 @@ typedef struct FlatSearch
 	float	   *rest;			/* float[n + 1]: of all terms from here on, enlarged */
 	int			n_essential;
 	float		least;			/* what does not reach this is not wanted */
+	GvBm25Mask *mask;			/* NULL: all documents may be returned */
 
 	/* the window */
 	uint32		base;			/* its first document by the grid */
 	uint32		start;			/* the first that counts */
 	uint32		end;			/* past the last */
+	const uint64 *allowed;		/* uint64[WINDOW_WORDS]; NULL: all */
 	bool		has_norms;
 	union
 	{
@@ -109,6 +114,13 @@ factor_of(FlatSearch *flat, uint32 doc)
 	return gv_bm25_length_factor(flat->weighed, (float) flat->norms.length[doc - flat->base]);
 }
 
+/* May a document of the window be returned, by its place there? */
+static inline bool
+is_allowed(const FlatSearch *flat, uint32 place)
+{
+	return flat->allowed == NULL || (flat->allowed[place / 64] >> place % 64 & 1);
+}
+
 /* Add the scores of the block where a cursor stands to the window's documents */
 static void
 add_block(FlatSearch *flat, GvBm25Cursor *cursor)
@@ -134,6 +146,8 @@ add_block(FlatSearch *flat, GvBm25Cursor *cursor)
 		{
 			uint32		place = cursor->docs[i] - flat->base;
 
+			if (!is_allowed(flat, place))
+				continue;
 			flat->scores[place] += gv_bm25_score(cursor->weight, (float) cursor->tfs[i],
 												 factors[norms[place]]);
 			flat->found[place / 64] |= UINT64CONST(1) << place % 64;
@@ -145,6 +159,8 @@ add_block(FlatSearch *flat, GvBm25Cursor *cursor)
 		{
 			uint32		place = cursor->docs[i] - flat->base;
 
+			if (!is_allowed(flat, place))
+				continue;
 			flat->scores[place] += gv_bm25_score(cursor->weight, (float) cursor->tfs[i],
 												 factor_of(flat, cursor->docs[i]));
 			flat->found[place / 64] |= UINT64CONST(1) << place % 64;
@@ -253,7 +269,7 @@ take_term(FlatSearch *flat)
 				float		factor;
 				float		score;
 
-				if (doc < flat->start)
+				if (doc < flat->start || !is_allowed(flat, doc - flat->base))
 					continue;
 				factor = factor_of(flat, doc);
 				if (least != flat->least)
@@ -321,12 +337,60 @@ begin_window(FlatSearch *flat, uint32 start)
 	return true;
 }
 
+/* How many documents of the window may be returned? */
+static uint32
+count_allowed(const FlatSearch *flat)
+{
+	uint32		n = 0;
+
+	for (int word = (flat->start - flat->base) / 64; word < WINDOW_WORDS; word++)
+		n += pg_popcount64(flat->allowed[word]);
+	return n;
+}
+
+/* Look up the few documents of the window that may be returned, one by one */
+static void
+look_up_documents(FlatSearch *flat)
+{
+	for (uint32 doc = gv_bm25_mask_next(flat->mask, flat->start); doc < flat->end;
+		 doc = gv_bm25_mask_next(flat->mask, doc + 1))
+	{
+		float		score = 0;
+		bool		is_found = false;
+		int			i;
+
+		for (i = 0; i < flat->n; i++)
+		{
+			uint32		tf;
+
+			if (is_hopeless(flat, score * ENLARGED + flat->rest[i]))
+				break;
+			if (flat->bounds[i] == 0)
+				continue;
+			tf = gv_bm25_cursor_find(flat->cursors[i], doc);
+			if (tf == 0)
+				continue;
+			score += gv_bm25_score(flat->cursors[i]->weight, (float) tf, factor_of(flat, doc));
+			is_found = true;
+		}
+		if (is_found && i == flat->n)
+			take_document(flat, doc, score);
+	}
+}
+
 /* Find the documents of the window */
 static void
 search_window(FlatSearch *flat)
 {
 	int			n = flat->n;
+	uint32		n_allowed = PG_UINT32_MAX;
 	float		total = 0;
+
+	flat->allowed = flat->mask ? gv_bm25_mask_window(flat->mask, flat->base) : NULL;
+	if (flat->allowed)
+		n_allowed = count_allowed(flat);
+	if (n_allowed == 0)
+		return;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -338,6 +402,11 @@ search_window(FlatSearch *flat)
 	flat->rest[n] = 0;
 	for (int i = n - 1; i >= 0; i--)
 		flat->rest[i] = flat->rest[i + 1] + flat->bounds[i] * ENLARGED;
+	if (n_allowed <= FEW_DOCUMENTS)
+	{
+		look_up_documents(flat);
+		return;
+	}
 	flat->n_essential = n;
 	while (flat->n_essential > 0 && is_hopeless(flat, flat->rest[flat->n_essential - 1]))
 		flat->n_essential--;
@@ -378,6 +447,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	flat->weighed = weighed;
 	flat->segment = &search->reader->segments[which];
 	flat->which = which;
+	flat->mask = gv_bm25_mask_of(search, which);
 	flat->n = 0;
 	flat->cursors = palloc(weighed->n_leaves * sizeof(GvBm25Cursor *));
 	flat->bounds = palloc(weighed->n_leaves * sizeof(float));
@@ -396,14 +466,18 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 							 weighed->factor);
 	}
 
-	if (flat->n == 1)
+	if (flat->n == 1 && flat->mask == NULL)
 		gv_bm25_search_best(search, which, flat->cursors[0]);
 	else
 	{
 		set_least(flat);
-		while (begin_window(flat, start))
+		for (;;)
 		{
 			CHECK_FOR_INTERRUPTS();
+			if (flat->mask)
+				start = gv_bm25_mask_next(flat->mask, start);
+			if (!begin_window(flat, start))
+				break;
 			search_window(flat);
 			start = flat->end;
 		}

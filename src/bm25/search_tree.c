@@ -96,11 +96,17 @@ begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
 	return tree;
 }
 
-/* Find the window that has the next document; false at the end */
+/*
+ * Find the window that has the next document, of those that may be returned;
+ * false at the end.
+ */
 static bool
-begin_window(TreeSearch *tree)
+begin_window(TreeSearch *tree, GvBm25Mask *mask)
 {
 	uint32		next = tree->segment->head.n_docs;
+
+	if (mask != NULL)
+		tree->end = gv_bm25_mask_next(mask, tree->end);
 
 	for (int i = 0; i < tree->n_members; i++)
 	{
@@ -258,9 +264,6 @@ score_document(GvBm25Search *search, int which, uint32 doc, float *tf, float fac
 		return false;
 	if (!weighed->tree->needs_positions || search->read_row == NULL)
 		return true;
-	if (search->allowed != NULL && search->allowed->bits != NULL &&
-		!(search->allowed->bits[which][doc / 8] >> doc % 8 & 1))
-		return false;
 	if (segment->entry.n_dead > 0 && gv_bm25_is_dead(segment, doc))
 		return false;
 	tid = gv_bm25_tid_of(segment, doc);
@@ -277,9 +280,10 @@ gv_bm25_search_tree(GvBm25Search *search, int which)
 {
 	const GvBm25Weighed *weighed = search->weighed;
 	TreeSearch *tree = begin_tree(search->reader, which, weighed);
+	GvBm25Mask *mask = gv_bm25_mask_of(search, which);
 	bool		is_byte = tree->segment->head.norm_size == 1;
 
-	while (begin_window(tree))
+	while (begin_window(tree, mask))
 	{
 		CHECK_FOR_INTERRUPTS();
 		count_window(tree);
@@ -290,7 +294,8 @@ gv_bm25_search_tree(GvBm25Search *search, int which)
 				gv_bm25_length_factor(weighed, (float) ((uint32 *) tree->norms)[doc]);
 			float		score;
 
-			if (score_document(search, which, tree->start + doc,
+			if ((mask == NULL || gv_bm25_mask_has(mask, tree->start + doc)) &&
+				score_document(search, which, tree->start + doc,
 							   &tree->tf[(Size) doc * weighed->n_leaves], factor, &score))
 				gv_bm25_consider(search, which, tree->start + doc, score);
 			forget(tree, doc);
@@ -312,7 +317,7 @@ gv_bm25_match_segment(GvBm25Reader *reader, int which, const GvBm25Weighed *weig
 												  ((Size) tree->segment->head.n_docs + 7) / 8,
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
-	while (begin_window(tree))
+	while (begin_window(tree, NULL))
 	{
 		CHECK_FOR_INTERRUPTS();
 		count_window(tree);

@@ -94,6 +94,7 @@ gv_bm25_stats(Relation rel, GvAmReportStat report, void *arg)
 	report(arg, "average_length",
 		   counts.n_docs > 0 ? (double) counts.total_length / counts.n_docs : 0, 2,
 		   "mean number of words of a row");
+	report(arg, "filter_columns", index.filters.n, 0, "columns after the text");
 	report(arg, "pages", n_pages, 0, "pages of the index");
 	report(arg, "segment_pages", (double) counts.segment_pages, 0, "pages of segments");
 	report(arg, "free_pages", (double) counts.free_pages, 0, "pages that can be used again");

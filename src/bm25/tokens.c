@@ -93,6 +93,8 @@ struct GvBm25Tokenizer
 	Oid			config;
 	int			flags;
 	MemoryContext context;		/* of the struct; parent of the others */
+	uint8	   *boosts;			/* uint8[n_boosts]: times that elements of an array count */
+	int			n_boosts;
 
 	/* words seen before */
 	MemoryContext cache_context;
@@ -215,6 +217,18 @@ void
 gv_bm25_tokenizer_free(GvBm25Tokenizer *tokenizer)
 {
 	MemoryContextDelete(tokenizer->context);
+}
+
+/*
+ * gv_bm25_tokenizer_set_boosts
+ *		Let elements of arrays count so many times; 0 is once, as all further ones.
+ */
+void
+gv_bm25_tokenizer_set_boosts(GvBm25Tokenizer *tokenizer, const uint8 *boosts, int n)
+{
+	tokenizer->boosts = MemoryContextAlloc(tokenizer->context, Max(n, 1));
+	memcpy(tokenizer->boosts, boosts, n);
+	tokenizer->n_boosts = n;
 }
 
 /*
@@ -846,7 +860,8 @@ gv_bm25_tokenizer_add(GvBm25Tokenizer *tokenizer, const char *text, Size length)
 
 /*
  * gv_bm25_tokenizer_add_array
- *		Add the elements of a text[] that are not NULL, each as a text.
+ *		Add the elements of a text[] that are not NULL, each as a text, and as
+ *		often as it counts.
  */
 void
 gv_bm25_tokenizer_add_array(GvBm25Tokenizer *tokenizer, ArrayType *array)
@@ -854,16 +869,22 @@ gv_bm25_tokenizer_add_array(GvBm25Tokenizer *tokenizer, ArrayType *array)
 	ArrayIterator iterator = array_create_iterator(array, 0, NULL);
 	Datum		value;
 	bool		isnull;
+	int			number = -1;
 
 	Assert(ARR_ELEMTYPE(array) == TEXTOID || ARR_ELEMTYPE(array) == VARCHAROID);
 	while (array_iterate(iterator, &value, &isnull))
 	{
 		text	   *element;
+		int			times = 1;
 
+		number++;
 		if (isnull)
 			continue;
+		if (number < tokenizer->n_boosts)
+			times = Max(tokenizer->boosts[number], 1);
 		element = DatumGetTextPP(value);
-		gv_bm25_tokenizer_add(tokenizer, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+		for (int i = 0; i < times; i++)
+			gv_bm25_tokenizer_add(tokenizer, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
 		if ((Pointer) element != DatumGetPointer(value))
 			pfree(element);
 	}

@@ -92,6 +92,7 @@ gv_bm25_hash_lexeme(const char *lexeme, uint32 len)
 }
 
 extern GvBm25Tokenizer *gv_bm25_tokenizer_create(MemoryContext context, Oid config, int flags);
+extern void gv_bm25_tokenizer_set_boosts(GvBm25Tokenizer *tokenizer, const uint8 *boosts, int n);
 extern int	gv_bm25_tokenizer_flags(const GvBm25Tokenizer *tokenizer);
 extern void gv_bm25_tokenizer_begin(GvBm25Tokenizer *tokenizer);
 extern void gv_bm25_tokenizer_add(GvBm25Tokenizer *tokenizer, const char *text, Size length);

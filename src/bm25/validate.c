@@ -16,6 +16,7 @@
 #include "utils/catcache.h"
 #include "utils/syscache.h"
 
+#include "am/validate.h"
 #include "bm25/bm25.h"
 
 /* Strategies: @@@ and <@> */
@@ -24,7 +25,7 @@
 /*
  * gv_bm25_validate
  *		amvalidate: of text or an array of it, one operator that searches and one
- *		that orders.
+ *		that orders.  Operator classes with a support function are of filter columns.
  */
 bool
 gv_bm25_validate(Oid opclass_oid)
@@ -32,6 +33,7 @@ gv_bm25_validate(Oid opclass_oid)
 	HeapTuple	tuple = SearchSysCache1(CLAOID, ObjectIdGetDatum(opclass_oid));
 	Form_pg_opclass form;
 	CatCList   *operators;
+	CatCList   *functions;
 	bool		has_search = false;
 	bool		has_order = false;
 	bool		result = true;
@@ -40,6 +42,14 @@ gv_bm25_validate(Oid opclass_oid)
 	if (!HeapTupleIsValid(tuple))
 		elog(ERROR, "cache lookup failed for operator class %u", opclass_oid);
 	form = (Form_pg_opclass) GETSTRUCT(tuple);
+	functions = SearchSysCacheList1(AMPROCNUM, ObjectIdGetDatum(form->opcfamily));
+	result = functions->n_members == 0;
+	ReleaseSysCacheList(functions);
+	if (!result)
+	{
+		ReleaseSysCache(tuple);
+		return gv_am_validate(opclass_oid);
+	}
 	operators = SearchSysCacheList1(AMOPSTRATEGY, ObjectIdGetDatum(form->opcfamily));
 	for (int i = 0; i < operators->n_members; i++)
 	{

@@ -13,6 +13,7 @@
 
 #include "utils/memutils.h"
 
+#include "bm25/filter.h"
 #include "bm25/writer.h"
 
 /* The first lexeme that a page of terms, or of the tree, can hold */
@@ -503,6 +504,30 @@ write_tids(GvBm25Writer *writer, GvBm25HeadPage head)
 	pfree(bytes);
 }
 
+/* Write the words of the filter columns, column by column */
+static void
+write_filters(GvBm25Writer *writer, GvBm25HeadPage head)
+{
+	const GvAmFilterColumns *columns = &writer->index->filters;
+	PGAlignedBlock block;
+	Page		page = (Page) block.data;
+
+	head->filters = columns->n > 0 ? writer->space->n_pages : 0;
+	for (int i = 0; i < columns->n; i++)
+	{
+		uint32		per_page = GV_BM25_WORDS_PER_PAGE(columns->column[i].width);
+
+		for (uint32 first = 0; first < writer->documents->n; first += per_page)
+		{
+			uint32		place = gv_bm25_space_take(writer->space);
+
+			gv_bm25_init_page(page, GV_BM25_PAGE_FILTERS, writer->space->owner, place);
+			gv_bm25_fill_filters(page, &columns->column[i], i, writer->documents, first);
+			gv_bm25_space_write(writer->space, place, page);
+		}
+	}
+}
+
 /* Write the head, whose fields are set but for the pages */
 static void
 write_head(GvBm25Writer *writer, Page page, GvBm25HeadPage head)
@@ -571,6 +596,7 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	write_tids(writer, head);
 	head->dead = write_array(writer, GV_BM25_PAGE_DEAD, NULL, ((Size) documents->n + 7) / 8,
 							 GV_BM25_ROOM);
+	write_filters(writer, head);
 	write_head(writer, page, head);
 
 	memset(entry, 0, sizeof(*entry));

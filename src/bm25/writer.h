@@ -20,6 +20,8 @@ typedef struct GvBm25Documents
 	uint64		total_length;
 	ItemPointerData *tids;		/* ItemPointerData[n], ascending */
 	uint32	   *lengths;		/* uint32[n]; 0: the row is gone, leave it out */
+	uint32		filters_size;	/* bytes of a row's packed words; 0: no filter columns */
+	char	   *filters;		/* char[n][filters_size] */
 } GvBm25Documents;
 
 typedef struct GvBm25Writer GvBm25Writer;

@@ -33,7 +33,7 @@ $primary->safe_psql('postgres', q{
 		  FROM generate_series(1, 60) j$$;
 	CREATE TABLE items (id int, body text);
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1, 500) i;
-	CREATE INDEX items_body ON items USING bm25 (body) WITH (text_config = 'simple');
+	CREATE INDEX items_body ON items USING bm25 (body, id, (id % 10)) WITH (text_config = 'simple');
 });
 $primary->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
@@ -59,6 +59,8 @@ sub answers
 	return $node->safe_psql('postgres', join("\n", $BY_INDEX, map {
 				"SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id) FROM "
 				  . "(SELECT id, body <\@> '$_' AS d FROM items ORDER BY body <\@> '$_' LIMIT 20) s;"
+				  . "SELECT string_agg(id || ':' || d, ' ' ORDER BY d, id) FROM (SELECT id, body <\@> '$_' AS d FROM items "
+				  . "WHERE id > 300 AND id % 10 = 3 ORDER BY body <\@> '$_' LIMIT 20) s;"
 			} @queries));
 }
 

@@ -24,7 +24,7 @@ my $node = damage_server(q{
 	CREATE TABLE items (id int, body text);
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1, 1500) i;
 	CREATE INDEX items_byte ON items USING bm25 (body) WITH (text_config = 'simple');
-	CREATE INDEX items_exact ON items USING bm25 (body) WITH (text_config = 'simple', length = exact);
+	CREATE INDEX items_exact ON items USING bm25 (body, id) WITH (text_config = 'simple', length = exact);
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1501, 1700) i;
 	DELETE FROM items WHERE id % 20 = 7;
 	VACUUM items;
@@ -57,6 +57,7 @@ survive_damages($node,
 			"$BY_INDEX SELECT count(*), count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s",
 			"SET enable_seqscan = off; SELECT count(*) FROM items WHERE body \@\@\@ to_bm25query('+w7 w1*', '$index')",
 			"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table ORDER BY body <\@> to_bm25query('\"w7 w8\" w9~1', '$index') LIMIT 10) s",
+			"SET enable_seqscan = off; SELECT count(*) FROM items WHERE id > 0 AND body \@\@\@ to_bm25query('all', '$index')",
 			"INSERT INTO items SELECT 20000 + i, words(i + 5000) FROM generate_series(1, 400) i",
 			"UPDATE $table SET body = words(id + 1) WHERE id % 10 = 3",
 			"DELETE FROM $table WHERE id % 11 = 4 OR id >= 20000",
@@ -67,7 +68,7 @@ survive_damages($node,
 # A metapage of another version, or of another access method
 survive_metapages($node, 'items_byte',
 	cases => [
-	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 1\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
+	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 2\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 		[ 24, 'XYZW', 'magic', qr/ERROR:  XX002: index "items_byte" contains a damaged page at block 0\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	],
 	statements => [ "$BY_INDEX SELECT id FROM items ORDER BY $orders{items_byte} LIMIT 1",

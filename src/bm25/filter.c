@@ -1,0 +1,243 @@
+/*-------------------------------------------------------------------------
+ *
+ * filter.c
+ *		Filter columns of a segment: their words, and the documents that pass.
+ *
+ * A search asks for the bits of a window of documents before it computes scores
+ * there.  Conditions are tested on the pages, under their locks, 64 words at a
+ * time.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "port/pg_bitutils.h"
+#include "utils/memutils.h"
+
+#include "bm25/filter.h"
+
+/*
+ * gv_bm25_pack_filters
+ *		Return the packed words of a row, in the current memory context.
+ *
+ * values, isnull: of all columns of the index
+ */
+const char *
+gv_bm25_pack_filters(const GvBm25Index *index, const Datum *values, const bool *isnull)
+{
+	GvAmFilterRow row;
+	char	   *packed;
+
+	if (index->filters.n == 0)
+		return NULL;
+	packed = palloc(index->filters.packed_size);
+	gv_am_filter_row(&index->filters, values + 1, isnull + 1, &row);
+	gv_am_filter_pack(&index->filters, &row, packed);
+	return packed;
+}
+
+/* The bits of nulls of a page of words, and the words after them */
+static uint64 *
+page_nulls(Page page)
+{
+	return (uint64 *) gv_bm25_page_bytes(page);
+}
+
+static char *
+page_words(Page page, int width)
+{
+	return gv_bm25_page_bytes(page) + GV_BM25_WORDS_PER_PAGE(width) / 8;
+}
+
+/*
+ * gv_bm25_fill_filters
+ *		Write the words of a column into a page.
+ *
+ * number: of the column, from 0
+ * first: document that the page begins with
+ */
+void
+gv_bm25_fill_filters(Page page, const GvAmFilterColumn *column, int number,
+					 const GvBm25Documents *documents, uint32 first)
+{
+	uint32		n = Min(GV_BM25_WORDS_PER_PAGE(column->width), documents->n - first);
+	uint64	   *nulls = page_nulls(page);
+	char	   *words = page_words(page, column->width);
+
+	memset(gv_bm25_page_bytes(page), 0, GV_BM25_ROOM);
+	for (uint32 i = 0; i < n; i++)
+	{
+		const char *packed = documents->filters + (Size) (first + i) * documents->filters_size;
+		uint32		row_nulls;
+
+		memcpy(&row_nulls, packed, sizeof(row_nulls));
+		if (row_nulls >> number & 1)
+			nulls[i / 64] |= UINT64CONST(1) << i % 64;
+		memcpy(words + i * column->width, packed + column->offset, column->width);
+	}
+	((PageHeader) page)->pd_lower = words + n * column->width - (char *) page;
+}
+
+/* The place of a column's first page */
+static uint32
+first_place(const GvBm25Segment *segment, int number)
+{
+	const GvAmFilterColumns *columns = &segment->index->filters;
+	uint32		place = segment->head.filters;
+
+	for (int i = 0; i < number; i++)
+	{
+		uint32		per_page = GV_BM25_WORDS_PER_PAGE(columns->column[i].width);
+
+		place += (segment->head.n_docs + per_page - 1) / per_page;
+	}
+	return place;
+}
+
+/*
+ * gv_bm25_read_filters
+ *		Read the words of all documents.
+ *
+ * packed: char[n_docs][packed_size], written
+ */
+void
+gv_bm25_read_filters(const GvBm25Segment *segment, char *packed)
+{
+	const GvAmFilterColumns *columns = &segment->index->filters;
+	uint32		n_docs = segment->head.n_docs;
+	Size		size = columns->packed_size;
+
+	if (columns->n == 0)
+		return;
+	memset(packed, 0, n_docs * size);
+	for (int number = 0; number < columns->n; number++)
+	{
+		const GvAmFilterColumn *column = &columns->column[number];
+		uint32		per_page = GV_BM25_WORDS_PER_PAGE(column->width);
+		uint32		place = first_place(segment, number);
+
+		for (uint32 first = 0; first < n_docs; first += per_page, place++)
+		{
+			uint32		n = Min(per_page, n_docs - first);
+			Buffer		buf = gv_bm25_segment_lock(segment, place, GV_BM25_PAGE_FILTERS);
+			const uint64 *nulls = page_nulls(BufferGetPage(buf));
+			const char *words = page_words(BufferGetPage(buf), column->width);
+
+			for (uint32 i = 0; i < n; i++)
+			{
+				char	   *row = packed + (first + i) * size;
+				uint32		row_nulls;
+
+				memcpy(&row_nulls, row, sizeof(row_nulls));
+				row_nulls |= (uint32) (nulls[i / 64] >> i % 64 & 1) << number;
+				memcpy(row, &row_nulls, sizeof(row_nulls));
+				memcpy(row + column->offset, words + i * column->width, column->width);
+			}
+			UnlockReleaseBuffer(buf);
+		}
+	}
+}
+
+/*
+ * gv_bm25_mask_begin
+ *		Prepare to find out which documents may be returned, in the current memory
+ *		context.
+ *
+ * filter: NULL if all pass
+ * matches: bits of those that meet other conditions, or NULL; the mask keeps it
+ */
+void
+gv_bm25_mask_begin(GvBm25Mask *mask, const GvBm25Segment *segment, const GvAmFilter *filter,
+				   uint8 *matches)
+{
+	Size		n_windows = (segment->head.n_docs + GV_BM25_WINDOW - 1) / GV_BM25_WINDOW;
+
+	mask->segment = segment;
+	mask->filter = filter;
+	mask->matches = matches;
+	mask->n_windows = n_windows;
+	mask->bits = MemoryContextAllocHuge(CurrentMemoryContext, n_windows *
+										GV_BM25_WINDOW_WORDS * sizeof(uint64));
+	mask->is_known = MemoryContextAllocExtended(CurrentMemoryContext, n_windows * sizeof(bool),
+												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+}
+
+/* Test a condition for documents, a multiple of 64 from the segment's first */
+static void
+test_key(const GvBm25Segment *segment, const GvAmFilterKey *key, uint32 first, uint32 n,
+		 uint64 *passing)
+{
+	int			width = segment->index->filters.column[key->column].width;
+	uint32		per_page = GV_BM25_WORDS_PER_PAGE(width);
+	uint32		place = first_place(segment, key->column) + first / per_page;
+
+	for (; n > 0; place++)
+	{
+		uint32		offset = first % per_page;
+		uint32		part = Min(n, per_page - offset);
+		Buffer		buf = gv_bm25_segment_lock(segment, place, GV_BM25_PAGE_FILTERS);
+		Page		page = BufferGetPage(buf);
+
+		gv_am_filter_test_words(key, width, page_words(page, width) + (Size) offset * width,
+								page_nulls(page) + offset / 64, part, passing);
+		UnlockReleaseBuffer(buf);
+		passing += part / 64;
+		first += part;
+		n -= part;
+	}
+}
+
+/*
+ * gv_bm25_mask_learn
+ *		Find out the bits of a window.
+ */
+void
+gv_bm25_mask_learn(GvBm25Mask *mask, uint32 window)
+{
+	uint32		first = window * GV_BM25_WINDOW;
+	uint32		n = Min(GV_BM25_WINDOW, mask->segment->head.n_docs - first);
+	uint64	   *bits = mask->bits + (Size) window * GV_BM25_WINDOW_WORDS;
+	uint64		any = 0;
+
+	memset(bits, 0, GV_BM25_WINDOW_WORDS * sizeof(uint64));
+	for (uint32 i = 0; i < (n + 7) / 8; i++)
+	{
+		uint8		eight = mask->matches ? mask->matches[first / 8 + i] : 0xFF;
+
+		if (i == n / 8)
+			eight &= (1 << n % 8) - 1;
+		bits[i / 8] |= (uint64) eight << i % 8 * 8;
+		any |= eight;
+	}
+	if (mask->filter != NULL && mask->filter->never)
+		memset(bits, 0, GV_BM25_WINDOW_WORDS * sizeof(uint64));
+	else if (mask->filter != NULL && any != 0)
+	{
+		for (int i = 0; i < mask->filter->n_keys; i++)
+			test_key(mask->segment, &mask->filter->key[i], first, n, bits);
+	}
+	mask->is_known[window] = true;
+}
+
+/*
+ * gv_bm25_mask_next
+ *		Return the first document from one on that may be returned; the segment's
+ *		number of documents if there is none.
+ */
+uint32
+gv_bm25_mask_next(GvBm25Mask *mask, uint32 doc)
+{
+	uint32		n_docs = mask->segment->head.n_docs;
+
+	while (doc < n_docs)
+	{
+		uint32		place = doc % GV_BM25_WINDOW;
+		const uint64 *bits = gv_bm25_mask_window(mask, doc - place);
+		uint64		word = bits[place / 64] >> place % 64;
+
+		if (word != 0)
+			return doc + pg_rightmost_one_pos64(word);
+		doc += 64 - place % 64;
+	}
+	return n_docs;
+}
