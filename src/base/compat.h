@@ -247,4 +247,21 @@ gv_base_name_to_list(const char *name)
 /* Extensions add to EXPLAIN since 18: see am/explain.c */
 #define GV_BASE_HAS_EXPLAIN_HOOK (PG_VERSION_NUM >= 180000)
 
+/*
+ * gv_base_log_page_reuse
+ *		Tell standbys that a page of an index is used again, by the record that
+ *		GiST has for that: queries as old as xid end there.
+ */
+#include "access/gist_private.h"
+static inline void
+gv_base_log_page_reuse(Relation rel, BlockNumber blkno, FullTransactionId xid)
+{
+#if PG_VERSION_NUM >= 160000
+	/* asks no more of the table than whether it is a catalog */
+	gistXLogPageReuse(rel, rel, blkno, xid);
+#else
+	gistXLogPageReuse(rel, blkno, xid);
+#endif
+}
+
 #endif							/* GV_BASE_COMPAT_H */

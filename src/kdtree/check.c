@@ -4,7 +4,7 @@
  *		Verifying an index: the tree.
  *
  * A check runs beside readers and writers.  The inner pages are walked while
- * no page can be split, which takes a moment; that tells each page's parent.
+ * no page can be split or freed, which takes a moment; that tells each page's parent.
  * Then page by page is compared with its box, both pages locked, so what is
  * wrong is wrong.  Should a parent be split meanwhile, all begins anew.
  *
@@ -24,6 +24,7 @@
 
 #include "am/testpoint.h"
 #include "kdtree/check.h"
+#include "kdtree/free.h"
 #include "kdtree/kdtree.h"
 
 /* Looks at the tree until one is not disturbed by splits */
@@ -189,6 +190,8 @@ compare_page(GvKdtreeCheck *check, BlockNumber blkno)
 	if (head->level + 1 != gv_kdtree_page_head(parent)->level)
 		gv_kdtree_check_report(check, blkno, -1, NULL,
 							   "page is not of the level below its parent's");
+	else if (gv_kdtree_page_is(BufferGetPage(buf), GV_KDTREE_PAGE_FREE))
+		gv_kdtree_check_report(check, blkno, -1, NULL, "page is free and has a parent");
 	else if (!box_fits(check, &outer, &inner))
 		gv_kdtree_check_report(check, check->parents[blkno], place, NULL,
 							   "box does not hold all of its child at block %u", blkno);
@@ -262,7 +265,8 @@ look_at_tree(GvKdtreeCheck *check)
 												 RBM_NORMAL, check->strategy);
 
 			LockBuffer(buf, BUFFER_LOCK_SHARE);
-			if (!PageIsNew(BufferGetPage(buf)))
+			if (!PageIsNew(BufferGetPage(buf)) &&
+				!gv_kdtree_page_is(BufferGetPage(buf), GV_KDTREE_PAGE_FREE))
 				gv_kdtree_check_report(check, blkno, -1, NULL, "page has no parent");
 			UnlockReleaseBuffer(buf);
 		}
@@ -285,6 +289,7 @@ gv_kdtree_check(Relation index, Relation heap, GvAmReportProblem report, void *a
 	if (heap != NULL)
 		snapshot = RegisterSnapshot(GetLatestSnapshot());
 	gv_kdtree_open(&check.ix, index);
+	gv_kdtree_lock_reuse(index);
 	check.strategy = GetAccessStrategy(BAS_BULKREAD);
 	for (int look = 0; look < MAX_LOOKS; look++)
 	{
@@ -299,5 +304,6 @@ gv_kdtree_check(Relation index, Relation heap, GvAmReportProblem report, void *a
 		gv_kdtree_check_heap(&check, snapshot);
 		UnregisterSnapshot(snapshot);
 	}
+	gv_kdtree_unlock_reuse(index);
 	FreeAccessStrategy(check.strategy);
 }

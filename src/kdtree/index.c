@@ -165,6 +165,7 @@ gv_kdtree_open(GvKdtreeIndex *ix, Relation rel)
 	Page		page;
 
 	ix->rel = rel;
+	ix->may_reuse = false;
 	ix->opclass = gv_am_opclass(rel);
 	ix->hints = gv_am_hints(rel);
 	gv_am_filter_columns(&ix->filters, rel);
@@ -217,6 +218,8 @@ gv_kdtree_page_fault(const GvKdtreeIndex *ix, Page page)
 			return "A leaf has too many points.";
 		return NULL;
 	}
+	if (gv_kdtree_page_is(page, GV_KDTREE_PAGE_FREE))
+		return head->level != 0 || head->n != 0 ? "A free page has a level or points." : NULL;
 	if (!gv_kdtree_page_is(page, GV_KDTREE_PAGE_INNER))
 		return "It is not a page of the tree.";
 	if (head->level < 1 || head->level > GV_KDTREE_MAX_LEVEL)
@@ -228,7 +231,8 @@ gv_kdtree_page_fault(const GvKdtreeIndex *ix, Page page)
 
 /*
  * gv_kdtree_read_page
- *		Read and lock a page of the tree.
+ *		Read and lock a page of the tree, or one that has been until it was freed:
+ *		that is like an empty leaf.
  *
  * Raises an error if there is no such block or it is none of the tree.
  */

@@ -39,6 +39,7 @@ typedef struct GvKdtreeIndex
 	GvAmFilterColumns filters;
 	int			null_offset[GV_AM_MAX_FILTERS]; /* from the first column of a leaf */
 	int			word_offset[GV_AM_MAX_FILTERS];
+	bool		may_reuse;		/* free pages, for splits; see free.c */
 } GvKdtreeIndex;
 
 /* A vector on its way into the index, or looked for */

@@ -22,6 +22,9 @@
 #include "kdtree/descend.h"
 #include "kdtree/kdtree.h"
 
+/* Free pages that an insert may come upon; there may be one if VACUUM is quick */
+#define MAX_FREE_PAGES 100
+
 /* How much room a box takes: the sum of its sides orders boxes of any dimensions */
 static double
 box_size(const GvKdtreeIndex *ix, Page page, int i)
@@ -109,24 +112,30 @@ add_to_leaf(GvKdtreeIndex *ix, Buffer buf, const GvKdtreePoint *point)
 	gv_xlog_finish(xlog);
 }
 
-/*
- * Go down once.  Returns false, and sets *is_full if that is why, when the
- * point found no place.
- */
-static bool
-try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point, bool *is_full)
+/* Why a point found no place */
+typedef enum Outcome
+{
+	INSERTED,
+	LEAF_IS_FULL,
+	PAGE_WAS_SPLIT,
+	PAGE_WAS_FREED
+} Outcome;
+
+/* Go down once, and put the point onto the leaf there */
+static Outcome
+try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point)
 {
 	BlockNumber blkno = GV_KDTREE_ROOT_BLKNO;
 	uint32		split = 0;
 	int			level = -1;		/* of the page; -1 of the root */
 	int			lock = BUFFER_LOCK_SHARE;
 
-	*is_full = false;
 	for (;;)
 	{
 		Buffer		buf;
 		Page		page;
 		GvKdtreeHead head;
+		Outcome		outcome = INSERTED;
 		int			child;
 		bool		is_inside;
 
@@ -140,7 +149,7 @@ try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point, bool *is_full)
 		if (blkno != GV_KDTREE_ROOT_BLKNO && head->split > split)
 		{
 			UnlockReleaseBuffer(buf);
-			return false;
+			return PAGE_WAS_SPLIT;
 		}
 
 		if (head->level == 0)
@@ -152,11 +161,14 @@ try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point, bool *is_full)
 				lock = BUFFER_LOCK_EXCLUSIVE;
 				continue;
 			}
-			*is_full = head->n >= ix->leaf_capacity;
-			if (!*is_full)
+			if (gv_kdtree_page_is(page, GV_KDTREE_PAGE_FREE))
+				outcome = PAGE_WAS_FREED;
+			else if (head->n >= ix->leaf_capacity)
+				outcome = LEAF_IS_FULL;
+			else
 				add_to_leaf(ix, buf, point);
 			UnlockReleaseBuffer(buf);
-			return !*is_full;
+			return outcome;
 		}
 
 		child = gv_kdtree_choose_child(ix, page, point, &is_inside);
@@ -188,13 +200,18 @@ try_insert(GvKdtreeIndex *ix, const GvKdtreePoint *point, bool *is_full)
 void
 gv_kdtree_insert_point(GvKdtreeIndex *ix, const GvKdtreePoint *point)
 {
-	bool		is_full;
+	Outcome		outcome;
+	int			n_free = 0;
 
-	while (!try_insert(ix, point, &is_full))
+	while ((outcome = try_insert(ix, point)) != INSERTED)
 	{
 		GV_TEST_POINT("kdtree-insert-again");
-		if (is_full)
+		if (outcome == LEAF_IS_FULL)
 			gv_kdtree_make_room(ix, point);
+		/* it has left the tree meanwhile, unless the tree is damaged */
+		else if (outcome == PAGE_WAS_FREED && ++n_free > MAX_FREE_PAGES)
+			gv_kdtree_report_corruption(ix->rel, GV_KDTREE_ROOT_BLKNO,
+										"The tree leads to a free page.");
 	}
 }
 

@@ -18,9 +18,12 @@
  *				high [dim][inner_capacity]
  *				child [inner_capacity]			uint32, their blocks
  *
- * Of each column the first n count; what follows is of no meaning.
+ *		free	xid						FullTransactionId, the next one when it was freed
  *
- * History of versions: 1, the first; 2, filter columns.
+ * A free page is a leaf that was emptied and has no parent any more; it keeps
+ * its head.  Of each column the first n count; what follows is of no meaning.
+ *
+ * History of versions: 1, the first; 2, filter columns, free pages.
  *
  *-------------------------------------------------------------------------
  */
@@ -28,6 +31,8 @@
 #define GV_KDTREE_PAGE_H
 
 #include "postgres.h"
+
+#include "access/transam.h"
 
 #include "am/filter.h"
 #include "am/page.h"
@@ -43,7 +48,8 @@ typedef enum GvKdtreePageKind
 {
 	GV_KDTREE_PAGE_META = 1,
 	GV_KDTREE_PAGE_LEAF,
-	GV_KDTREE_PAGE_INNER
+	GV_KDTREE_PAGE_INNER,
+	GV_KDTREE_PAGE_FREE
 } GvKdtreePageKind;
 
 /* No tree of 2^32 blocks is as high: three children an inner page are the least */
@@ -110,6 +116,24 @@ gv_kdtree_page_is(Page page, GvKdtreePageKind kind)
 		PageGetSpecialSize(page) == MAXALIGN(sizeof(GvAmPageSpecialData)) &&
 		gv_am_page_special(page)->page_id == GV_AM_KDTREE_PAGE_ID &&
 		gv_am_page_special(page)->kind == kind;
+}
+
+/* The next transaction id when a page was freed */
+static inline FullTransactionId
+gv_kdtree_page_freed_at(Page page)
+{
+	FullTransactionId xid;
+
+	memcpy(&xid, gv_kdtree_page_head(page) + 1, sizeof(xid));
+	return xid;
+}
+
+/* Turn a leaf without points into a free page */
+static inline void
+gv_kdtree_set_page_free(Page page, FullTransactionId xid)
+{
+	gv_am_page_special(page)->kind = GV_KDTREE_PAGE_FREE;
+	memcpy(gv_kdtree_page_head(page) + 1, &xid, sizeof(xid));
 }
 
 #endif							/* GV_KDTREE_PAGE_H */

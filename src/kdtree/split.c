@@ -18,6 +18,7 @@
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "kdtree/descend.h"
+#include "kdtree/free.h"
 
 /* An item of a page by its coordinate */
 typedef struct PlacedItem
@@ -153,7 +154,7 @@ split_root(GvKdtreeIndex *ix)
 		gv_kdtree_report_corruption(ix->rel, GV_KDTREE_ROOT_BLKNO, "The tree is too high.");
 	divide_page(ix, copy.data, &division);
 	for (int i = 0; i < 2; i++)
-		bufs[i] = gv_am_new_buffer(ix->rel, MAIN_FORKNUM);
+		bufs[i] = gv_kdtree_new_buffer(ix);
 
 	xlog = gv_xlog_begin(ix->rel);
 	root = gv_xlog_page(xlog, root_buf);
@@ -211,7 +212,7 @@ split_page(GvKdtreeIndex *ix, BlockNumber parent_blkno, BlockNumber blkno)
 		gv_kdtree_report_corruption(ix->rel, parent_blkno,
 									"A page has no place for the halves of its child.");
 	divide_page(ix, copy.data, &division);
-	right_buf = gv_am_new_buffer(ix->rel, MAIN_FORKNUM);
+	right_buf = gv_kdtree_new_buffer(ix);
 
 	xlog = gv_xlog_begin(ix->rel);
 	parent = gv_xlog_page(xlog, parent_buf);
@@ -267,6 +268,9 @@ split_topmost(GvKdtreeIndex *ix, const GvKdtreePoint *point)
 		if (level >= 0 && head->level != level - 1)
 			gv_kdtree_report_corruption(ix->rel, blkno, "A page is not of its level.");
 		level = head->level;
+		/* none is freed while splits are locked */
+		if (gv_kdtree_page_is(page, GV_KDTREE_PAGE_FREE))
+			gv_kdtree_report_corruption(ix->rel, blkno, "A free page has a parent.");
 		is_full = head->n >= (level == 0 ? ix->leaf_capacity : ix->inner_capacity);
 		if (is_full && !BlockNumberIsValid(full))
 		{
@@ -301,7 +305,9 @@ void
 gv_kdtree_make_room(GvKdtreeIndex *ix, const GvKdtreePoint *point)
 {
 	LockPage(ix->rel, GV_KDTREE_META_BLKNO, ExclusiveLock);
+	gv_kdtree_begin_reuse(ix);
 	while (split_topmost(ix, point))
 		CHECK_FOR_INTERRUPTS();
+	gv_kdtree_end_reuse(ix);
 	UnlockPage(ix->rel, GV_KDTREE_META_BLKNO, ExclusiveLock);
 }

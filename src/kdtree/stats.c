@@ -23,7 +23,7 @@ typedef struct Counts
 	uint64		leaves;
 	uint64		leaves_empty;
 	uint64		inner;
-	uint64		pages_new;		/* of zeros */
+	uint64		pages_free;		/* pages of zeros, too */
 	uint64		pages_damaged;
 	int			levels;
 } Counts;
@@ -34,11 +34,16 @@ count_page(GvKdtreeIndex *ix, Page page, Counts *counts)
 	GvKdtreeHead head = gv_kdtree_page_head(page);
 
 	if (PageIsNew(page))
-		counts->pages_new++;
+		counts->pages_free++;
 	else if (gv_kdtree_page_fault(ix, page) != NULL)
 		counts->pages_damaged++;
 	else
 	{
+		if (gv_kdtree_page_is(page, GV_KDTREE_PAGE_FREE))
+		{
+			counts->pages_free++;
+			return;
+		}
 		counts->levels = Max(counts->levels, head->level + 1);
 		if (head->level == 0)
 		{
@@ -105,6 +110,6 @@ gv_kdtree_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "pages_leaf", (double) counts.leaves, 0, "leaves");
 	report(arg, "pages_leaf_empty", (double) counts.leaves_empty, 0, "of these, without rows");
 	report(arg, "pages_inner", (double) counts.inner, 0, "inner pages");
-	report(arg, "pages_free", (double) counts.pages_new, 0, "empty pages");
+	report(arg, "pages_free", (double) counts.pages_free, 0, "pages out of the tree, for new ones");
 	report(arg, "pages_damaged", (double) counts.pages_damaged, 0, "pages of no known kind");
 }

@@ -4,8 +4,10 @@
  *		VACUUM: take out what is dead.
  *
  * Pages are read in physical order.  A split moves points to a new block at
- * the end of the index only, so what VACUUM has not seen lies before it.
- * Boxes stay as they are, and so do empty leaves: points come back to them.
+ * the end of the index only, since free pages are not used again meanwhile; so
+ * what VACUUM has not seen lies before it.  Boxes stay as they are.  Leaves that
+ * are empty then are taken out of the tree, and used again when nobody can come
+ * to them any more, see free.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,13 +16,22 @@
 #include "access/genam.h"
 #include "commands/vacuum.h"
 #include "miscadmin.h"
+#include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "base/compat.h"
-#include "kdtree/index.h"
+#include "kdtree/free.h"
 #include "kdtree/kdtree.h"
+
+/* A list of blocks */
+typedef struct Blocks
+{
+	BlockNumber *blkno;
+	Size		n;
+	Size		max;
+} Blocks;
 
 typedef struct Vacuum
 {
@@ -30,7 +41,23 @@ typedef struct Vacuum
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
 	uint16	   *kept;			/* uint16[leaf_capacity] */
+	Blocks		parents;		/* inner pages above leaves */
+	Blocks		empty;			/* leaves without points */
+	BlockNumber n_free;			/* pages that were free for good */
 } Vacuum;
+
+static void
+add_block(Blocks *blocks, BlockNumber blkno)
+{
+	if (blocks->n == blocks->max)
+	{
+		blocks->max = Max(blocks->max * 2, 256);
+		blocks->blkno = blocks->blkno == NULL ?
+			palloc(sizeof(BlockNumber) * blocks->max) :
+			repalloc_huge(blocks->blkno, sizeof(BlockNumber) * blocks->max);
+	}
+	blocks->blkno[blocks->n++] = blkno;
+}
 
 /* Take the dead points out of a leaf, locked exclusively */
 static void
@@ -73,17 +100,23 @@ vacuum_block(Vacuum *vacuum, BlockNumber blkno)
 {
 	Buffer		buf = ReadBufferExtended(vacuum->ix.rel, MAIN_FORKNUM, blkno, RBM_NORMAL,
 										 vacuum->info->strategy);
+	Page		page = BufferGetPage(buf);
 	const char *fault;
 
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	if (!PageIsNew(BufferGetPage(buf)))
+	fault = PageIsNew(page) ? NULL : gv_kdtree_page_fault(&vacuum->ix, page);
+	if (fault != NULL)
+		gv_kdtree_report_corruption(vacuum->ix.rel, blkno, fault);
+	if (PageIsNew(page) || gv_kdtree_page_is(page, GV_KDTREE_PAGE_FREE))
+		vacuum->n_free += gv_kdtree_note_free(vacuum->ix.rel, blkno, page);
+	else if (gv_kdtree_page_head(page)->level == 0)
 	{
-		fault = gv_kdtree_page_fault(&vacuum->ix, BufferGetPage(buf));
-		if (fault != NULL)
-			gv_kdtree_report_corruption(vacuum->ix.rel, blkno, fault);
-		if (gv_kdtree_page_head(BufferGetPage(buf))->level == 0)
-			vacuum_leaf(vacuum, buf);
+		vacuum_leaf(vacuum, buf);
+		if (gv_kdtree_page_head(BufferGetPage(buf))->n == 0 && blkno != GV_KDTREE_ROOT_BLKNO)
+			add_block(&vacuum->empty, blkno);
 	}
+	else if (gv_kdtree_page_head(page)->level == 1)
+		add_block(&vacuum->parents, blkno);
 	UnlockReleaseBuffer(buf);
 }
 
@@ -97,6 +130,7 @@ gv_kdtree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 {
 	Vacuum		vacuum = {.info = info,.callback = callback,.callback_state = callback_state};
 	BlockNumber blkno = GV_KDTREE_ROOT_BLKNO;
+	BlockNumber n_freed;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
@@ -104,6 +138,7 @@ gv_kdtree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum.stats = stats;
 	gv_kdtree_open(&vacuum.ix, info->index);
 	vacuum.kept = palloc(sizeof(uint16) * vacuum.ix.leaf_capacity);
+	gv_kdtree_lock_reuse(info->index);
 	GV_TEST_POINT("kdtree-vacuum-begun");
 	for (;;)
 	{
@@ -122,6 +157,18 @@ gv_kdtree_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 			vacuum_block(&vacuum, blkno);
 		}
 	}
+	n_freed = gv_kdtree_free_leaves(&vacuum.ix, vacuum.parents.blkno, vacuum.parents.n,
+									vacuum.empty.blkno, vacuum.empty.n);
+	gv_kdtree_unlock_reuse(info->index);
+	if (vacuum.n_free > 0)
+		IndexFreeSpaceMapVacuum(info->index);
+	stats->pages_newly_deleted += n_freed;
+	stats->pages_deleted += n_freed;
+	stats->pages_free = vacuum.n_free;
+	if (vacuum.parents.blkno)
+		pfree(vacuum.parents.blkno);
+	if (vacuum.empty.blkno)
+		pfree(vacuum.empty.blkno);
 	pfree(vacuum.kept);
 	return stats;
 }
