@@ -28,8 +28,8 @@ static const GvAmOpclass halfvec_class = {GV_AM_ELEMENT_HALF, GV_AM_METRIC_L2};
  * value: an array of the operator class's type
  * box: the first elements written, as many as there are dimensions
  *
- * Returns the dimensions.  Raises an error if it is no box of at most
- * GV_KDTREE_MAX_DIM of them.
+ * Returns the dimensions, 0 if a corner is null: nothing is known of what is in
+ * the box.  Raises an error if it is no box of at most GV_KDTREE_MAX_DIM of them.
  */
 int
 gv_kdtree_read_box(const GvAmOpclass *opclass, Datum value, GvKdtreeBox *box)
@@ -44,11 +44,13 @@ gv_kdtree_read_box(const GvAmOpclass *opclass, Datum value, GvKdtreeBox *box)
 	if (ARR_NDIM(array) == 1)
 		deconstruct_array(array, ARR_ELEMTYPE(array), -1, false, TYPALIGN_INT, &corners, &nulls,
 						  &n);
-	if (n != 2 || nulls[0] || nulls[1])
+	if (n != 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("array is not a box"),
 				 errdetail("A box has two vectors, its least and its greatest elements.")));
+	if (nulls[0] || nulls[1])
+		return 0;
 	for (int i = 0; i < 2; i++)
 		corner[i] = PointerGetDatum(PG_DETOAST_DATUM(corners[i]));
 	dim = gv_am_value_dim(opclass, corner[0]);
@@ -63,16 +65,18 @@ gv_kdtree_read_box(const GvAmOpclass *opclass, Datum value, GvKdtreeBox *box)
 	return dim;
 }
 
-static bool
-is_in_box(const GvAmOpclass *opclass, Datum value, Datum box_value)
+static Datum
+is_in_box(FunctionCallInfo fcinfo, const GvAmOpclass *opclass, Datum value)
 {
 	float		x[GV_KDTREE_MAX_DIM];
 	GvKdtreeBox box;
-	int			dim = gv_kdtree_read_box(opclass, box_value, &box);
+	int			dim = gv_kdtree_read_box(opclass, PG_GETARG_DATUM(1), &box);
 
+	if (dim == 0)
+		PG_RETURN_NULL();
 	gv_am_check_dim(opclass, value, dim);
 	gv_am_value_to_floats(opclass, value, x);
-	return gv_kdtree_box_has_point(&box, x, dim);
+	PG_RETURN_BOOL(gv_kdtree_box_has_point(&box, x, dim));
 }
 
 GV_FUNCTION(gv_kdtree_in_box_vector);
@@ -85,15 +89,11 @@ GV_FUNCTION(gv_kdtree_in_box_halfvec);
 Datum
 gv_kdtree_in_box_vector(PG_FUNCTION_ARGS)
 {
-	Datum		value = PointerGetDatum(GV_GETARG_VECTOR(0));
-
-	PG_RETURN_BOOL(is_in_box(&vector_class, value, PG_GETARG_DATUM(1)));
+	return is_in_box(fcinfo, &vector_class, PointerGetDatum(GV_GETARG_VECTOR(0)));
 }
 
 Datum
 gv_kdtree_in_box_halfvec(PG_FUNCTION_ARGS)
 {
-	Datum		value = PointerGetDatum(GV_GETARG_HALFVEC(0));
-
-	PG_RETURN_BOOL(is_in_box(&halfvec_class, value, PG_GETARG_DATUM(1)));
+	return is_in_box(fcinfo, &halfvec_class, PointerGetDatum(GV_GETARG_HALFVEC(0)));
 }

@@ -479,6 +479,11 @@ add_box(GvKdtreeScan *so, ScanKey key, Region *region)
 	GvKdtreeBox box;
 	int			dim = gv_kdtree_read_box(so->ix.opclass, key->sk_argument, &box);
 
+	if (dim == 0)
+	{
+		region->radius = -1;
+		return;
+	}
 	if (dim != so->ix.dim)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
