@@ -57,8 +57,9 @@ my %works = (
 	vacuum => sub {
 		my ($round) = @_;
 
-		# a cluster whole, so that leaves become empty
-		return ("DELETE FROM items WHERE id % 3 = $round % 3 OR id % 20 = $round % 20", 'VACUUM items');
+		# rows far from all others, so that leaves become empty
+		return ("INSERT INTO items SELECT -1000 * ($round + 1) - i, point(i, 64) + array_fill(1000, ARRAY[64])::vector FROM generate_series(1, 150) i",
+			"DELETE FROM items WHERE id < 0 OR id % 3 = $round % 3", 'VACUUM items');
 	},
 	create => sub {
 		return ('DROP TABLE IF EXISTS other, passing',
