@@ -323,6 +323,22 @@ gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid)
 }
 
 /*
+ * gv_am_lock_once
+ *		Lock a page exclusively; false if this process has it locked already.
+ *
+ * A damaged index may name a page twice, and waiting for oneself has no end.
+ */
+bool
+gv_am_lock_once(Buffer buf)
+{
+	if (!BufferIsLocal(buf) &&
+		LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buf - 1))))
+		return false;
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	return true;
+}
+
+/*
  * gv_am_new_buffer
  *		Extend a relation by a block and return it, exclusively locked.
  *

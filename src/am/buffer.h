@@ -25,6 +25,7 @@ extern void gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkn
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
 extern void gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step);
 extern void gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid);
+extern bool gv_am_lock_once(Buffer buf);
 extern Buffer gv_am_new_buffer(Relation rel, ForkNumber fork);
 
 #endif							/* GV_AM_BUFFER_H */

@@ -150,9 +150,9 @@ gv_hnsw_filter_lock(GvHnswIndex *index, BlockNumber blkno)
 {
 	Buffer		buf = ReadBuffer(index->rel, gv_hnsw_filter_block(&index->layout, blkno));
 
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	if (!PageIsNew(BufferGetPage(buf)) &&
-		!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FILTERS))
+	if (!gv_am_lock_once(buf) ||
+		(!PageIsNew(BufferGetPage(buf)) &&
+		 !gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FILTERS)))
 		gv_hnsw_report_corruption(index->rel, BufferGetBlockNumber(buf),
 								  "It is not a page of filters.");
 	return buf;

@@ -45,7 +45,8 @@ lock_page(GvHnswIndex *index, BlockNumber blkno, GvHnswLockedPages *locked)
 
 	gv_am_check_block(index->rel, blkno);
 	buf = ReadBuffer(index->rel, blkno);
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	if (!gv_am_lock_once(buf))
+		gv_hnsw_report_corruption(index->rel, blkno, "It is not a page of tids.");
 	locked->buf[locked->n++] = buf;
 	return buf;
 }

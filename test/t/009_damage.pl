@@ -74,5 +74,14 @@ survive_metapages($node, 'items_l2',
 		'INSERT INTO items VALUES (1, point(1, 24))', 'DELETE FROM items WHERE id = 3; VACUUM (INDEX_CLEANUP on) items' ],
 	clean_up => 'VACUUM items');
 
+# The page of tids to fill next is one of nodes, whose lock an insert holds
+$node->safe_psql('postgres', 'CREATE TABLE few AS SELECT i AS id, point(i, 24)::vector(24) AS v FROM generate_series(1, 3) i; CREATE INDEX few_v ON few USING hnsw (v vector_l2_ops); CHECKPOINT');
+my $few = slurp_file($node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('few_v')"));
+my ($nodes) = grep { unpack('v', substr($few, $_ * 8192 + 8184, 2)) == 2 } 1 .. length($few) / 8192 - 1;
+survive_metapages($node, 'few_v',
+	cases => [ [ 96, pack('V', $nodes), 'page of tids', qr/ERROR:  XX002: .*block $nodes\n.*DETAIL:  It is not a page of tids/ ] ],
+	statements => [ 'INSERT INTO few SELECT few.* FROM few, generate_series(1, 3)' ],
+	clean_up => 'VACUUM few');
+
 $node->stop;
 done_testing();
