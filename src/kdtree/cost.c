@@ -166,4 +166,8 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	*startup_cost = leaves_read(ix.dim, ix.leaf_capacity, n_leaves, limit) * leaf_cost;
 	/* it ends where the region does */
 	*startup_cost = Min(*startup_cost, *total_cost);
+
+	/* less would allow a bitmap scan by the filters only, where rows without a point are missing */
+	if (!is_bounded)
+		*selectivity = 1;
 }

@@ -123,5 +123,13 @@ SET enable_seqscan = off;
 SELECT * FROM kdtree_test.raised('SELECT id FROM kdtree_test.items WHERE v <@ ''{"[1,2]","[1,2]"}''');
 RESET enable_seqscan;
 
+-- without a LIMIT rows without a vector come last, and a bitmap of the filter would lack them
+CREATE TABLE kdtree_test.some (id int, v vector(3), t int);
+INSERT INTO kdtree_test.some SELECT i, ARRAY[i % 17, i % 23, i % 29]::vector, i % 100 FROM generate_series(1, 20000) i;
+INSERT INTO kdtree_test.some VALUES (0, NULL, 5);
+CREATE INDEX ON kdtree_test.some USING kdtree (v, t);
+VACUUM ANALYZE kdtree_test.some;
+SELECT count(*), count(*) FILTER (WHERE d IS NULL) AS nulls FROM (SELECT v <-> '[1,2,3]' AS d FROM kdtree_test.some WHERE t = 5 ORDER BY v <-> '[1,2,3]' OFFSET 0) x;
+
 SET client_min_messages = warning;
 DROP SCHEMA kdtree_test CASCADE;
