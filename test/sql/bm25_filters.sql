@@ -44,7 +44,17 @@ EXPLAIN (COSTS OFF) SELECT id FROM items WHERE tenant = 5 AND price < 3 AND body
 EXPLAIN (COSTS OFF) SELECT id FROM items WHERE tags && '{3}' AND name IS NULL ORDER BY body <@> 'w1 w2' LIMIT 5;
 EXPLAIN (COSTS OFF) SELECT id FROM items WHERE tenant IN (5, 6) ORDER BY body <@> 'w1 w2' LIMIT 5;
 -- but it cannot answer them alone: rows without words are not in it
-EXPLAIN (COSTS OFF) SELECT count(*) FROM items WHERE tenant = 5;
+CREATE FUNCTION plan_of(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	line text;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+		-- said since 18
+		CONTINUE WHEN line LIKE '%Disabled: true';
+		RETURN NEXT line;
+	END LOOP;
+END $$;
+SELECT plan_of('SELECT count(*) FROM items WHERE tenant = 5');
 SELECT count(*) FROM items WHERE tenant = 5 AND body IS NULL;
 SELECT count(*) = (SELECT count(*) FROM items WHERE tenant = 5) FROM items WHERE tenant = 5 OR tenant = 5 AND body @@@ 'w1';
 SELECT count(*) FROM items WHERE tenant = 5 AND body IS NULL AND body @@@ 'w1';
