@@ -72,11 +72,24 @@ gv_hnsw_aim_count_places(const GvHnswIndex *index, double n_rows)
 }
 
 /*
+ * gv_hnsw_aim_rows_now
+ *		Return how many rows an index has now, by its calibration.
+ *
+ * Places tell how many have come: those that others have left are there already.
+ */
+double
+gv_hnsw_aim_rows_now(const GvHnswMetaPageData *meta, Relation rel)
+{
+	if (meta->calibrated_places == 0)
+		return (double) meta->calibrated_rows;
+	return (double) RelationGetNumberOfBlocks(rel) * meta->nodes_per_page *
+		PLACE_UNIT / meta->calibrated_places;
+}
+
+/*
  * gv_hnsw_aim_growth
  *		Return by how much ef must be larger for the rows that have come since the
  *		calibration.
- *
- * Places tell how many have: those that others have left are there already.
  */
 double
 gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
@@ -85,10 +98,9 @@ gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
 	double		rows_now;
 	double		exponent;
 
-	if (meta->calibration.n_buckets == 0 || meta->calibrated_places == 0 || rows < 2)
+	if (meta->calibration.n_buckets == 0 || rows < 2)
 		return 1;
-	rows_now = (double) RelationGetNumberOfBlocks(rel) * meta->nodes_per_page *
-		PLACE_UNIT / meta->calibrated_places;
+	rows_now = gv_hnsw_aim_rows_now(meta, rel);
 	if (rows_now <= rows)
 		return 1;
 	exponent = GROWTH_EXPONENT / log(rows) *

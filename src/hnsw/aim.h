@@ -29,6 +29,7 @@ extern int	gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta,
 extern int	gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef);
 extern int	gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target);
 extern int	gv_hnsw_aim_linking_ef(const GvHnswIndex *index);
+extern double gv_hnsw_aim_rows_now(const GvHnswMetaPageData *meta, Relation rel);
 extern double gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel,
 								 double target);
 extern uint16 gv_hnsw_aim_count_places(const GvHnswIndex *index, double n_rows);

@@ -558,7 +558,7 @@ insert_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 
 	old_context = MemoryContextSwitchTo(build->row_context);
 	gv_am_filter_row(&build->ix.filters, values + 1, isnull + 1, &filters);
-	gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &filters, tid);
+	(void) gv_hnsw_insert_value(index, PointerGetDatum(PG_DETOAST_DATUM(values[0])), &filters, tid);
 	build->n_tuples++;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);

@@ -51,7 +51,7 @@
 #define N_EXACT_QUERIES 128
 
 /* Fewer query vectors, or fewer nodes, tell nothing */
-#define MIN_QUERIES 24
+#define MIN_QUERIES GV_HNSW_MIN_CALIBRATION_QUERIES
 #define MIN_NODES 256
 
 /* Slots looked at for each query vector, for they may be empty */
@@ -137,6 +137,7 @@ typedef struct GvHnswCalibration
 	GvAmTrial  *trial;			/* GvAmTrial[n_questions], shared */
 	int64	   *n_expanded;		/* int64[n_questions], shared: in each search */
 	int64		may_expand;		/* nodes, in all searches together */
+	int64		max_expand;		/* whatever the number of nodes */
 
 	/* nodes to be compared */
 	GvHnswSearch reader;
@@ -651,8 +652,9 @@ init_shared(Calibration *calibration, int n_places)
 static void
 bound_cost(Calibration *calibration)
 {
-	calibration->may_expand = FREE_EXPANSIONS +
-		(int64) pg_atomic_read_u64(&calibration->shared->n_nodes) * EXPANSIONS_PER_NODE;
+	calibration->may_expand = Min(FREE_EXPANSIONS +
+								  (int64) pg_atomic_read_u64(&calibration->shared->n_nodes) *
+								  EXPANSIONS_PER_NODE, calibration->max_expand);
 }
 
 static void
@@ -702,7 +704,7 @@ begin_calibration(Relation index, bool show_progress)
 	calibration->search_context = AllocSetContextCreate(context, "hnsw calibration search",
 														ALLOCSET_DEFAULT_SIZES);
 	calibration->show_progress = show_progress;
-	calibration->may_expand = PG_INT64_MAX;
+	calibration->may_expand = calibration->max_expand = PG_INT64_MAX;
 	return calibration;
 }
 
@@ -736,6 +738,34 @@ calibrate_rows(Relation index, bool show_progress, double n_rows, double n_table
 	measure(calibration, true, &table);
 	if (table.n_buckets > 0)
 		store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table, n_rows, n_table_rows);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(calibration->context);
+}
+
+/*
+ * gv_hnsw_calibrate_grown
+ *		Calibrate an index that inserts have made grow, at a cost that is bounded.
+ *
+ * max_queries: at least GV_HNSW_MIN_CALIBRATION_QUERIES
+ * max_expand: nodes, in all searches together
+ *
+ * The nodes are counted, the rows of the table are not.
+ */
+void
+gv_hnsw_calibrate_grown(Relation index, int max_queries, int64 max_expand)
+{
+	Calibration *calibration = begin_calibration(index, false);
+	MemoryContext old_context = MemoryContextSwitchTo(calibration->context);
+	int			n = Min(count_wanted(calibration), max_queries);
+	GvAmRecallTable table;
+
+	calibration->max_expand = max_expand;
+	calibration->question = palloc0(sizeof(Question) * (n + 1));
+	choose_nodes(calibration, n);
+	measure(calibration, true, &table);
+	if (table.n_buckets > 0)
+		store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table,
+			  (double) pg_atomic_read_u64(&calibration->shared->n_nodes), 0);
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(calibration->context);
 }

@@ -16,6 +16,9 @@
 
 #include "hnsw/page.h"
 
+/* A calibration with fewer query vectors tells nothing */
+#define GV_HNSW_MIN_CALIBRATION_QUERIES 24
+
 struct GvHnswBuild;
 
 extern bool gv_hnsw_calibrate_begin(struct GvHnswBuild *build);
@@ -24,6 +27,7 @@ extern void gv_hnsw_calibrate_try_query(struct GvHnswBuild *build, uint32 item);
 extern void gv_hnsw_calibrate_finish(struct GvHnswBuild *build, double n_rows,
 									 double n_table_rows);
 extern void gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows);
+extern void gv_hnsw_calibrate_grown(Relation index, int max_queries, int64 max_expand);
 extern void gv_hnsw_calibrate_stale(IndexVacuumInfo *info, IndexBulkDeleteResult *stats);
 extern uint32 gv_hnsw_calibration_hash(const GvHnswMetaPageData *meta);
 

@@ -419,8 +419,10 @@ link_neighbors(Insertion *ins)
  *
  * value: detoasted
  * filters: words of the filter columns; unused if there are none
+ *
+ * Returns the block whose first place the row's node has taken, or none.
  */
-void
+BlockNumber
 gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 					 ItemPointer tid)
 {
@@ -446,7 +448,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 		if (!ins.rotated.has_direction)
 		{
 			gv_hnsw_add_null_norm_tid(&ix, tid);
-			return;
+			return InvalidBlockNumber;
 		}
 	}
 	else
@@ -460,7 +462,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 	search_surroundings(&ins, cache);
 	GV_TEST_POINT("hnsw-insert-searched");
 	if (join_equal_node(&ins))
-		return;
+		return InvalidBlockNumber;
 	gv_hnsw_vectors_init(&ins.vectors, &ix, CurrentMemoryContext, work_mem * (Size) 1024);
 	choose_neighbors(&ins);
 	write_node(&ins);
@@ -473,6 +475,8 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 	point.z = ins.z;
 	point.key_bias = ins.rotated.key_bias;
 	gv_hnsw_consider_entry(&ix, ins.vector.id, &point, ins.n_linked == 0);
+	return gv_hnsw_id_slot(&ix.layout, ins.vector.id) == 0 ?
+		gv_hnsw_id_block(&ix.layout, ins.vector.id) : InvalidBlockNumber;
 }
 
 /*
@@ -489,6 +493,7 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	MemoryContext context;
 	MemoryContext old_context;
 	Datum		value;
+	BlockNumber blkno;
 
 	if (isnull[0])
 		return false;
@@ -500,8 +505,10 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	gv_am_filter_row(&columns, values + 1, isnull + 1, &filters);
 	value = PointerGetDatum(PG_DETOAST_DATUM(values[0]));
 	gv_hnsw_lock_nodes(index, ShareLock);
-	gv_hnsw_insert_value(index, value, &filters, tid);
+	blkno = gv_hnsw_insert_value(index, value, &filters, tid);
 	gv_hnsw_unlock_nodes(index, ShareLock);
+	if (blkno != InvalidBlockNumber)
+		gv_hnsw_outgrow(index, blkno, VARSIZE(DatumGetPointer(value)));
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
 	return false;

@@ -61,8 +61,11 @@ gv_hnsw_unlock_nodes(Relation rel, LOCKMODE mode)
 }
 
 extern void gv_hnsw_unlock_pages(GvHnswLockedPages *locked);
-extern void gv_hnsw_insert_value(Relation rel, Datum value,
-								 const GvAmFilterRow *filters, ItemPointer tid);
+extern BlockNumber gv_hnsw_insert_value(Relation rel, Datum value,
+										const GvAmFilterRow *filters, ItemPointer tid);
+
+/* outgrow.c */
+extern void gv_hnsw_outgrow(Relation rel, BlockNumber blkno, Size value_bytes);
 
 /* tids.c */
 extern void gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chunk,

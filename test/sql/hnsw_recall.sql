@@ -181,7 +181,7 @@ ROLLBACK;
 CREATE TABLE hnsw_test.grown (id int, v vector(40));
 SELECT setseed(.5) IS NULL AS seeded;
 INSERT INTO hnsw_test.grown SELECT i, (SELECT array_agg(sqrt(-2 * ln(1 - random())) * cos(6.2831853 * random())) FROM generate_series(1, 40) WHERE i > 0)::vector
-FROM generate_series(1, 5000) i;
+FROM generate_series(1, 3500) i;
 CREATE TABLE hnsw_test.rest AS SELECT * FROM hnsw_test.grown WHERE id > 500;
 DELETE FROM hnsw_test.grown WHERE id > 500;
 VACUUM hnsw_test.grown;

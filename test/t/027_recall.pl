@@ -77,7 +77,65 @@ for my $set ([ 'sift-bsds-200k', 128, 12000 ], [ 'mnist-784', 784, 4000 ])
 		make_truth($node, 'real', 'strange', 'v <-> q.q', 10);
 		cmp_ok(recall($node, 'real', 'strange', 'v <-> q.q', 10, '0'), '>=', 0.93, "$name: strange queries");
 		is_sound($node, 'real_l2', $name);
-		$node->safe_psql('postgres', 'DROP TABLE strange');
+		$node->safe_psql('postgres', 'DROP TABLE strange, real, questions');
+	}
+}
+
+# An index made on an empty table calibrates itself as rows come; neither another
+# insert nor an error in it stops one
+{
+	my $folder = data_folder('sift-bsds-200k');
+
+	$node->safe_psql('postgres', q{
+		CREATE TABLE grown (id int, v vector(16));
+		CREATE INDEX grown_l2 ON grown USING hnsw (v vector_l2_ops)});
+	my $stopped = stop_at($node, 'hnsw-calibrating', q{INSERT INTO grown SELECT i, point(i, 16) FROM generate_series(1, 5500) i});
+
+	is($node->safe_psql('postgres', q{
+		SET lock_timeout = '60s';
+		INSERT INTO grown SELECT i, point(i, 16) FROM generate_series(5501, 6500) i;
+		SELECT value FROM gigavec.stats('grown_l2') WHERE name = 'calibration'}), 0, 'one insert calibrates, others go on');
+	is(go_on($stopped), '', 'it goes on');
+	like(calibration($node, 'grown_l2'), qr/ [45]\d\d\d 1$/, 'the index is calibrated');
+	is_sound($node, 'grown_l2', 'calibrated by an insert');
+
+	$node->safe_psql('postgres', 'TRUNCATE grown');
+	my ($rc, $out, $err) = $node->psql('postgres', q{
+		LOAD 'gigavec';
+		SET gigavec.test_point = 'hnsw-calibrating:error';
+		INSERT INTO grown SELECT i, point(i, 16) FROM generate_series(1, 6500) i;
+		RESET gigavec.test_point;
+		SELECT count(*) FROM grown});
+	like($err, qr/WARNING:  could not calibrate index "grown_l2"\nDETAIL:  .*hnsw-calibrating/m, 'an error is a warning');
+	is($out, 6500, 'all rows are there');
+	like(calibration($node, 'grown_l2'), qr/ [456]\d\d\d 1$/, 'the next try succeeds');
+	is_sound($node, 'grown_l2', 'calibrated after an error');
+
+	$node->safe_psql('postgres', 'TRUNCATE grown');
+	$stopped = stop_at($node, 'hnsw-calibrating', q{INSERT INTO grown SELECT i, point(i, 16) FROM generate_series(1, 6500) i});
+	$node->safe_psql('postgres', q{SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO grown%'});
+	like(go_on($stopped), qr/canceling statement due to user request/, 'who cancels an insert ends it');
+	is($node->safe_psql('postgres', 'SELECT count(*) FROM grown'), 0, 'no row is there');
+	$node->safe_psql('postgres', 'DROP TABLE grown');
+
+  SKIP:
+	{
+		skip 'no data set sift-bsds-200k', 4 if !defined $folder;
+		$node->safe_psql('postgres', q{
+			CREATE TABLE grown (id int, v vector(128));
+			CREATE INDEX grown_l2 ON grown USING hnsw (v vector_l2_ops);
+			CREATE TABLE questions (id int, q vector(128))});
+		copy_vectors($node, "$folder/base.npy", 'grown', 0, 8000);
+		copy_vectors($node, "$folder/query.npy", 'questions', 0, 300);
+		make_truth($node, 'grown', 'questions', 'v <-> q.q', 10);
+		for my $target (0.9, 0.95, 0.99)
+		{
+			cmp_ok(recall($node, 'grown', 'questions', 'v <-> q.q', 10, "0; SET gigavec.target_recall = $target"),
+				'>=', $target - 0.01, "inserted rows, recall $target: found");
+		}
+		cmp_ok($node->safe_psql('postgres', q{SELECT value FROM gigavec.stats('grown_l2') WHERE name = 'calibrated_ef_95'}),
+			'<', 80, 'at less cost than without a calibration');
+		$node->safe_psql('postgres', 'DROP TABLE grown, questions');
 	}
 }
 
