@@ -179,6 +179,20 @@ gv_bm25_cursor_enter_block(GvBm25Cursor *cursor, uint32 block)
 	enter_block(cursor);
 }
 
+/*
+ * gv_bm25_cursor_rewind
+ *		Stand at the first block again.
+ */
+void
+gv_bm25_cursor_rewind(GvBm25Cursor *cursor)
+{
+	cursor->pos = 0;
+	if (cursor->supers == NULL)
+		cursor->block = 0;
+	else
+		gv_bm25_cursor_enter_super(cursor, 0);
+}
+
 /* The bound of a superblock */
 float
 gv_bm25_cursor_bound_of_super(GvBm25Cursor *cursor, uint32 super)

@@ -58,6 +58,8 @@ extern uint8 *gv_bm25_match_segment(GvBm25Reader *reader, int which,
 extern void gv_bm25_search_tree(GvBm25Search *search, int which);
 extern void gv_bm25_search_flat(GvBm25Search *search, int which);
 extern void gv_bm25_search_best(GvBm25Search *search, int which, GvBm25Cursor *cursor);
+extern void gv_bm25_compute_factors(const GvBm25Weighed *weighed, const GvBm25Segment *segment,
+									const uint32 *docs, uint32 n, float *factors);
 extern void gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score);
 extern bool gv_bm25_is_worse(const GvBm25Hit *a, const GvBm25Hit *b);
 

@@ -44,10 +44,13 @@ is_hopeless(const GvBm25Search *search, int which, float bound, uint32 first_doc
 		(bound == worst->score && worst->segment == which && first_doc > worst->doc);
 }
 
-/* Compute the factors of a cursor's documents */
-static void
-compute_factors(const GvBm25Weighed *weighed, const GvBm25Segment *segment,
-				const uint32 *docs, uint32 n, float *factors)
+/*
+ * gv_bm25_compute_factors
+ *		Compute the factors of term frequencies of a block's documents, ascending.
+ */
+void
+gv_bm25_compute_factors(const GvBm25Weighed *weighed, const GvBm25Segment *segment,
+						const uint32 *docs, uint32 n, float *factors)
 {
 	union
 	{
@@ -76,7 +79,7 @@ take_block(GvBm25Search *search, int which, GvBm25Cursor *cursor)
 	float		least = gv_bm25_threshold(search);
 
 	gv_bm25_cursor_load(cursor);
-	compute_factors(search->weighed, cursor->segment, cursor->docs, cursor->n, scores);
+	gv_bm25_compute_factors(search->weighed, cursor->segment, cursor->docs, cursor->n, scores);
 	for (uint32 i = 0; i < cursor->n; i++)
 		scores[i] = gv_bm25_score(cursor->weight, (float) cursor->tfs[i], scores[i]);
 	for (uint32 i = 0; i < cursor->n; i++)

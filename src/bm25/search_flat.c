@@ -2,14 +2,21 @@
  *
  * search_flat.c
  *		The best documents of a segment for a query of words, any of which may
- *		match: block-max MAXSCORE in windows of documents.
+ *		match: block-max MAXSCORE in windows of documents, or by the blocks of one
+ *		term.
  *
  * Terms are ordered by weight, the largest first, and a score is always their
  * sum in this order, so its bits do not depend on what was left out.  For each
  * window, terms at the end whose bounds together do not reach the threshold are
  * not essential: only documents of the others are looked for, and the rest is
  * looked up for those which still can be wanted.  Blocks of essential terms that
- * cannot help to reach the threshold are not read.
+ * cannot help to reach the threshold are not read.  As soon as the first term is
+ * the only essential one in all that is left of the segment, its blocks are gone
+ * through instead of windows.
+ *
+ * There is a threshold before the first window: what the best documents of a block
+ * of a heavy term have by this term alone.  If it leaves one term essential, the
+ * search begins with the best block of that term.
  *
  * The best documents for a single word are found by search_best.c.
  *
@@ -37,6 +44,12 @@
 /* So few documents of a window are looked up one by one */
 #define FEW_DOCUMENTS 32
 
+/* So many documents are looked for in a block by noting all of it */
+#define MANY_CANDIDATES 4
+
+/* So many documents are looked for at most before the first window */
+#define MAX_SEED 64
+
 typedef struct FlatSearch
 {
 	GvBm25Search *search;
@@ -47,7 +60,11 @@ typedef struct FlatSearch
 	GvBm25Cursor **cursors;		/* GvBm25Cursor *[n], by weight */
 	float	   *bounds;			/* float[n]: in the window */
 	float	   *rest;			/* float[n + 1]: of all terms from here on, enlarged */
+	float	   *most_of;		/* float[n]: bounds in the segment */
+	float		most;			/* of all but the first together, enlarged */
+	bool		is_ordered;		/* documents are looked at in their order */
 	int			n_essential;
+	float		seed;			/* that so many documents as are wanted reach; -1: not known */
 	float		least;			/* what does not reach this is not wanted */
 	GvBm25Mask *mask;			/* NULL: all documents may be returned */
 
@@ -64,22 +81,29 @@ typedef struct FlatSearch
 	}			norms;
 	uint64		found[WINDOW_WORDS];
 	float		scores[GV_BM25_WINDOW];
+
+	/* documents that may be wanted, in their order, and room for one more */
+	uint32		n_candidates;
+	uint32		docs[GV_BM25_WINDOW + 1];
+	float		factors[GV_BM25_WINDOW + 1];
+	float		sums[GV_BM25_WINDOW + 1];	/* of the scores of terms looked at */
+	uint8		posting[GV_BM25_WINDOW];	/* of a block: where a document may be in it */
 } FlatSearch;
 
-/* Note what score is wanted at least; documents come in their order */
+/* Note what score is wanted at least */
 static void
 set_least(FlatSearch *flat)
 {
 	const GvBm25Search *search = flat->search;
 
-	flat->least = -1;
+	flat->least = flat->seed;
 	if (!gv_bm25_pruning)
 		return;
 	if (search->n_hits == search->k)
 	{
 		/* of equal documents of a segment the first is better */
-		flat->least = search->hits[0].segment != flat->which ? search->hits[0].score :
-			nextafterf(search->hits[0].score, INFINITY);
+		flat->least = search->hits[0].segment != flat->which || !flat->is_ordered ?
+			search->hits[0].score : nextafterf(search->hits[0].score, INFINITY);
 	}
 }
 
@@ -186,38 +210,17 @@ add_term(FlatSearch *flat, int term, float others)
 	}
 }
 
-/* Look up the terms that are not essential for a document; false if it is hopeless */
-static bool
-complete_score(FlatSearch *flat, uint32 doc, float *score)
-{
-	for (int i = flat->n_essential; i < flat->n; i++)
-	{
-		GvBm25Cursor *cursor = flat->cursors[i];
-		uint32		tf;
-
-		if (is_hopeless(flat, *score * ENLARGED + flat->rest[i]))
-			return false;
-		if (flat->bounds[i] == 0)
-			continue;
-		tf = gv_bm25_cursor_find(cursor, doc);
-		if (tf > 0)
-			*score += gv_bm25_score(cursor->weight, (float) tf, factor_of(flat, doc));
-	}
-	return true;
-}
-
-/* Take the documents found in the window */
+/* Make candidates of the documents found in the window */
 static void
-take_documents(FlatSearch *flat)
+gather_found(FlatSearch *flat)
 {
 	float		rest = flat->rest[flat->n_essential];
+	uint32		n = 0;
 
 	for (int word = 0; word < WINDOW_WORDS; word++)
 	{
 		uint64		bits = flat->found[word];
 
-		if (bits == 0)
-			continue;
 		flat->found[word] = 0;
 		while (bits != 0)
 		{
@@ -226,11 +229,16 @@ take_documents(FlatSearch *flat)
 
 			bits &= bits - 1;
 			flat->scores[place] = 0;
-			if (score * ENLARGED + rest < flat->least)
-				continue;
-			if (complete_score(flat, flat->base + place, &score))
-				take_document(flat, flat->base + place, score);
+			flat->docs[n] = flat->base + place;
+			flat->sums[n] = score;
+			n += !is_hopeless(flat, score * ENLARGED + rest);
 		}
+	}
+	flat->n_candidates = n;
+	if (flat->n_essential < flat->n)
+	{
+		for (uint32 i = 0; i < n; i++)
+			flat->factors[i] = factor_of(flat, flat->docs[i]);
 	}
 }
 
@@ -247,48 +255,266 @@ least_product(float weight, float score)
 }
 
 /*
- * Take the documents of the only essential term in the window, without adding
- * up scores by document.
+ * Make candidates of the documents of the only essential term in the window,
+ * without adding up scores by document.
  */
 static void
-take_term(FlatSearch *flat)
+gather_term(FlatSearch *flat)
 {
 	GvBm25Cursor *cursor = flat->cursors[0];
 	float		rest = flat->rest[1];
-	float		least = -1;
-	float		product = 0;
+	float		product = least_product(cursor->weight, (flat->least - rest) / ENLARGED);
+	uint32		n = 0;
 
 	for (;;)
 	{
 		if (!is_hopeless(flat, gv_bm25_cursor_block_bound(cursor) * ENLARGED + rest))
 		{
+			uint32		first = n;
+
 			gv_bm25_cursor_load(cursor);
 			for (uint32 i = 0; i < cursor->n && cursor->docs[i] < flat->end; i++)
 			{
 				uint32		doc = cursor->docs[i];
+				float		tf = (float) cursor->tfs[i];
 				float		factor;
-				float		score;
 
 				if (doc < flat->start || !is_allowed(flat, doc - flat->base))
 					continue;
 				factor = factor_of(flat, doc);
-				if (least != flat->least)
-				{
-					least = flat->least;
-					product = least_product(cursor->weight, (least - rest) / ENLARGED);
-				}
-				if ((float) cursor->tfs[i] * factor < product)
-					continue;
-				score = gv_bm25_score(cursor->weight, (float) cursor->tfs[i], factor);
-				if (score * ENLARGED + rest >= least && complete_score(flat, doc, &score))
-					take_document(flat, doc, score);
+				flat->docs[n] = doc;
+				flat->sums[n] = tf;
+				flat->factors[n] = factor;
+				n += tf * factor >= product;
 			}
+			for (uint32 i = first; i < n; i++)
+				flat->sums[i] = gv_bm25_score(cursor->weight, flat->sums[i], flat->factors[i]);
 		}
 		/* the next window begins in this block */
 		if (cursor->last_doc >= flat->end || !gv_bm25_cursor_next_block(cursor) ||
 			cursor->first_doc >= flat->end)
 			break;
 	}
+	flat->n_candidates = n;
+}
+
+/*
+ * Keep those of the candidates from one to another that are not hopeless even
+ * with all that a rest of the terms can add, as those from n on; the new n.
+ */
+static inline uint32
+keep_candidates(FlatSearch *flat, uint32 from, uint32 to, uint32 n, float rest)
+{
+	for (uint32 i = from; i < to; i++)
+	{
+		float		score = flat->sums[i];
+
+		flat->docs[n] = flat->docs[i];
+		flat->sums[n] = score;
+		flat->factors[n] = flat->factors[i];
+		n += !is_hopeless(flat, score * ENLARGED + rest);
+	}
+	return n;
+}
+
+/* Add the score of a term that is not essential to some candidates of one block */
+static void
+add_to_candidates(FlatSearch *flat, GvBm25Cursor *cursor, uint32 first, uint32 n)
+{
+	uint32		base = flat->docs[first];
+	uint32		width = flat->docs[first + n - 1] - base;
+	bool		is_noted = n >= MANY_CANDIDATES && width < GV_BM25_WINDOW;
+
+	gv_bm25_cursor_load(cursor);
+	for (uint32 i = 0; is_noted && i < cursor->n; i++)
+	{
+		uint32		place = cursor->docs[i] - base;
+
+		if (place <= width)
+			flat->posting[place] = (uint8) i;
+	}
+	for (uint32 i = first; i < first + n; i++)
+	{
+		uint32		doc = flat->docs[i];
+		uint32		tf;
+
+		if (is_noted)
+		{
+			uint32		posting = flat->posting[doc - base];
+
+			/* another block may have left a note */
+			tf = posting < cursor->n && cursor->docs[posting] == doc ? cursor->tfs[posting] : 0;
+		}
+		else
+			tf = gv_bm25_cursor_find(cursor, doc);
+		if (tf > 0)
+			flat->sums[i] += gv_bm25_score(cursor->weight, (float) tf, flat->factors[i]);
+	}
+}
+
+/* Add the score of a term that is not essential to the candidates, by its blocks */
+static void
+add_optional_term(FlatSearch *flat, int term)
+{
+	GvBm25Cursor *cursor = flat->cursors[term];
+	float		rest = flat->rest[term + 1];
+	uint32		end = keep_candidates(flat, 0, flat->n_candidates, 0, flat->rest[term]);
+	uint32		n = 0;
+	uint32		i = 0;
+
+	while (i < end)
+	{
+		uint32		first = n;
+		uint32		from = i;
+		uint32		last;
+		float		most = rest;
+		bool		has_postings = false;
+
+		gv_bm25_cursor_seek(cursor, flat->docs[i]);
+		if (cursor->block == cursor->n_blocks)
+			last = PG_UINT32_MAX;
+		else if (cursor->first_doc > flat->docs[i])
+			last = cursor->first_doc - 1;
+		else
+		{
+			last = cursor->last_doc;
+			most += gv_bm25_cursor_block_bound(cursor) * ENLARGED;
+			has_postings = true;
+		}
+		while (i < end && flat->docs[i] <= last)
+			i++;
+		n = keep_candidates(flat, from, i, n, most);
+		if (has_postings && n > first)
+			add_to_candidates(flat, cursor, first, n - first);
+	}
+	flat->n_candidates = n;
+}
+
+/* Add the terms that are not essential to the candidates, and take those that are wanted */
+static void
+take_candidates(FlatSearch *flat)
+{
+	for (int i = flat->n_essential; i < flat->n && flat->n_candidates > 0; i++)
+	{
+		if (flat->bounds[i] > 0)
+			add_optional_term(flat, i);
+	}
+	for (uint32 i = 0; i < flat->n_candidates; i++)
+	{
+		if (!is_hopeless(flat, flat->sums[i]))
+			take_document(flat, flat->docs[i], flat->sums[i]);
+	}
+}
+
+/* Take documents of the block where the cursor of the only essential term stands */
+static void
+take_block(FlatSearch *flat)
+{
+	GvBm25Cursor *cursor = flat->cursors[0];
+	float		rest = flat->rest[1];
+	float		product = least_product(cursor->weight, (flat->least - rest) / ENLARGED);
+	uint32		n = 0;
+
+	gv_bm25_cursor_load(cursor);
+	gv_bm25_compute_factors(flat->weighed, flat->segment, cursor->docs, cursor->n,
+							flat->factors);
+	for (uint32 i = 0; i < cursor->n; i++)
+	{
+		float		tf = (float) cursor->tfs[i];
+
+		flat->docs[n] = cursor->docs[i];
+		flat->sums[n] = tf;
+		flat->factors[n] = flat->factors[i];
+		n += tf * flat->factors[i] >= product && cursor->docs[i] >= flat->start;
+	}
+	for (uint32 i = 0; i < n; i++)
+		flat->sums[i] = gv_bm25_score(cursor->weight, flat->sums[i], flat->factors[i]);
+	flat->n_candidates = n;
+	take_candidates(flat);
+}
+
+/* Let a cursor stand at the block of its term with the largest bound */
+static void
+enter_best_block(GvBm25Cursor *cursor)
+{
+	uint32		best = 0;
+	uint32		n;
+	float		best_bound = -1;
+
+	if (cursor->supers == NULL)
+		return;
+	for (uint32 i = 1; i < cursor->n_supers; i++)
+	{
+		if (gv_bm25_cursor_bound_of_super(cursor, i) > gv_bm25_cursor_bound_of_super(cursor, best))
+			best = i;
+	}
+	gv_bm25_cursor_enter_super(cursor, best);
+	n = Min(GV_BM25_SUPERBLOCK, cursor->n_blocks - cursor->block);
+	for (uint32 block = cursor->block; n > 0; block++, n--)
+	{
+		gv_bm25_cursor_enter_block(cursor, block);
+		if (gv_bm25_cursor_block_bound(cursor) > best_bound)
+		{
+			best = block;
+			best_bound = gv_bm25_cursor_block_bound(cursor);
+		}
+	}
+	gv_bm25_cursor_enter_block(cursor, best);
+}
+
+/* Sum up the bounds of terms from the last on */
+static void
+sum_rest(FlatSearch *flat)
+{
+	flat->rest[flat->n] = 0;
+	for (int i = flat->n - 1; i >= 0; i--)
+		flat->rest[i] = flat->rest[i + 1] + flat->bounds[i] * ENLARGED;
+}
+
+/*
+ * Search what is left of the segment by the blocks of the first term, if all the
+ * others cannot make a document be wanted; false if they can.
+ *
+ * has_best: begin with the block that seems best
+ */
+static bool
+search_blocks(FlatSearch *flat, uint32 start, bool has_best)
+{
+	GvBm25Cursor *cursor = flat->cursors[0];
+	uint32		done = cursor->n_blocks;
+
+	if (flat->n == 0)
+		return true;
+	if (flat->mask != NULL || !is_hopeless(flat, flat->most))
+		return false;
+	flat->start = start;
+	flat->n_essential = 1;
+	memcpy(flat->bounds, flat->most_of, flat->n * sizeof(float));
+	sum_rest(flat);
+	if (has_best)
+	{
+		flat->is_ordered = false;
+		enter_best_block(cursor);
+		done = cursor->block;
+		take_block(flat);
+		for (int i = 0; i < flat->n; i++)
+			gv_bm25_cursor_rewind(flat->cursors[i]);
+	}
+	gv_bm25_cursor_seek(cursor, start);
+	while (cursor->block < cursor->n_blocks)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (is_hopeless(flat, gv_bm25_cursor_super_bound(cursor) * ENLARGED + flat->rest[1]))
+		{
+			gv_bm25_cursor_seek(cursor, gv_bm25_cursor_super_last(cursor) + 1);
+			continue;
+		}
+		if (cursor->block != done &&
+			!is_hopeless(flat, gv_bm25_cursor_block_bound(cursor) * ENLARGED + flat->rest[1]))
+			take_block(flat);
+		gv_bm25_cursor_next_block(cursor);
+	}
+	return true;
 }
 
 /*
@@ -399,9 +625,7 @@ search_window(FlatSearch *flat)
 	}
 	if (is_hopeless(flat, total))
 		return;
-	flat->rest[n] = 0;
-	for (int i = n - 1; i >= 0; i--)
-		flat->rest[i] = flat->rest[i + 1] + flat->bounds[i] * ENLARGED;
+	sum_rest(flat);
 	if (n_allowed <= FEW_DOCUMENTS)
 	{
 		look_up_documents(flat);
@@ -411,12 +635,8 @@ search_window(FlatSearch *flat)
 	while (flat->n_essential > 0 && is_hopeless(flat, flat->rest[flat->n_essential - 1]))
 		flat->n_essential--;
 	if (flat->n_essential == 1)
-	{
-		take_term(flat);
-		return;
-	}
-
-	for (int i = 0; i < flat->n_essential; i++)
+		gather_term(flat);
+	for (int i = 0; i < flat->n_essential && flat->n_essential > 1; i++)
 	{
 		float		others = 0;
 
@@ -429,7 +649,54 @@ search_window(FlatSearch *flat)
 		}
 		add_term(flat, i, others);
 	}
-	take_documents(flat);
+	if (flat->n_essential > 1)
+		gather_found(flat);
+	take_candidates(flat);
+}
+
+/*
+ * A score that as many documents as are wanted reach by one term alone: those of
+ * the block that seems best.
+ */
+static float
+seed_of(FlatSearch *flat, GvBm25Cursor *cursor)
+{
+	float		best[MAX_SEED];	/* the largest first */
+	uint32		k = (uint32) flat->search->k;
+	uint32		n = 0;
+	float		factors[GV_BM25_BLOCK];
+
+	if (cursor->entry->df < k)
+		return -1;
+	enter_best_block(cursor);
+	gv_bm25_cursor_load(cursor);
+	gv_bm25_compute_factors(flat->weighed, flat->segment, cursor->docs, cursor->n, factors);
+	for (uint32 i = 0; i < cursor->n; i++)
+	{
+		float		score = gv_bm25_score(cursor->weight, (float) cursor->tfs[i], factors[i]);
+		uint32		j;
+
+		if ((n == k && score <= best[k - 1]) ||
+			(flat->segment->entry.n_dead > 0 && gv_bm25_is_dead(flat->segment, cursor->docs[i])))
+			continue;
+		n = Min(n + 1, k);
+		for (j = n - 1; j > 0 && best[j - 1] < score; j--)
+			best[j] = best[j - 1];
+		best[j] = score;
+	}
+	gv_bm25_cursor_rewind(cursor);
+	return n < k ? -1 : best[k - 1];
+}
+
+/* The score that no document of a term exceeds */
+static float
+most_of_term(GvBm25Cursor *cursor)
+{
+	float		most = 0;
+
+	for (uint32 i = 0; i < cursor->n_supers; i++)
+		most = Max(most, gv_bm25_cursor_bound_of_super(cursor, i));
+	return most;
 }
 
 /*
@@ -442,6 +709,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	const GvBm25Weighed *weighed = search->weighed;
 	FlatSearch *flat = palloc(sizeof(FlatSearch));
 	uint32		start = 0;
+	bool		is_done;
 
 	flat->search = search;
 	flat->weighed = weighed;
@@ -449,11 +717,16 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	flat->which = which;
 	flat->mask = gv_bm25_mask_of(search, which);
 	flat->n = 0;
+	flat->seed = -1;
 	flat->cursors = palloc(weighed->n_leaves * sizeof(GvBm25Cursor *));
 	flat->bounds = palloc(weighed->n_leaves * sizeof(float));
 	flat->rest = palloc((weighed->n_leaves + 1) * sizeof(float));
+	flat->most_of = palloc(weighed->n_leaves * sizeof(float));
+	flat->most = 0;
+	flat->is_ordered = true;
 	memset(flat->found, 0, sizeof(flat->found));
 	memset(flat->scores, 0, sizeof(flat->scores));
+	memset(flat->posting, 0, sizeof(flat->posting));
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		const GvBm25Leaf *leaf = &weighed->leaves[i];
@@ -462,16 +735,26 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 		if (entry->df == 0)
 			continue;
 		flat->cursors[flat->n] = palloc(sizeof(GvBm25Cursor));
-		gv_bm25_cursor_begin(flat->cursors[flat->n++], flat->segment, entry, leaf->weight,
+		gv_bm25_cursor_begin(flat->cursors[flat->n], flat->segment, entry, leaf->weight,
 							 weighed->factor);
+		flat->most_of[flat->n] = most_of_term(flat->cursors[flat->n]);
+		if (flat->n++ > 0)
+			flat->most += flat->most_of[flat->n - 1] * ENLARGED;
 	}
 
 	if (flat->n == 1 && flat->mask == NULL)
 		gv_bm25_search_best(search, which, flat->cursors[0]);
 	else
 	{
+		if (search->n_hits < search->k && search->k <= MAX_SEED && !search->has_bound &&
+			flat->mask == NULL && gv_bm25_pruning)
+		{
+			for (int i = 0; i < Min(flat->n, 2); i++)
+				flat->seed = Max(flat->seed, seed_of(flat, flat->cursors[i]));
+		}
 		set_least(flat);
-		for (;;)
+		is_done = search_blocks(flat, 0, true);
+		while (!is_done)
 		{
 			CHECK_FOR_INTERRUPTS();
 			if (flat->mask)
@@ -480,6 +763,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 				break;
 			search_window(flat);
 			start = flat->end;
+			is_done = search_blocks(flat, start, false);
 		}
 	}
 
@@ -495,5 +779,6 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	pfree(flat->cursors);
 	pfree(flat->bounds);
 	pfree(flat->rest);
+	pfree(flat->most_of);
 	pfree(flat);
 }
