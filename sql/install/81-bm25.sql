@@ -109,6 +109,10 @@ CREATE FUNCTION gigavec.explain_score(document text, query bm25query, OUT part t
 		OUT idf float8, OUT boost float8, OUT length bigint, OUT factor float8, OUT score float8)
 	RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'gv_bm25_explain_score' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+CREATE FUNCTION gigavec.explain_score(document text[], query bm25query, OUT part text, OUT tf float8, OUT df bigint,
+		OUT idf float8, OUT boost float8, OUT length bigint, OUT factor float8, OUT score float8) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_bm25_explain_array_score' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.explain_score(text[], bm25query) IS 'what each part of a query adds to the BM25 score of texts that are one document';
 COMMENT ON FUNCTION gigavec.explain_score(text, bm25query) IS 'what each part of a query adds to the BM25 score of a text: boost * idf * (1 - 1 / (1 + tf * factor))';
 
 -- Needs the index's owner; its code checks that

@@ -77,7 +77,7 @@ add_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_aliv
 	if (document->length > 0)
 	{
 		gv_bm25_invert_document(build->invert, tid, document->length,
-								gv_bm25_pack_filters(build->index, values, isnull));
+								gv_bm25_pack_filters(build->index, document, values, isnull));
 		for (int i = 0; i < document->n_terms; i++)
 		{
 			const GvBm25Term *term = &document->terms[i];
@@ -239,8 +239,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 
 	if (RelationGetNumberOfBlocks(index_rel) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index_rel));
-	index.rel = index_rel;
-	gv_bm25_init_meta(&index.meta, &index.filters, index_rel);
+	gv_bm25_init_meta(&index, index_rel);
 	write_empty(index_rel, MAIN_FORKNUM, &index.meta);
 	index.hints = gv_am_hints(index_rel);
 
@@ -269,9 +268,8 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 void
 gv_bm25_build_empty(Relation index)
 {
-	GvBm25MetaPageData meta;
-	GvAmFilterColumns filters;
+	GvBm25Index empty = {0};
 
-	gv_bm25_init_meta(&meta, &filters, index);
-	write_empty(index, INIT_FORKNUM, &meta);
+	gv_bm25_init_meta(&empty, index);
+	write_empty(index, INIT_FORKNUM, &empty.meta);
 }

@@ -31,7 +31,8 @@ typedef struct Document
 	bool		is_seen;		/* in the table */
 	uint32		length;
 	uint64		sum;
-	uint32		filters;		/* hash of the words of its filter columns */
+	uint32		filters;		/* hash of the words of its filter columns, and of the
+								 * lengths of its fields */
 } Document;
 
 typedef struct CheckState
@@ -136,10 +137,34 @@ check_postings(CheckState *state, GvBm25Segment *segment, const GvBm25TermScan *
 	}
 }
 
+/* Read the norms of a field in all documents, and check what the head counts of it */
+static void
+check_field(CheckState *state, GvBm25Segment *segment, int field, uint8 *norms)
+{
+	uint32		n = segment->head.n_docs;
+	uint32	   *lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
+	uint64		total_length = 0;
+	uint32		n_docs = 0;
+
+	gv_bm25_read_field_lengths(segment, field, 0, n, lengths);
+	for (uint32 i = 0; i < n; i++)
+	{
+		norms[i] = gv_bm25_norm_of_length(lengths[i]);
+		total_length += lengths[i];
+		n_docs += lengths[i] > 0;
+	}
+	if (segment->head.field[field - 1].n_docs != n_docs ||
+		segment->head.field[field - 1].total_length != total_length)
+		report_problem(state, segment->entry.head, NULL,
+					   "The head of a segment has other lengths of a field.");
+	pfree(lengths);
+}
+
 /* Read the lexemes of a segment; sums: of its documents, written */
 static void
 check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint64 *sums)
 {
+	uint8	  **field_norms = palloc(GV_BM25_MAX_FIELDS * sizeof(uint8 *));
 	GvBm25TermScan *scan = palloc(sizeof(GvBm25TermScan));
 	GvBm25Posting *postings = NULL;
 	uint32		size = 0;
@@ -148,9 +173,15 @@ check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint6
 	uint64		n_terms = 0;
 	uint64		n_postings = 0;
 
+	for (uint32 i = 0; i < state->index.meta.fields.n; i++)
+	{
+		field_norms[i] = MemoryContextAllocHuge(CurrentMemoryContext, segment->head.n_docs);
+		check_field(state, segment, i + 1, field_norms[i]);
+	}
 	gv_bm25_terms_begin(scan, segment);
 	while (gv_bm25_terms_next(scan))
 	{
+		int			field = gv_bm25_field_of(&state->index, scan->lexeme, scan->len);
 		GvBm25TermEntry entry;
 		int			comparison = memcmp(last, scan->lexeme, Min(last_len, scan->len));
 
@@ -176,7 +207,11 @@ check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint6
 											  (Size) size * sizeof(GvBm25Posting));
 		}
 		gv_bm25_read_postings(segment, &scan->entry, postings);
-		check_postings(state, segment, scan, postings, norms, sums);
+		if (field > (int) state->index.meta.fields.n)
+			report_problem(state, segment->entry.head, NULL, "A lexeme is of no field.");
+		else
+			check_postings(state, segment, scan, postings,
+						   field > 0 ? field_norms[field - 1] : norms, sums);
 		n_terms++;
 		n_postings += scan->entry.df;
 	}
@@ -310,9 +345,12 @@ check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_al
 			report_problem(state, InvalidBlockNumber, tid,
 						   "The index has another length of the row than the table.");
 		else if (known->filters !=
-				 hash_filters(state, gv_bm25_pack_filters(&state->index, values, isnull)))
+				 hash_filters(state, gv_bm25_pack_filters(&state->index, document, values,
+												   isnull)))
 			report_problem(state, InvalidBlockNumber, tid,
-						   "The index has other values of filter columns than the table.");
+						   state->index.n_filters > 0 ?
+						   "The index has other values of filter columns than the table." :
+						   "The index has other lengths of fields than the table.");
 	}
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(state->row_context);

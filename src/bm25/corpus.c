@@ -180,6 +180,7 @@ keep_counts(GvBm25Query query, const GvBm25Weighed *weighed, Oid first)
 	known.first = first;
 	known.counts.n_docs = weighed->n_docs;
 	known.counts.average_length = weighed->average_length;
+	memcpy(known.counts.field, weighed->field, sizeof(known.counts.field));
 	known.counts.exact = weighed->exact;
 	known.counts.k1 = weighed->k1;
 	known.counts.b = weighed->b;

@@ -25,6 +25,7 @@
 #include "bm25/merge.h"
 
 GV_FUNCTION(gv_bm25_explain_score);
+GV_FUNCTION(gv_bm25_explain_array_score);
 GV_FUNCTION(gv_bm25_merge_index);
 
 /* Columns of gigavec.explain_score */
@@ -43,21 +44,24 @@ enum
 
 /* What a leaf was in the query */
 static char *
-name_leaf(const GvBm25Node *node)
+name_leaf(const GvBm25Node *node, const GvBm25Fields *fields)
 {
+	int			skipped = node->field > 0;	/* bytes of lexemes */
 	StringInfoData name;
 
 	initStringInfo(&name);
+	if (node->field > 0)
+		appendStringInfo(&name, "%s:", fields->name[node->field - 1]);
 	if (node->kind == GV_BM25_PHRASE)
 	{
 		appendStringInfoChar(&name, '"');
 		for (int i = 0; i < node->n_terms; i++)
-			appendStringInfo(&name, "%s%.*s", i > 0 ? " " : "", (int) node->terms[i].len,
-							 node->terms[i].lexeme);
+			appendStringInfo(&name, "%s%.*s", i > 0 ? " " : "",
+							 (int) node->terms[i].len - skipped, node->terms[i].lexeme + skipped);
 		appendStringInfoChar(&name, '"');
 	}
 	else
-		appendBinaryStringInfo(&name, node->lexeme, (int) node->len);
+		appendBinaryStringInfo(&name, node->lexeme + skipped, (int) node->len - skipped);
 	if (node->kind == GV_BM25_PREFIX)
 		appendStringInfoChar(&name, '*');
 	if (node->kind == GV_BM25_FUZZY)
@@ -78,39 +82,42 @@ df_of(const GvBm25Weighed *weighed, const GvBm25Leaf *leaf)
 
 /* Return a row for each leaf that the document has, in the order in which they are added */
 static void
-put_leaves(ReturnSetInfo *result, const GvBm25Weighed *weighed, const GvBm25Document *document)
+put_leaves(ReturnSetInfo *result, const GvBm25Weighed *weighed, const GvBm25Fields *fields,
+		   const GvBm25Document *document)
 {
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
-	float		factor = gv_bm25_factor(weighed, document->length);
+	float		factors[GV_BM25_FACTORS];
 
 	gv_bm25_count_leaves(weighed, document, tf);
+	gv_bm25_factors(weighed, document, factors);
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		const GvBm25Leaf *leaf = &weighed->leaves[i];
+		uint32		length = leaf->field > 0 ? document->field_length[leaf->field - 1] :
+			document->length;
+		float		factor;
 		Datum		values[N_COLUMNS];
 		bool		nulls[N_COLUMNS] = {false};
 
 		if (tf[i] <= 0)
 			continue;
-		values[COLUMN_PART] = CStringGetTextDatum(name_leaf(leaf->node));
+		factor = factors[leaf->field];
+		values[COLUMN_PART] = CStringGetTextDatum(name_leaf(leaf->node, fields));
 		values[COLUMN_TF] = Float8GetDatum((double) tf[i]);
 		values[COLUMN_DF] = Int64GetDatum((int64) df_of(weighed, leaf));
 		nulls[COLUMN_DF] = leaf->node->kind == GV_BM25_PHRASE;
 		values[COLUMN_IDF] = Float8GetDatum((double) leaf->idf);
 		values[COLUMN_BOOST] = Float8GetDatum((double) leaf->node->weight);
-		values[COLUMN_LENGTH] = Int64GetDatum((int64) document->length);
+		values[COLUMN_LENGTH] = Int64GetDatum((int64) length);
 		values[COLUMN_FACTOR] = Float8GetDatum((double) factor);
 		values[COLUMN_SCORE] = Float8GetDatum((double) gv_bm25_score(leaf->weight, tf[i], factor));
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 }
 
-/*
- * gv_bm25_explain_score
- *		gigavec.explain_score(document, query)
- */
-Datum
-gv_bm25_explain_score(PG_FUNCTION_ARGS)
+/* Explain the score of a document, of type text or text[] */
+static Datum
+explain_score(FunctionCallInfo fcinfo, Oid type)
 {
 	GvBm25Query query = PG_GETARG_BM25QUERY(1);
 	GvBm25Corpus *corpus;
@@ -131,10 +138,30 @@ gv_bm25_explain_score(PG_FUNCTION_ARGS)
 	tree = gv_bm25_query_resolve(query, tokenizer);
 	weighed = gv_bm25_corpus_weigh(corpus, tree);
 	gv_bm25_corpus_close(corpus);
-	put_leaves((ReturnSetInfo *) fcinfo->resultinfo, weighed,
-			   gv_bm25_tokenize_value(tokenizer, TEXTOID, PG_GETARG_DATUM(0)));
+	put_leaves((ReturnSetInfo *) fcinfo->resultinfo, weighed, gv_bm25_tokenizer_fields(tokenizer),
+			   gv_bm25_tokenize_value(tokenizer, type, PG_GETARG_DATUM(0)));
 	gv_bm25_tokenizer_free(tokenizer);
 	return (Datum) 0;
+}
+
+/*
+ * gv_bm25_explain_score
+ *		gigavec.explain_score(document text, query)
+ */
+Datum
+gv_bm25_explain_score(PG_FUNCTION_ARGS)
+{
+	return explain_score(fcinfo, TEXTOID);
+}
+
+/*
+ * gv_bm25_explain_array_score
+ *		gigavec.explain_score(document text[], query)
+ */
+Datum
+gv_bm25_explain_array_score(PG_FUNCTION_ARGS)
+{
+	return explain_score(fcinfo, TEXTARRAYOID);
 }
 
 /*

@@ -18,20 +18,28 @@
 
 /*
  * gv_bm25_pack_filters
- *		Return the packed words of a row, in the current memory context.
+ *		Return the packed words of a row, and lengths of its fields, in the current
+ *		memory context.
  *
  * values, isnull: of all columns of the index
  */
 const char *
-gv_bm25_pack_filters(const GvBm25Index *index, const Datum *values, const bool *isnull)
+gv_bm25_pack_filters(const GvBm25Index *index, const GvBm25Document *document,
+					 const Datum *values, const bool *isnull)
 {
 	GvAmFilterRow row;
+	Datum		all_values[GV_AM_MAX_FILTERS];
+	bool		all_nulls[GV_AM_MAX_FILTERS] = {false};
 	char	   *packed;
 
 	if (index->filters.n == 0)
 		return NULL;
+	memcpy(all_values, values + 1, index->n_filters * sizeof(Datum));
+	memcpy(all_nulls, isnull + 1, index->n_filters * sizeof(bool));
+	for (uint32 i = 0; i < index->meta.fields.n; i++)
+		all_values[index->n_filters + i] = Int32GetDatum((int32) document->field_length[i]);
 	packed = palloc(index->filters.packed_size);
-	gv_am_filter_row(&index->filters, values + 1, isnull + 1, &row);
+	gv_am_filter_row(&index->filters, all_values, all_nulls, &row);
 	gv_am_filter_pack(&index->filters, &row, packed);
 	return packed;
 }
@@ -135,6 +143,42 @@ gv_bm25_read_filters(const GvBm25Segment *segment, char *packed)
 			}
 			UnlockReleaseBuffer(buf);
 		}
+	}
+}
+
+/*
+ * gv_bm25_read_field_lengths
+ *		Read the lengths of a field in documents.
+ *
+ * field: from 1; if the index has not so many, all lengths are 0
+ * lengths: uint32[n], written
+ */
+void
+gv_bm25_read_field_lengths(const GvBm25Segment *segment, int field, uint32 first, uint32 n,
+						   uint32 *lengths)
+{
+	uint32		per_page = GV_BM25_WORDS_PER_PAGE(sizeof(uint32));
+	int			number = segment->index->n_filters + field - 1;
+	uint32		place;
+
+	if (field > (int) segment->index->meta.fields.n)
+	{
+		memset(lengths, 0, n * sizeof(uint32));
+		return;
+	}
+	place = first_place(segment, number) + first / per_page;
+	while (n > 0)
+	{
+		uint32		offset = first % per_page;
+		uint32		part = Min(n, per_page - offset);
+		Buffer		buf = gv_bm25_segment_lock(segment, place++, GV_BM25_PAGE_FILTERS);
+
+		memcpy(lengths, page_words(BufferGetPage(buf), sizeof(uint32)) + offset * sizeof(uint32),
+			   part * sizeof(uint32));
+		UnlockReleaseBuffer(buf);
+		lengths += part;
+		first += part;
+		n -= part;
 	}
 }
 

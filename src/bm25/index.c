@@ -29,19 +29,22 @@ gv_bm25_report_corruption(Relation rel, BlockNumber blkno, const char *detail)
 			 errhint("Rebuild the index with REINDEX.")));
 }
 
-/* A hash of the name of the text search configuration, flags, filter columns, boosts */
+/* A hash of the name of the text search configuration, flags, filter columns, boosts, fields */
 static uint32
 hash_config(const GvBm25MetaPageData *meta)
 {
 	return hash_bytes_uint32(meta->flags) ^
 		hash_bytes((const unsigned char *) meta->config,
-				   GV_BM25_CONFIG_BYTES + sizeof(meta->filter_kind) + sizeof(meta->boost));
+				   GV_BM25_CONFIG_BYTES + sizeof(meta->filter_kind) + sizeof(meta->boost) +
+				   sizeof(meta->fields));
 }
 
 /* Raise an error unless a metapage makes sense */
 static void
-check_meta(Relation rel, const GvAmFilterColumns *filters, const GvBm25MetaPageData *meta)
+check_meta(Relation rel, const GvBm25Index *index, const GvBm25MetaPageData *meta)
 {
+	const GvAmFilterColumns *filters = &index->filters;
+
 	if (meta->magic != GV_BM25_MAGIC)
 		gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO, "It is not a metapage.");
 	if (meta->version != GV_BM25_VERSION)
@@ -68,7 +71,8 @@ check_meta(Relation rel, const GvAmFilterColumns *filters, const GvBm25MetaPageD
 								  "The name of the text search configuration is not valid.");
 	for (int i = 0; i < INDEX_MAX_KEYS; i++)
 	{
-		if (meta->filter_kind[i] != (i < filters->n ? filters->column[i].kind : GV_AM_FILTER_NONE))
+		if (meta->filter_kind[i] !=
+			(i < index->n_filters ? filters->column[i].kind : GV_AM_FILTER_NONE))
 			gv_bm25_report_corruption(rel, GV_BM25_META_BLKNO,
 									  "The metapage is of other filter columns.");
 	}
@@ -89,7 +93,36 @@ gv_bm25_read_meta(GvBm25Index *index)
 		gv_bm25_report_corruption(index->rel, GV_BM25_META_BLKNO, "It is not a metapage.");
 	memcpy(&index->meta, gv_am_page_content(page), sizeof(index->meta));
 	UnlockReleaseBuffer(buf);
-	check_meta(index->rel, &index->filters, &index->meta);
+	check_meta(index->rel, index, &index->meta);
+}
+
+/* Describe the filter columns of an index */
+static void
+describe_filters(GvBm25Index *index)
+{
+	gv_am_filter_columns(&index->filters, index->rel);
+	index->n_filters = index->filters.n;
+}
+
+/* Describe the lengths of fields, as columns after the filter columns */
+static void
+describe_fields(GvBm25Index *index)
+{
+	GvAmFilterColumns *columns = &index->filters;
+
+	for (uint32 i = 0; i < index->meta.fields.n; i++)
+	{
+		GvAmFilterColumn *column = &columns->column[columns->n++];
+
+		if (columns->packed_size == 0)
+			columns->packed_size = sizeof(uint32);
+		column->kind = GV_AM_FILTER_INT4;
+		column->type = INT4OID;
+		column->collation = InvalidOid;
+		column->width = gv_am_filter_width(GV_AM_FILTER_INT4);
+		column->offset = columns->packed_size;
+		columns->packed_size += column->width;
+	}
 }
 
 /*
@@ -103,9 +136,10 @@ gv_bm25_open(GvBm25Index *index, Relation rel)
 {
 	index->rel = rel;
 	index->hints = gv_am_hints(rel);
-	gv_am_filter_columns(&index->filters, rel);
+	describe_filters(index);
 	index->overtaken = NULL;
 	gv_bm25_read_meta(index);
+	describe_fields(index);
 }
 
 /*
@@ -172,6 +206,7 @@ gv_bm25_tokenizer_of(const GvBm25Index *index, MemoryContext context, int flags)
 		flags |= GV_BM25_TOKENS_CJK_BIGRAM;
 	tokenizer = gv_bm25_tokenizer_create(context, gv_bm25_config_of(index), flags);
 	gv_bm25_tokenizer_set_boosts(tokenizer, index->meta.boost, GV_BM25_MAX_BOOSTS);
+	gv_bm25_tokenizer_set_fields(tokenizer, &index->meta.fields);
 	return tokenizer;
 }
 
@@ -253,33 +288,54 @@ check_columns(Relation rel)
 	}
 }
 
+/* Raise an error for an option about elements, unless the column is an array */
+static void
+check_array(Relation rel, const char *option)
+{
+	if (rel->rd_opcintype[0] != TEXTARRAYOID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"%s\" needs a column of type text[]", option),
+				 errdetail("Column \"%s\" has type %s.",
+						   NameStr(TupleDescAttr(RelationGetDescr(rel), 0)->attname),
+						   format_type_be(TupleDescAttr(RelationGetDescr(rel), 0)->atttypid)),
+				 errhint("Index ARRAY[title, body] for several columns.")));
+}
+
 /*
  * gv_bm25_init_meta
- *		Fill in the metapage's content for a new, empty index.
+ *		Begin with a new, empty index: fill in what its metapage is to hold.
  *
- * filters: of the index, written
+ * index: rel, filters and meta are written
  */
 void
-gv_bm25_init_meta(GvBm25MetaPageData *meta, GvAmFilterColumns *filters, Relation rel)
+gv_bm25_init_meta(GvBm25Index *index, Relation rel)
 {
+	GvBm25MetaPageData *meta = &index->meta;
 	const GvBm25Options *options = (GvBm25Options *) rel->rd_options;
 	const char *name = gv_bm25_options_text_config(options);
 	Oid			config = name ? gv_bm25_config_from_name(name, false) : gv_bm25_config_default();
 	int			flags = 0;
 	char	   *full_name = gv_bm25_config_name(config);
 	uint8		boosts[GV_BM25_MAX_BOOSTS];
+	GvBm25Fields fields;
 
 	check_columns(rel);
 	gv_bm25_options_boosts(options, boosts);
-	if (boosts[0] != 0 && rel->rd_opcintype[0] != TEXTARRAYOID)
+	gv_bm25_options_fields(options, &fields);
+	if (boosts[0] != 0)
+		check_array(rel, "boosts");
+	if (fields.n > 0)
+		check_array(rel, "fields");
+	index->rel = rel;
+	describe_filters(index);
+	if (index->n_filters + fields.n > GV_AM_MAX_FILTERS)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"boosts\" needs a column of type text[]"),
-				 errdetail("Column \"%s\" has type %s.",
-						   NameStr(TupleDescAttr(RelationGetDescr(rel), 0)->attname),
-						   format_type_be(TupleDescAttr(RelationGetDescr(rel), 0)->atttypid)),
-				 errhint("Index ARRAY[title, body] for several columns.")));
-	gv_am_filter_columns(filters, rel);
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("bm25 index \"%s\" has too many fields and filter columns",
+						RelationGetRelationName(rel)),
+				 errdetail("It has %u fields and %d filter columns, the limit is %d together.",
+						   fields.n, index->n_filters, GV_AM_MAX_FILTERS)));
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = GV_BM25_MAGIC;
 	meta->version = GV_BM25_VERSION;
@@ -298,9 +354,11 @@ gv_bm25_init_meta(GvBm25MetaPageData *meta, GvAmFilterColumns *filters, Relation
 				 errdetail("\"%s\" has %zu bytes, the limit is %d.", full_name,
 						   strlen(full_name), GV_BM25_CONFIG_BYTES - 1)));
 	strlcpy(meta->config, full_name, GV_BM25_CONFIG_BYTES);
-	for (int i = 0; i < filters->n; i++)
-		meta->filter_kind[i] = filters->column[i].kind;
+	for (int i = 0; i < index->n_filters; i++)
+		meta->filter_kind[i] = index->filters.column[i].kind;
 	memcpy(meta->boost, boosts, sizeof(meta->boost));
+	meta->fields = fields;
+	describe_fields(index);
 	meta->fingerprint = gv_bm25_config_fingerprint(config);
 	meta->config_hash = hash_config(meta);
 	meta->next_id = 1;

@@ -27,7 +27,8 @@ typedef struct GvBm25Index
 {
 	Relation	rel;
 	GvAmHints  *hints;
-	GvAmFilterColumns filters;
+	GvAmFilterColumns filters;	/* filter columns, then lengths of fields */
+	int			n_filters;		/* without the latter */
 	GvBm25MetaPageData meta;	/* as it was when it was read last */
 	sigjmp_buf *overtaken;		/* where a reader begins anew after a merge; NULL: there
 								 * can be none */
@@ -43,12 +44,29 @@ extern GvBm25Tokenizer *gv_bm25_tokenizer_of(const GvBm25Index *index, MemoryCon
 extern const GvBm25Document *gv_bm25_tokenize_value(GvBm25Tokenizer *tokenizer, Oid type,
 													Datum value);
 extern void gv_bm25_init_page(Page page, GvBm25PageKind kind, uint32 owner, uint32 place);
-extern void gv_bm25_init_meta(GvBm25MetaPageData *meta, GvAmFilterColumns *filters,
-							  Relation rel);
+extern void gv_bm25_init_meta(GvBm25Index *index, Relation rel);
 extern void gv_bm25_write_meta(Page page, const GvBm25MetaPageData *meta);
 extern void gv_bm25_write_free(Page page, const GvBm25ExtentData *extents, uint32 n);
 pg_noreturn extern void gv_bm25_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *detail);
+
+/* The field, from 1, that a lexeme is of; 0: of none */
+static inline int
+gv_bm25_field_of(const GvBm25Index *index, const char *lexeme, uint32 len)
+{
+	return index->meta.fields.n > 0 && gv_bm25_is_of_field(lexeme, len) ? lexeme[0] : 0;
+}
+
+/* The length of a field, from 1, in a row's packed words */
+static inline uint32
+gv_bm25_field_length(const GvBm25Index *index, const char *packed, int field)
+{
+	uint32		length;
+
+	memcpy(&length, packed + index->filters.column[index->n_filters + field - 1].offset,
+		   sizeof(length));
+	return length;
+}
 
 /* The bytes of a new row's words, and of their padding */
 static inline uint32

@@ -63,8 +63,8 @@ gv_bm25_insert(Relation index_rel, Datum *values, bool *isnull, ItemPointer tid,
 	old = MemoryContextSwitchTo(state->row_context);
 	document = gv_bm25_tokenize_value(state->tokenizer, index_rel->rd_opcintype[0], values[0]);
 	if (document->length > 0 &&
-		gv_bm25_delta_insert(&index, document, gv_bm25_pack_filters(&index, values, isnull),
-							 tid) &&
+		gv_bm25_delta_insert(&index, document,
+							 gv_bm25_pack_filters(&index, document, values, isnull), tid) &&
 		ConditionalLockPage(index_rel, GV_BM25_META_BLKNO, ExclusiveLock))
 	{
 		gv_bm25_read_meta(&index);

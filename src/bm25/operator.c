@@ -123,11 +123,12 @@ evaluate_value(KnownQuery *known, Oid type, Datum value, float *score)
 {
 	MemoryContext old = MemoryContextSwitchTo(known->row_context);
 	const GvBm25Document *document = gv_bm25_tokenize_value(known->tokenizer, type, value);
+	float		factors[GV_BM25_FACTORS];
 	bool		result;
 
 	gv_bm25_count_leaves(known->weighed, document, known->tf);
-	result = gv_bm25_evaluate(known->weighed, known->tf,
-							  gv_bm25_factor(known->weighed, document->length), score);
+	gv_bm25_factors(known->weighed, document, factors);
+	result = gv_bm25_evaluate(known->weighed, known->tf, factors, score);
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(known->row_context);
 	return result;

@@ -39,6 +39,7 @@ struct GvBm25Options
 	int			length;			/* LengthOption */
 	int			cjk;			/* CjkOption */
 	int			boosts;			/* offset of the list; 0: there is none */
+	int			fields;			/* likewise */
 };
 
 bool		gv_bm25_pruning;
@@ -95,6 +96,57 @@ check_boosts(const char *list)
 		parse_boosts(list, boosts);
 }
 
+static bool
+is_name_character(char c)
+{
+	return isalnum((unsigned char) c) || c == '_' || IS_HIGHBIT_SET(c);
+}
+
+/* Read a list of names of fields; fields: written */
+static void
+parse_fields(const char *list, GvBm25Fields *fields)
+{
+	const char *in = list;
+
+	memset(fields, 0, sizeof(*fields));
+	for (;;)
+	{
+		const char *start;
+		Size		len;
+		bool		is_new = true;
+
+		while (isspace((unsigned char) *in))
+			in++;
+		for (start = in; is_name_character(*in); in++)
+			;
+		len = in - start;
+		while (isspace((unsigned char) *in))
+			in++;
+		for (uint32 i = 0; i < fields->n; i++)
+			is_new &= strlen(fields->name[i]) != len || memcmp(fields->name[i], start, len) != 0;
+		if (len == 0 || len >= GV_BM25_FIELD_NAME_SIZE || !is_new ||
+			(*in != ',' && *in != '\0') || fields->n == GV_BM25_MAX_FIELDS)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("invalid value for \"fields\": \"%s\"", list),
+					 errdetail("It is a list of at most %d different names of letters, digits and "
+							   "underscores, separated by commas, each of at most %d bytes.",
+							   GV_BM25_MAX_FIELDS, GV_BM25_FIELD_NAME_SIZE - 1)));
+		memcpy(fields->name[fields->n++], start, len);
+		if (*in++ == '\0')
+			break;
+	}
+}
+
+static void
+check_fields(const char *list)
+{
+	GvBm25Fields fields;
+
+	if (list != NULL)
+		parse_fields(list, &fields);
+}
+
 /*
  * gv_bm25_define_settings
  *		Define the settings bm25.* and the storage parameters; called once.
@@ -126,6 +178,9 @@ gv_bm25_define_settings(void)
 	add_string_reloption(relation_options, "boosts",
 						 "How many times each element of an array counts",
 						 NULL, check_boosts, AccessExclusiveLock);
+	add_string_reloption(relation_options, "fields",
+						 "Names by which queries ask for words of the elements of an array",
+						 NULL, check_fields, AccessExclusiveLock);
 
 	DefineCustomBoolVariable("bm25.pruning",
 							 "Leaves out documents that cannot be among the best.",
@@ -148,6 +203,7 @@ gv_bm25_reloptions(Datum reloptions, bool validate)
 		{"length", RELOPT_TYPE_ENUM, offsetof(GvBm25Options, length)},
 		{"cjk", RELOPT_TYPE_ENUM, offsetof(GvBm25Options, cjk)},
 		{"boosts", RELOPT_TYPE_STRING, offsetof(GvBm25Options, boosts)},
+		{"fields", RELOPT_TYPE_STRING, offsetof(GvBm25Options, fields)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, relation_options,
@@ -170,6 +226,15 @@ gv_bm25_options_boosts(const GvBm25Options *options, uint8 *boosts)
 	memset(boosts, 0, GV_BM25_MAX_BOOSTS);
 	if (options != NULL && options->boosts != 0)
 		parse_boosts((const char *) options + options->boosts, boosts);
+}
+
+/* The names of the first elements of an array; fields: written */
+void
+gv_bm25_options_fields(const GvBm25Options *options, GvBm25Fields *fields)
+{
+	memset(fields, 0, sizeof(*fields));
+	if (options != NULL && options->fields != 0)
+		parse_fields((const char *) options + options->fields, fields);
 }
 
 double

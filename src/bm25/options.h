@@ -12,6 +12,8 @@
 
 #include "utils/rel.h"
 
+#include "bm25/tokens.h"
+
 #define GV_BM25_DEFAULT_K1 1.2
 #define GV_BM25_DEFAULT_B 0.75
 
@@ -24,6 +26,7 @@ extern void gv_bm25_define_settings(void);
 extern bytea *gv_bm25_reloptions(Datum reloptions, bool validate);
 extern const char *gv_bm25_options_text_config(const GvBm25Options *options);
 extern void gv_bm25_options_boosts(const GvBm25Options *options, uint8 *boosts);
+extern void gv_bm25_options_fields(const GvBm25Options *options, GvBm25Fields *fields);
 extern double gv_bm25_options_k1(const GvBm25Options *options);
 extern double gv_bm25_options_b(const GvBm25Options *options);
 extern bool gv_bm25_options_exact_length(const GvBm25Options *options);

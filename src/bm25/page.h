@@ -18,6 +18,8 @@
  *		1	first
  *		2	filter columns: their kinds in the metapage, words after the head of a
  *			new row, pages of words in a segment; boosts in the metapage
+ *		3	fields: their names in the metapage, their counts in a segment's head,
+ *			their lexemes and lengths
  *
  *-------------------------------------------------------------------------
  */
@@ -30,9 +32,10 @@
 #include "storage/itemptr.h"
 
 #include "am/page.h"
+#include "bm25/tokens.h"
 
 #define GV_BM25_MAGIC 0x626D3235	/* "bm25" */
-#define GV_BM25_VERSION 2
+#define GV_BM25_VERSION 3
 
 #define GV_BM25_META_BLKNO 0
 #define GV_BM25_FREE_BLKNO 1
@@ -138,6 +141,7 @@ typedef struct GvBm25MetaPageData
 												 * after the last */
 	uint8		boost[GV_BM25_MAX_BOOSTS];	/* how many times each element of a text[] counts;
 											 * 0: once, as all further ones */
+	GvBm25Fields fields;		/* the first elements of a text[] */
 	GvBm25LaneData lane[GV_BM25_LANES]; /* rows are added to these */
 	GvBm25LaneData sealed[GV_BM25_MAX_SEALED];	/* to become a segment */
 	GvBm25SegmentData segment[GV_BM25_MAX_SEGMENTS];
@@ -187,10 +191,11 @@ typedef GvBm25LanePageData *GvBm25LanePage;
 #define GV_BM25_ROW_LONG 0x02	/* GvBm25LongRowData follows, not hashes and terms */
 
 /*
- * A new row.  After it come the packed words of its filter columns, with zeros
- * to a multiple of 4; then uint32 hash[n_terms], the lower halves of the
+ * A new row.  After it come the packed words of its filter columns and lengths of
+ * its fields, with zeros to a multiple of 4; then uint32 hash[n_terms], the lower halves of the
  * lexemes' hashes in ascending order, and for each term in this order varint
- * tf, varint length, and the lexeme.
+ * tf, varint length, and the lexeme.  Lexemes of a field are there once more, after
+ * a byte that is the field's number.
  */
 typedef struct GvBm25RowData
 {
@@ -212,6 +217,14 @@ typedef struct GvBm25LongRowData
 
 #define GV_BM25_MAX_EXTENTS 960
 
+/* What was counted of a field in a segment, dead documents too */
+typedef struct GvBm25FieldCountData
+{
+	uint64		total_length;
+	uint32		n_docs;			/* that have a lexeme there */
+	uint32		reserved;		/* zero */
+} GvBm25FieldCountData;
+
 /* The head of a segment */
 typedef struct GvBm25HeadPageData
 {
@@ -229,14 +242,22 @@ typedef struct GvBm25HeadPageData
 	uint32		norms;			/* of norms */
 	uint32		tids;			/* of tids */
 	uint32		dead;			/* of dead bits */
-	uint32		filters;		/* of words of filter columns; 0: there are none */
+	uint32		filters;		/* of words of filter columns and lengths of fields; 0:
+								 * there are none */
 	uint16		block_bits;		/* bits of a row's block, less its group's */
 	uint16		offset_bits;	/* bits of a row's line pointer */
 	uint16		norm_size;		/* 1, or 4 with exact lengths */
 	uint16		reserved;		/* zero */
+	GvBm25FieldCountData field[GV_BM25_MAX_FIELDS]; /* zeros after the last */
 	uint32		n_extents;
 	GvBm25ExtentData extent[FLEXIBLE_ARRAY_MEMBER]; /* in the order of places */
 } GvBm25HeadPageData;
+
+StaticAssertDecl(offsetof(GvBm25HeadPageData, extent) +
+				 GV_BM25_MAX_EXTENTS * sizeof(GvBm25ExtentData) <= GV_AM_PAGE_ROOM,
+				 "the head of a segment must fit a page");
+StaticAssertDecl(sizeof(GvBm25MetaPageData) <= GV_AM_PAGE_ROOM,
+				 "the metapage must fit a page");
 
 typedef GvBm25HeadPageData *GvBm25HeadPage;
 
@@ -295,7 +316,7 @@ typedef GvBm25TreePageData *GvBm25TreePage;
  *
  * A pair (tf, norm): no posting of the block has more of tf and less of norm
  * than all pairs.  Unused pairs have tf 0.  norm is a byte even with exact
- * lengths.
+ * lengths; of a field's lexeme it is the field's.
  */
 typedef struct GvBm25SkipData
 {
@@ -321,7 +342,7 @@ typedef GvBm25SkipData *GvBm25Skip;
 /*
  * Words of a filter column on a page, a multiple of 64: bits of the nulls, the
  * lowest first, and after them the words.  One column comes after another, each
- * on pages of its own.
+ * on pages of its own; columns of the lengths of fields, uint32, come last.
  */
 #define GV_BM25_WORDS_PER_PAGE(width) (GV_BM25_ROOM * 8 / (8 * (width) + 1) / 64 * 64)
 

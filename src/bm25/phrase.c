@@ -172,7 +172,8 @@ decode_characters(const char *text, uint32 len, pg_wchar *out)
  * gv_bm25_fuzzy_match
  *		Is a lexeme so few edits away from a fuzzy word?
  *
- * An exchange of neighbors is one edit; only the band of the matrix where the
+ * A word of a field begins with its number, as lexemes there do.  An exchange of
+ * neighbors is one edit; only the band of the matrix where the
  * distance can be small enough is computed.
  */
 bool
@@ -186,6 +187,9 @@ gv_bm25_fuzzy_match(const GvBm25Node *node, const char *lexeme, uint32 len)
 	int			n_b;
 	int			max_bytes = limit * pg_database_encoding_max_length();
 
+	if (node->field > 0 ? len == 0 || lexeme[0] != (char) node->field :
+		gv_bm25_is_of_field(lexeme, len))
+		return false;
 	if (len > node->len + max_bytes || node->len > len + max_bytes ||
 		node->len > GV_BM25_MAX_LEXEME)
 		return false;

@@ -16,13 +16,17 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "catalog/pg_class.h"
+#include "commands/defrem.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "base/compat.h"
+#include "bm25/corpus.h"
 #include "bm25/query_parse.h"
 
 GV_FUNCTION(gv_bm25_query_in);
@@ -308,16 +312,40 @@ gv_bm25_query_make_plain(PG_FUNCTION_ARGS)
 								 GV_BM25_SYNTAX_PLAIN));
 }
 
+/* The fields of an index, none of one of another kind */
+static void
+read_fields(Oid index_oid, GvBm25Fields *fields)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(index_oid));
+	Oid			method = InvalidOid;
+	GvBm25Index index;
+	Relation	rel;
+
+	memset(fields, 0, sizeof(*fields));
+	if (HeapTupleIsValid(tuple))
+	{
+		method = ((Form_pg_class) GETSTRUCT(tuple))->relam;
+		ReleaseSysCache(tuple);
+	}
+	if (!OidIsValid(method) || method != get_index_am_oid("bm25", true))
+		return;
+	rel = gv_bm25_open_first(index_oid);
+	gv_bm25_open(&index, rel);
+	*fields = index.meta.fields;
+	index_close(rel, AccessShareLock);
+}
+
 /*
  * gv_bm25_query_make_strict
  *		strict_bm25query(text, text): in the query language, whose errors are
- *		raised; the index may be NULL.
+ *		raised; the index may be NULL, then no name is a field's.
  */
 Datum
 gv_bm25_query_make_strict(PG_FUNCTION_ARGS)
 {
 	text	   *query;
 	GvBm25Query result;
+	GvBm25Fields fields;
 
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
@@ -325,7 +353,8 @@ gv_bm25_query_make_strict(PG_FUNCTION_ARGS)
 	result = gv_bm25_query_from_text(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query),
 									 PG_ARGISNULL(1) ? InvalidOid :
 									 find_index(text_to_cstring(PG_GETARG_TEXT_PP(1))));
-	(void) gv_bm25_query_parse(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query), true);
+	read_fields(result->index, &fields);
+	(void) gv_bm25_query_parse(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query), &fields, true);
 	PG_RETURN_POINTER(result);
 }
 

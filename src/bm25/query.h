@@ -95,6 +95,9 @@ typedef struct GvBm25Node
 	float		weight;			/* query term frequency times boosts, those of the
 								 * groups around it included; > 0 */
 
+	int			field;			/* that a leaf must stand in, from 1; 0: any.  Its lexemes
+								 * begin with this number */
+
 	/* TERM, PREFIX, FUZZY */
 	const char *lexeme;			/* not zero-terminated */
 	uint32		len;			/* bytes */
@@ -120,7 +123,7 @@ typedef struct GvBm25QueryTree
 	GvBm25Node *root;			/* a group; without children if no word is left,
 								 * then nothing matches */
 	bool		is_flat;		/* all children of root are optional terms, all
-								 * different, and one is enough */
+								 * different and of no field, and one is enough */
 	bool		needs_positions;	/* there is a phrase */
 } GvBm25QueryTree;
 

@@ -25,8 +25,10 @@ typedef struct Parser
 {
 	const char *text;
 	Size		length;
+	const GvBm25Fields *fields;
 	bool		strict;
 	Size		at;				/* byte that is read next */
+	int			field;			/* of the group that is being read */
 	int			depth;			/* of groups around it */
 
 	/* of each byte that opens a group or phrase, the byte that closes it; else 0 */
@@ -56,15 +58,52 @@ is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/* Does a byte begin a clause, but for what may stand before it? */
+/* Does a byte begin a clause, but for a sign before it? */
 static bool
-begins_clause(const Parser *parser, Size at)
+begins_unnamed_clause(const Parser *parser, Size at)
 {
 	const char *text = parser->text;
 
 	if (at > 0 && (text[at - 1] == '+' || text[at - 1] == '-'))
 		at--;
 	return at == 0 || is_blank(text[at - 1]) || text[at - 1] == '(';
+}
+
+/* The field, from 1, whose name and colon are the bytes from one to another; 0: none */
+static int
+find_field(const Parser *parser, Size start, Size end)
+{
+	for (uint32 i = 0; i < parser->fields->n; i++)
+	{
+		Size		len = strlen(parser->fields->name[i]);
+
+		if (end - start == len + 1 && parser->text[end - 1] == ':' &&
+			memcmp(parser->text + start, parser->fields->name[i], len) == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* The same of those that end before a byte */
+static Size
+find_field_before(const Parser *parser, Size at)
+{
+	for (uint32 i = 0; i < parser->fields->n; i++)
+	{
+		Size		size = strlen(parser->fields->name[i]) + 1;
+
+		if (at >= size && find_field(parser, at - size, at) > 0 &&
+			begins_unnamed_clause(parser, at - size))
+			return size;
+	}
+	return 0;
+}
+
+/* Does a byte begin a clause, but for a sign and the name of a field before it? */
+static bool
+begins_clause(const Parser *parser, Size at)
+{
+	return begins_unnamed_clause(parser, at - find_field_before(parser, at));
 }
 
 /*
@@ -303,11 +342,37 @@ parse_occur(Parser *parser, Size end)
 	return c == '+' ? GV_BM25_REQUIRED : GV_BM25_EXCLUDED;
 }
 
+/* Read the name of a field and a colon, if a word, phrase or group follows */
+static int
+parse_field(Parser *parser, Size end)
+{
+	const char *colon = memchr(parser->text + parser->at, ':',
+							   Min(end - parser->at, GV_BM25_FIELD_NAME_SIZE));
+	Size		next;
+	int			field;
+
+	if (colon == NULL || !begins_unnamed_clause(parser, parser->at))
+		return parser->field;
+	next = colon + 1 - parser->text;
+	field = find_field(parser, parser->at, next);
+	if (field == 0)
+		return parser->field;
+	if (next >= end || is_blank(parser->text[next]) || parser->closes[next])
+	{
+		complain(parser, parser->at, "nothing follows the name of the field");
+		return parser->field;
+	}
+	parser->at = next;
+	return field;
+}
+
 /* Read a phrase, a group or a word */
 static GvBm25Clause *
 parse_clause(Parser *parser, Size end)
 {
 	GvBm25Occur occur = parse_occur(parser, end);
+	Size		name = parser->at;
+	int			field = parse_field(parser, end);
 	Size		start = parser->at;
 	Size		closed_by = parser->closed_by[start];
 	GvBm25Clause *clause;
@@ -322,14 +387,20 @@ parse_clause(Parser *parser, Size end)
 	}
 	else if (closed_by > 0)
 	{
+		int			outer = parser->field;
+
 		parser->at = start + 1;
+		parser->field = field;
 		clause = parse_group(parser, closed_by);
+		parser->field = outer;
 		parser->at = closed_by + 1;
 		take_suffix(parser, GV_BM25_MAX_MIN_MATCH, clause);
 	}
 	else
 		clause = parse_word(parser);
 	clause->occur = occur;
+	clause->field = field;
+	clause->is_named = start > name;
 	return clause;
 }
 
@@ -360,7 +431,8 @@ parse_group(Parser *parser, Size end)
 		}
 		clause = parse_clause(parser, end);
 		/* words go to the dictionaries together: some know several at once */
-		if (last && is_plain(last) && is_plain(clause))
+		if (last && is_plain(last) && is_plain(clause) && !clause->is_named &&
+			last->field == clause->field)
 		{
 			last->len = clause->text + clause->len - last->text;
 			continue;
@@ -375,17 +447,19 @@ parse_group(Parser *parser, Size end)
  * gv_bm25_query_parse
  *		Read a query; returns its clauses as a group.
  *
+ * fields: that can be named in it
  * strict: raise a syntax error for what looks like an operator and is none.
  * Clauses point into the text.
  */
 GvBm25Clause *
-gv_bm25_query_parse(const char *text, Size length, bool strict)
+gv_bm25_query_parse(const char *text, Size length, const GvBm25Fields *fields, bool strict)
 {
 	Parser		parser = {0};
 	GvBm25Clause *group;
 
 	parser.text = text;
 	parser.length = length;
+	parser.fields = fields;
 	parser.strict = strict;
 	parser.closed_by = palloc0(sizeof(uint32) * (length + 1));
 	parser.closes = palloc0(sizeof(bool) * (length + 1));

@@ -29,11 +29,14 @@ typedef struct GvBm25Clause
 	GvBm25Occur occur;
 	float		boost;
 	int			number;			/* edits, slop or minimum match; 0: none given */
+	int			field;			/* that it must stand in, from 1; 0: any */
+	bool		is_named;		/* the field's name stands before it */
 	const char *text;			/* of all but groups; in the query's text */
 	Size		len;
 	List	   *clauses;		/* of GvBm25Clause; of a group */
 } GvBm25Clause;
 
-extern GvBm25Clause *gv_bm25_query_parse(const char *text, Size length, bool strict);
+extern GvBm25Clause *gv_bm25_query_parse(const char *text, Size length,
+										 const GvBm25Fields *fields, bool strict);
 
 #endif							/* GV_BM25_QUERY_PARSE_H */

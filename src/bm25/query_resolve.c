@@ -96,13 +96,6 @@ collect_token(void *arg, const GvBm25Token *token)
 	lexemes->n++;
 }
 
-static void
-get_lexemes(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, Lexemes *lexemes)
-{
-	memset(lexemes, 0, sizeof(Lexemes));
-	gv_bm25_tokenizer_scan(tokenizer, clause->text, clause->len, collect_token, lexemes);
-}
-
 /*
  * Does a lexeme stand for all that begin so?  A character of an unspaced script
  * that stands alone does, where documents have pairs of them.
@@ -118,11 +111,49 @@ is_partial(GvBm25Tokenizer *tokenizer, const GvBm25Token *token)
 		pg_utf_mblen(s) == (int) token->len && gv_bm25_is_unspaced(utf8_to_unicode(s));
 }
 
-static GvBm25Node *
-make_term(GvBm25Tokenizer *tokenizer, const GvBm25Token *token, float weight)
+/* Make lexemes those of a field; leave out what is too long for that */
+static void
+mark_lexemes(Lexemes *lexemes, int field)
 {
-	return gv_bm25_make_leaf(is_partial(tokenizer, token) ? GV_BM25_PREFIX : GV_BM25_TERM,
-							 weight, token->lexeme, token->len);
+	int			n = 0;
+
+	for (int i = 0; i < lexemes->n; i++)
+	{
+		GvBm25Token token = lexemes->tokens[i];
+		char	   *marked = palloc(token.len + 1);
+
+		if (token.len >= GV_BM25_MAX_LEXEME)
+			continue;
+		marked[0] = (char) field;
+		memcpy(marked + 1, token.lexeme, token.len);
+		token.lexeme = marked;
+		token.len++;
+		token.hash = gv_bm25_hash_lexeme(token.lexeme, token.len);
+		lexemes->tokens[n++] = token;
+	}
+	lexemes->n = n;
+}
+
+/* The lexemes of a clause's text; partial: whether they stand for all that begin so */
+static void
+get_lexemes(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, Lexemes *lexemes)
+{
+	memset(lexemes, 0, sizeof(Lexemes));
+	gv_bm25_tokenizer_scan(tokenizer, clause->text, clause->len, collect_token, lexemes);
+	for (int i = 0; i < lexemes->n; i++)
+		lexemes->tokens[i].partial = is_partial(tokenizer, &lexemes->tokens[i]);
+	if (clause->field > 0)
+		mark_lexemes(lexemes, clause->field);
+}
+
+static GvBm25Node *
+make_term(const GvBm25Token *token, int field, float weight)
+{
+	GvBm25Node *leaf = gv_bm25_make_leaf(token->partial ? GV_BM25_PREFIX : GV_BM25_TERM, weight,
+										 token->lexeme, token->len);
+
+	leaf->field = field;
+	return leaf;
 }
 
 /* Words that are optional: each of their lexemes is */
@@ -133,7 +164,7 @@ add_words(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, float weight, 
 
 	get_lexemes(tokenizer, clause, &lexemes);
 	for (int i = 0; i < lexemes.n; i++)
-		gv_bm25_add_child(group, make_term(tokenizer, &lexemes.tokens[i], weight));
+		gv_bm25_add_child(group, make_term(&lexemes.tokens[i], clause->field, weight));
 }
 
 /*
@@ -162,7 +193,7 @@ resolve_word(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, GvBm25NodeK
 
 			if (lexemes.tokens[next].position != lexemes.tokens[i].position)
 				break;
-			leaf = make_term(tokenizer, &lexemes.tokens[next], weight);
+			leaf = make_term(&lexemes.tokens[next], clause->field, weight);
 			if (leaf->kind == GV_BM25_TERM)
 				leaf->kind = kind;
 			leaf->edits = kind == GV_BM25_FUZZY ? clause->number : 0;
@@ -185,14 +216,19 @@ resolve_word(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, GvBm25NodeK
 
 /* A word with * that no dictionary knows, such as a stop word: take it as it is */
 static GvBm25Node *
-resolve_raw_prefix(const GvBm25Clause *clause, float weight)
+resolve_raw_prefix(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, float weight)
 {
 	char	   *lower = str_tolower(clause->text, clause->len, DEFAULT_COLLATION_OID);
-	Size		len = strlen(lower);
+	GvBm25Token token = {lower, strlen(lower)};
+	Lexemes		lexemes = {&token, 1, 1};
 
-	if (len == 0 || len > GV_BM25_MAX_LEXEME)
+	if (token.len == 0 || token.len > GV_BM25_MAX_LEXEME ||
+		(gv_bm25_tokenizer_fields(tokenizer)->n > 0 && gv_bm25_is_of_field(lower, token.len)))
 		return NULL;
-	return gv_bm25_make_leaf(GV_BM25_PREFIX, weight, lower, len);
+	token.partial = true;
+	if (clause->field > 0)
+		mark_lexemes(&lexemes, clause->field);
+	return lexemes.n > 0 ? make_term(&token, clause->field, weight) : NULL;
 }
 
 /* A phrase; NULL if it has no lexemes, a term if it has one position */
@@ -208,6 +244,7 @@ resolve_phrase(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, float wei
 	if (lexemes.tokens[0].position == lexemes.tokens[lexemes.n - 1].position)
 		return resolve_word(tokenizer, clause, GV_BM25_TERM, weight);
 	node = gv_bm25_make_node(GV_BM25_PHRASE, GV_BM25_OPTIONAL, weight);
+	node->field = clause->field;
 	node->slop = clause->number;
 	node->n_terms = lexemes.n;
 	node->terms = palloc0(sizeof(GvBm25PhraseTerm) * lexemes.n);
@@ -219,7 +256,7 @@ resolve_phrase(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, float wei
 		node->terms[i].len = token->len;
 		node->terms[i].hash = token->hash;
 		node->terms[i].offset = token->position - lexemes.tokens[0].position;
-		node->terms[i].partial = is_partial(tokenizer, token);
+		node->terms[i].partial = token->partial;
 	}
 	return node;
 }
@@ -241,7 +278,7 @@ resolve_clause(GvBm25Tokenizer *tokenizer, const GvBm25Clause *clause, float wei
 		case GV_BM25_CLAUSE_PREFIX:
 			node = resolve_word(tokenizer, clause, GV_BM25_PREFIX, weight);
 			if (node == NULL)
-				node = resolve_raw_prefix(clause, weight);
+				node = resolve_raw_prefix(tokenizer, clause, weight);
 			break;
 		case GV_BM25_CLAUSE_FUZZY:
 			node = resolve_word(tokenizer, clause, GV_BM25_FUZZY, weight);
@@ -424,6 +461,7 @@ GvBm25QueryTree *
 gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer)
 {
 	GvBm25QueryTree *tree = palloc0(sizeof(GvBm25QueryTree));
+	const GvBm25Fields *fields = gv_bm25_tokenizer_fields(tokenizer);
 	const char *text = query->text;
 	Size		length = VARSIZE(query) - offsetof(GvBm25QueryData, text);
 	GvBm25Node *root;
@@ -431,11 +469,12 @@ gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer)
 	switch ((GvBm25QuerySyntax) query->syntax)
 	{
 		case GV_BM25_SYNTAX_TSQUERY:
-			root = gv_bm25_resolve_tsquery(text, length);
+			root = gv_bm25_resolve_tsquery(text, length, fields->n > 0);
 			break;
 		case GV_BM25_SYNTAX_PLAIN:
 			{
-				GvBm25Clause clause = {GV_BM25_CLAUSE_TEXT, GV_BM25_OPTIONAL, 1, 0, text, length};
+				GvBm25Clause clause = {GV_BM25_CLAUSE_TEXT, GV_BM25_OPTIONAL, 1, .text = text,
+				.len = length};
 
 				root = gv_bm25_make_node(GV_BM25_GROUP, GV_BM25_OPTIONAL, 1);
 				add_words(tokenizer, &clause, 1, root);
@@ -444,7 +483,8 @@ gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer)
 				break;
 			}
 		default:
-			root = resolve_group(tokenizer, gv_bm25_query_parse(text, length, false), 1);
+			root = resolve_group(tokenizer,
+								 gv_bm25_query_parse(text, length, fields, false), 1);
 			break;
 	}
 	if (root == NULL || root->kind != GV_BM25_GROUP)
@@ -461,7 +501,8 @@ gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer)
 	tree->is_flat = tree->root->min_match == 1;
 	for (int i = 0; i < tree->root->n_children; i++)
 		tree->is_flat &= tree->root->children[i]->kind == GV_BM25_TERM &&
-			tree->root->children[i]->occur == GV_BM25_OPTIONAL;
+			tree->root->children[i]->occur == GV_BM25_OPTIONAL &&
+			tree->root->children[i]->field == 0;
 	tree->needs_positions = has_phrase(tree->root);
 	return tree;
 }

@@ -17,6 +17,6 @@ extern GvBm25Node *gv_bm25_make_leaf(GvBm25NodeKind kind, float weight, const ch
 									 uint32 len);
 extern void gv_bm25_add_child(GvBm25Node *group, GvBm25Node *child);
 extern bool gv_bm25_finish_group(GvBm25Node *group);
-extern GvBm25Node *gv_bm25_resolve_tsquery(const char *text, Size length);
+extern GvBm25Node *gv_bm25_resolve_tsquery(const char *text, Size length, bool has_fields);
 
 #endif							/* GV_BM25_QUERY_TREE_H */

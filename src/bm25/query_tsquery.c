@@ -187,14 +187,25 @@ resolve_item(QueryItem *item, const char *operands)
 /*
  * gv_bm25_resolve_tsquery
  *		Make a tree of the text form of a tsquery; NULL if it is empty.
+ *
+ * has_fields: lexemes may not look like those of fields
  */
 GvBm25Node *
-gv_bm25_resolve_tsquery(const char *text, Size length)
+gv_bm25_resolve_tsquery(const char *text, Size length, bool has_fields)
 {
 	char	   *copy = pnstrdup(text, length);
 	TSQuery		query = DatumGetTSQuery(DirectFunctionCall1(tsqueryin, CStringGetDatum(copy)));
 
 	if (query->size == 0)
 		return NULL;
+	for (int i = 0; has_fields && i < query->size; i++)
+	{
+		QueryItem  *item = GETQUERY(query) + i;
+
+		if (item->type == QI_VAL &&
+			gv_bm25_is_of_field(GETOPERAND(query) + item->qoperand.distance,
+								item->qoperand.length))
+			refuse("A lexeme begins with a control character.");
+	}
 	return resolve_item(GETQUERY(query), GETOPERAND(query));
 }

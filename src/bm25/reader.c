@@ -219,8 +219,8 @@ gv_bm25_reader_expand(GvBm25Reader *reader, const char *prefix, uint32 len,
  * gv_bm25_reader_find
  *		Find the postings of lexemes in all segments.
  *
- * count: add to their df and to the reader's n_docs and total_length, for which
- *		the lanes are read as well
+ * count: add to their df and to the reader's counts of documents and lengths, for
+ *		which the lanes are read as well
  */
 void
 gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
@@ -230,10 +230,17 @@ gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
 	reader->entries = palloc(Max(reader->n_segments, 1) * sizeof(GvBm25TermEntry *));
 	reader->n_docs = 0;
 	reader->total_length = 0;
+	memset(reader->field_docs, 0, sizeof(reader->field_docs));
+	memset(reader->field_length, 0, sizeof(reader->field_length));
 	for (int i = 0; i < reader->n_segments; i++)
 	{
 		GvBm25Segment *segment = &reader->segments[i];
 
+		for (uint32 j = 0; j < reader->index.meta.fields.n; j++)
+		{
+			reader->field_docs[j] += segment->head.field[j].n_docs;
+			reader->field_length[j] += segment->head.field[j].total_length;
+		}
 		reader->entries[i] = MemoryContextAllocHuge(CurrentMemoryContext,
 													Max(lexemes->n, 1) * sizeof(GvBm25TermEntry));
 		reader->n_docs += segment->entry.n_docs;
@@ -262,6 +269,13 @@ gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
 		{
 			reader->n_docs++;
 			reader->total_length += delta->row->length;
+			for (uint32 j = 0; j < reader->index.meta.fields.n; j++)
+			{
+				uint32		length = gv_bm25_field_length(&reader->index, delta->filters, j + 1);
+
+				reader->field_docs[j] += length > 0;
+				reader->field_length[j] += length;
+			}
 			for (int j = 0; j < lexemes->n; j++)
 			{
 				GvBm25Lexeme *lexeme = &lexemes->lexeme[j];

@@ -44,6 +44,8 @@ typedef struct GvBm25Reader
 								 * not there */
 	uint64		n_docs;			/* in segments and lanes, the dead included */
 	uint64		total_length;
+	uint64		field_docs[GV_BM25_MAX_FIELDS]; /* that have a lexeme in a field */
+	uint64		field_length[GV_BM25_MAX_FIELDS];
 } GvBm25Reader;
 
 /* Is a lexeme wanted? */

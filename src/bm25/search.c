@@ -155,11 +155,10 @@ static bool
 match_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta)
 {
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
-	float		score;
 	bool		result;
 
 	count_in_row(weighed, delta, tf);
-	result = gv_bm25_evaluate(weighed, tf, 1.0f, &score);
+	result = gv_bm25_matches(weighed, tf);
 	pfree(tf);
 	return result;
 }
@@ -191,6 +190,20 @@ gv_bm25_allows_row(const GvBm25Allowed *allowed, const void *delta_scan)
 	return true;
 }
 
+/* The factors of term frequencies in a row of a lane; see gv_bm25_factors */
+static void
+factors_of_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, float *factors)
+{
+	factors[0] = gv_bm25_factor(weighed, delta->row->length);
+	for (uint32 i = 0; weighed->uses_fields && i < delta->index->meta.fields.n; i++)
+	{
+		if (weighed->field[i].is_used)
+			factors[i + 1] =
+				gv_bm25_field_factor(weighed, i + 1,
+									 gv_bm25_field_length(delta->index, delta->filters, i + 1));
+	}
+}
+
 /* Search the rows of the lanes */
 static void
 search_lanes(GvBm25Search *search)
@@ -203,7 +216,7 @@ search_lanes(GvBm25Search *search)
 	while (gv_bm25_delta_next(delta))
 	{
 		GvBm25Hit	hit;
-		float		factor = gv_bm25_factor(weighed, delta->row->length);
+		float		factors[GV_BM25_FACTORS];
 
 		if ((delta->row->flags & GV_BM25_ROW_DEAD) ||
 			(search->allowed != NULL && !gv_bm25_allows_row(search->allowed, delta)))
@@ -212,11 +225,12 @@ search_lanes(GvBm25Search *search)
 		hit.tid = delta->row->tid;
 		hit.doc = GV_BM25_NO_DOC;
 		hit.segment = -1;
-		if (!gv_bm25_evaluate(weighed, tf, factor, &hit.score))
+		factors_of_row(weighed, delta, factors);
+		if (!gv_bm25_evaluate(weighed, tf, factors, &hit.score))
 			continue;
 		if (weighed->tree->needs_positions && search->read_row != NULL &&
 			(!search->read_row(search->row_arg, &hit.tid, tf) ||
-			 !gv_bm25_evaluate(weighed, tf, factor, &hit.score)))
+			 !gv_bm25_evaluate(weighed, tf, factors, &hit.score)))
 			continue;
 		if (search->has_bound && !gv_bm25_is_worse(&hit, &search->bound))
 			continue;

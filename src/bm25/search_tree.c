@@ -37,6 +37,7 @@ typedef struct TreeSearch
 	uint64	   *found;			/* bit for each document */
 	uint8	   *n_places;		/* uint8[width]: of the phrase being looked at */
 	void	   *norms;
+	uint32	   *field_lengths[GV_BM25_MAX_FIELDS]; /* uint32[width] of each that a leaf asks for */
 	uint32		start;			/* of the window */
 	uint32		end;
 } TreeSearch;
@@ -93,6 +94,9 @@ begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
 	tree->found = palloc0(tree->width / 8);
 	tree->n_places = palloc(tree->width);
 	tree->norms = palloc(tree->width * sizeof(uint32));
+	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
+		tree->field_lengths[i] = weighed->field[i].is_used ?
+			palloc(tree->width * sizeof(uint32)) : NULL;
 	return tree;
 }
 
@@ -249,18 +253,55 @@ end_tree(TreeSearch *tree)
 	pfree(tree->found);
 	pfree(tree->n_places);
 	pfree(tree->norms);
+	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
+	{
+		if (tree->field_lengths[i] != NULL)
+			pfree(tree->field_lengths[i]);
+	}
 	pfree(tree);
+}
+
+/* Read the lengths of the window's documents */
+static void
+read_lengths(TreeSearch *tree)
+{
+	uint32		n = tree->end - tree->start;
+
+	gv_bm25_read_norms(tree->segment, tree->start, n, tree->norms);
+	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
+	{
+		if (tree->field_lengths[i] != NULL)
+			gv_bm25_read_field_lengths(tree->segment, i + 1, tree->start, n,
+									   tree->field_lengths[i]);
+	}
+}
+
+/* The factors of term frequencies in a document of the window; see gv_bm25_factors */
+static void
+factors_of(const TreeSearch *tree, uint32 doc, float *factors)
+{
+	const GvBm25Weighed *weighed = tree->weighed;
+
+	factors[0] = tree->segment->head.norm_size == 1 ?
+		weighed->factor[((uint8 *) tree->norms)[doc]] :
+		gv_bm25_length_factor(weighed, (float) ((uint32 *) tree->norms)[doc]);
+	for (int i = 0; weighed->uses_fields && i < GV_BM25_MAX_FIELDS; i++)
+	{
+		if (tree->field_lengths[i] != NULL)
+			factors[i + 1] = gv_bm25_field_factor(weighed, i + 1, tree->field_lengths[i][doc]);
+	}
 }
 
 /* Does a document match, all of whose leaves are counted but phrases? */
 static bool
-score_document(GvBm25Search *search, int which, uint32 doc, float *tf, float factor, float *score)
+score_document(GvBm25Search *search, int which, uint32 doc, float *tf, const float *factors,
+			   float *score)
 {
 	const GvBm25Weighed *weighed = search->weighed;
 	const GvBm25Segment *segment = &search->reader->segments[which];
 	ItemPointerData tid;
 
-	if (!gv_bm25_evaluate(weighed, tf, factor, score))
+	if (!gv_bm25_evaluate(weighed, tf, factors, score))
 		return false;
 	if (!weighed->tree->needs_positions || search->read_row == NULL)
 		return true;
@@ -268,7 +309,7 @@ score_document(GvBm25Search *search, int which, uint32 doc, float *tf, float fac
 		return false;
 	tid = gv_bm25_tid_of(segment, doc);
 	return search->read_row(search->row_arg, &tid, tf) &&
-		gv_bm25_evaluate(weighed, tf, factor, score);
+		gv_bm25_evaluate(weighed, tf, factors, score);
 }
 
 /*
@@ -281,22 +322,21 @@ gv_bm25_search_tree(GvBm25Search *search, int which)
 	const GvBm25Weighed *weighed = search->weighed;
 	TreeSearch *tree = begin_tree(search->reader, which, weighed);
 	GvBm25Mask *mask = gv_bm25_mask_of(search, which);
-	bool		is_byte = tree->segment->head.norm_size == 1;
 
 	while (begin_window(tree, mask))
 	{
 		CHECK_FOR_INTERRUPTS();
 		count_window(tree);
-		gv_bm25_read_norms(tree->segment, tree->start, tree->end - tree->start, tree->norms);
+		read_lengths(tree);
 		for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc))
 		{
-			float		factor = is_byte ? weighed->factor[((uint8 *) tree->norms)[doc]] :
-				gv_bm25_length_factor(weighed, (float) ((uint32 *) tree->norms)[doc]);
+			float		factors[GV_BM25_FACTORS];
 			float		score;
 
+			factors_of(tree, doc, factors);
 			if ((mask == NULL || gv_bm25_mask_has(mask, tree->start + doc)) &&
 				score_document(search, which, tree->start + doc,
-							   &tree->tf[(Size) doc * weighed->n_leaves], factor, &score))
+							   &tree->tf[(Size) doc * weighed->n_leaves], factors, &score))
 				gv_bm25_consider(search, which, tree->start + doc, score);
 			forget(tree, doc);
 		}
@@ -324,9 +364,8 @@ gv_bm25_match_segment(GvBm25Reader *reader, int which, const GvBm25Weighed *weig
 		for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc))
 		{
 			uint32		number = tree->start + doc;
-			float		score;
 
-			if (gv_bm25_evaluate(weighed, &tree->tf[(Size) doc * weighed->n_leaves], 1.0f, &score))
+			if (gv_bm25_matches(weighed, &tree->tf[(Size) doc * weighed->n_leaves]))
 				bits[number / 8] |= 1 << number % 8;
 			forget(tree, doc);
 		}

@@ -93,6 +93,13 @@ gv_bm25_segment_open(GvBm25Segment *segment, GvBm25Index *index, const GvBm25Seg
 		(head->norm_size != 1 && head->norm_size != sizeof(uint32)) ||
 		head->block_bits > 32 || head->offset_bits > 16 || head->height > 16)
 		gv_bm25_report_corruption(index->rel, entry->head, "The head of a segment is not valid.");
+	for (uint32 i = 0; i < index->meta.fields.n; i++)
+	{
+		if (head->field[i].n_docs > head->n_docs ||
+			head->field[i].total_length < head->field[i].n_docs)
+			gv_bm25_report_corruption(index->rel, entry->head,
+									  "The head of a segment is not valid.");
+	}
 	segment->extents = palloc(head->n_extents * sizeof(GvBm25ExtentData));
 	segment->first_place = palloc(head->n_extents * sizeof(uint32));
 	for (uint32 i = 0; i < head->n_extents; i++)

@@ -109,6 +109,20 @@ add_wanted(Snippet *snippet, GvBm25NodeKind kind, const char *lexeme, uint32 len
 	node->edits = edits;
 }
 
+/* The same with a word of a field, which may stand anywhere in the text */
+static void
+add_word(Snippet *snippet, int field, GvBm25NodeKind kind, const char *lexeme, uint32 len,
+		 uint64 hash, int edits)
+{
+	if (field > 0)
+	{
+		lexeme++;
+		len--;
+		hash = gv_bm25_hash_lexeme(lexeme, len);
+	}
+	add_wanted(snippet, kind, lexeme, len, hash, edits);
+}
+
 /* Collect the words of a query but for the excluded ones */
 static void
 collect_wanted(Snippet *snippet, const GvBm25Node *node)
@@ -119,10 +133,11 @@ collect_wanted(Snippet *snippet, const GvBm25Node *node)
 	for (int i = 0; i < node->n_children; i++)
 		collect_wanted(snippet, node->children[i]);
 	if (node->kind == GV_BM25_TERM || node->kind == GV_BM25_PREFIX || node->kind == GV_BM25_FUZZY)
-		add_wanted(snippet, node->kind, node->lexeme, node->len, node->hash, node->edits);
+		add_word(snippet, node->field, node->kind, node->lexeme, node->len, node->hash,
+				 node->edits);
 	for (int i = 0; node->kind == GV_BM25_PHRASE && i < node->n_terms; i++)
-		add_wanted(snippet, node->terms[i].partial ? GV_BM25_PREFIX : GV_BM25_TERM,
-				   node->terms[i].lexeme, node->terms[i].len, node->terms[i].hash, 0);
+		add_word(snippet, node->field, node->terms[i].partial ? GV_BM25_PREFIX : GV_BM25_TERM,
+				 node->terms[i].lexeme, node->terms[i].len, node->terms[i].hash, 0);
 }
 
 /* Order of what is wanted: terms by hash, then the others */

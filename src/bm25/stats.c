@@ -94,7 +94,9 @@ gv_bm25_stats(Relation rel, GvAmReportStat report, void *arg)
 	report(arg, "average_length",
 		   counts.n_docs > 0 ? (double) counts.total_length / counts.n_docs : 0, 2,
 		   "mean number of words of a row");
-	report(arg, "filter_columns", index.filters.n, 0, "columns after the text");
+	report(arg, "filter_columns", index.n_filters, 0, "columns after the text");
+	report(arg, "fields", index.meta.fields.n, 0,
+		   "elements of an array whose words can be asked for by name");
 	report(arg, "pages", n_pages, 0, "pages of the index");
 	report(arg, "segment_pages", (double) counts.segment_pages, 0, "pages of segments");
 	report(arg, "free_pages", (double) counts.free_pages, 0, "pages that can be used again");

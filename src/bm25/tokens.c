@@ -95,6 +95,7 @@ struct GvBm25Tokenizer
 	MemoryContext context;		/* of the struct; parent of the others */
 	uint8	   *boosts;			/* uint8[n_boosts]: times that elements of an array count */
 	int			n_boosts;
+	GvBm25Fields fields;
 
 	/* words seen before */
 	MemoryContext cache_context;
@@ -118,6 +119,7 @@ struct GvBm25Tokenizer
 	/* the document */
 	MemoryContext document_context;
 	uint32		position;		/* the last one given away */
+	int			field;			/* that is being read, from 1; 0: none */
 	OpenTerm   *terms;
 	int			n_terms;
 	int			max_terms;
@@ -229,6 +231,26 @@ gv_bm25_tokenizer_set_boosts(GvBm25Tokenizer *tokenizer, const uint8 *boosts, in
 	tokenizer->boosts = MemoryContextAlloc(tokenizer->context, Max(n, 1));
 	memcpy(tokenizer->boosts, boosts, n);
 	tokenizer->n_boosts = n;
+}
+
+/*
+ * gv_bm25_tokenizer_set_fields
+ *		Let documents have lexemes of fields, and queries ask for them.
+ */
+void
+gv_bm25_tokenizer_set_fields(GvBm25Tokenizer *tokenizer, const GvBm25Fields *fields)
+{
+	tokenizer->fields = *fields;
+}
+
+/*
+ * gv_bm25_tokenizer_fields
+ *		The fields; there may be none.
+ */
+const GvBm25Fields *
+gv_bm25_tokenizer_fields(const GvBm25Tokenizer *tokenizer)
+{
+	return &tokenizer->fields;
 }
 
 /*
@@ -397,18 +419,13 @@ find_term(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme)
 	return tokenizer->n_terms - 1;
 }
 
-/* Add a lexeme at a position to the document */
+/* Note that a lexeme stands at a position of the document */
 static void
-add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
+add_occurrence(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
 {
 	int			number = find_term(tokenizer, lexeme);
 	OpenTerm   *term = &tokenizer->terms[number];
 
-	if (tokenizer->last_length_position != position)
-	{
-		tokenizer->last_length_position = position;
-		tokenizer->document.length++;
-	}
 	/* variants of a word may have a part in common */
 	if (term->last_position == position)
 		return;
@@ -425,6 +442,34 @@ add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
 	tokenizer->occurrences[tokenizer->n_occurrences].term = number;
 	tokenizer->occurrences[tokenizer->n_occurrences].position = position;
 	tokenizer->n_occurrences++;
+}
+
+/* Add a lexeme at a position to the document */
+static void
+add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
+{
+	bool		is_new = tokenizer->last_length_position != position;
+	int			field = tokenizer->field;
+	char		marked[GV_BM25_MAX_LEXEME];
+	Lexeme		of_field;
+
+	/* PostgreSQL's parser makes none; it would be taken for a field's */
+	if (tokenizer->fields.n > 0 && gv_bm25_is_of_field(lexeme->lexeme, lexeme->len))
+		return;
+	tokenizer->last_length_position = position;
+	tokenizer->document.length += is_new;
+	add_occurrence(tokenizer, lexeme, position);
+	if (field == 0)
+		return;
+	tokenizer->document.field_length[field - 1] += is_new;
+	if (lexeme->len >= GV_BM25_MAX_LEXEME)
+		return;
+	marked[0] = (char) field;
+	memcpy(marked + 1, lexeme->lexeme, lexeme->len);
+	of_field.lexeme = marked;
+	of_field.len = lexeme->len + 1;
+	of_field.hash = gv_bm25_hash_lexeme(marked, of_field.len);
+	add_occurrence(tokenizer, &of_field, position);
 }
 
 /* Take what a word became; the word is where it stands in the text */
@@ -826,6 +871,7 @@ gv_bm25_tokenizer_begin(GvBm25Tokenizer *tokenizer)
 	MemoryContextReset(tokenizer->document_context);
 	tokenizer->callback = NULL;
 	tokenizer->position = 0;
+	tokenizer->field = 0;
 	tokenizer->last_length_position = 0;
 	memset(&tokenizer->document, 0, sizeof(GvBm25Document));
 	tokenizer->n_terms = 0;
@@ -861,7 +907,7 @@ gv_bm25_tokenizer_add(GvBm25Tokenizer *tokenizer, const char *text, Size length)
 /*
  * gv_bm25_tokenizer_add_array
  *		Add the elements of a text[] that are not NULL, each as a text, and as
- *		often as it counts.
+ *		often as it counts; the first time also as the field that it is.
  */
 void
 gv_bm25_tokenizer_add_array(GvBm25Tokenizer *tokenizer, ArrayType *array)
@@ -883,8 +929,12 @@ gv_bm25_tokenizer_add_array(GvBm25Tokenizer *tokenizer, ArrayType *array)
 		if (number < tokenizer->n_boosts)
 			times = Max(tokenizer->boosts[number], 1);
 		element = DatumGetTextPP(value);
+		tokenizer->field = number < (int) tokenizer->fields.n ? number + 1 : 0;
 		for (int i = 0; i < times; i++)
+		{
 			gv_bm25_tokenizer_add(tokenizer, VARDATA_ANY(element), VARSIZE_ANY_EXHDR(element));
+			tokenizer->field = 0;
+		}
 		if ((Pointer) element != DatumGetPointer(value))
 			pfree(element);
 	}

@@ -37,6 +37,20 @@
 /* Positions between two texts of a document, so that no phrase spans both */
 #define GV_BM25_TEXT_GAP 100
 
+/*
+ * Elements of an array that have names, so that a query can ask for a word there
+ * only.  Their lexemes are there twice: as of all elements, and after a byte that
+ * is the number of the field, from 1.
+ */
+#define GV_BM25_MAX_FIELDS 16
+#define GV_BM25_FIELD_NAME_SIZE 64
+
+typedef struct GvBm25Fields
+{
+	uint32		n;
+	char		name[GV_BM25_MAX_FIELDS][GV_BM25_FIELD_NAME_SIZE];	/* zeros after it */
+} GvBm25Fields;
+
 /* Flags of a tokenizer */
 #define GV_BM25_TOKENS_POSITIONS 0x01	/* tell the positions of each lexeme */
 #define GV_BM25_TOKENS_CJK_BIGRAM 0x02	/* pairs of characters of unspaced scripts */
@@ -60,6 +74,7 @@ typedef struct GvBm25Document
 	int			n_terms;		/* different lexemes */
 	uint32		length;			/* positions that hold a lexeme; 0: no lexeme */
 	GvBm25Term *terms;			/* GvBm25Term[n_terms], by first position */
+	uint32		field_length[GV_BM25_MAX_FIELDS];	/* as length; without boosts */
 } GvBm25Document;
 
 /* A lexeme where it stands in a text; for queries and snippets */
@@ -79,6 +94,13 @@ typedef void (*GvBm25TokenCallback) (void *arg, const GvBm25Token *token);
 
 typedef struct GvBm25Tokenizer GvBm25Tokenizer;
 
+/* Is the first byte of a lexeme the number of a field? */
+static inline bool
+gv_bm25_is_of_field(const char *lexeme, uint32 len)
+{
+	return len > 0 && (uint8) lexeme[0] <= GV_BM25_MAX_FIELDS;
+}
+
 /*
  * gv_bm25_hash_lexeme
  *		Hash of a lexeme; the same on every machine of one byte order.
@@ -93,6 +115,8 @@ gv_bm25_hash_lexeme(const char *lexeme, uint32 len)
 
 extern GvBm25Tokenizer *gv_bm25_tokenizer_create(MemoryContext context, Oid config, int flags);
 extern void gv_bm25_tokenizer_set_boosts(GvBm25Tokenizer *tokenizer, const uint8 *boosts, int n);
+extern void gv_bm25_tokenizer_set_fields(GvBm25Tokenizer *tokenizer, const GvBm25Fields *fields);
+extern const GvBm25Fields *gv_bm25_tokenizer_fields(const GvBm25Tokenizer *tokenizer);
 extern int	gv_bm25_tokenizer_flags(const GvBm25Tokenizer *tokenizer);
 extern void gv_bm25_tokenizer_begin(GvBm25Tokenizer *tokenizer);
 extern void gv_bm25_tokenizer_add(GvBm25Tokenizer *tokenizer, const char *text, Size length);

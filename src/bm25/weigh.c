@@ -10,7 +10,10 @@
  *		score = w - w / (1 + tf / (k1 * (1 - b + b * length / average length)))
  *
  * with w = boost * idf.  N, df and the average length are those of all documents
- * in the index, dead ones included until they are merged away.  A prefix or fuzzy
+ * in the index, dead ones included until they are merged away.  Of a word in a
+ * field all of these are the field's, N and the average length those of documents
+ * that have a lexeme there, so its score is that of an index of the field alone.
+ * A prefix or fuzzy
  * word is a term with the lexemes' tf summed up and the largest df of them; a
  * phrase one with the sum of its words' idf.
  *
@@ -122,6 +125,12 @@ collect_leaves(GvBm25Weighed *weighed, GvBm25Reader **readers, int n_readers,
 	leaf = &weighed->leaves[weighed->n_leaves++];
 	memset(leaf, 0, sizeof(*leaf));
 	leaf->node = node;
+	leaf->field = node->field;
+	if (leaf->field > 0)
+	{
+		weighed->uses_fields = true;
+		weighed->field[leaf->field - 1].is_used = true;
+	}
 	leaf->is_excluded = is_excluded;
 	switch (node->kind)
 	{
@@ -135,7 +144,8 @@ collect_leaves(GvBm25Weighed *weighed, GvBm25Reader **readers, int n_readers,
 								   &leaf->n_lexemes);
 			break;
 		case GV_BM25_FUZZY:
-			leaf->lexemes = expand(weighed, readers, n_readers, "", 0, node, &leaf->n_lexemes);
+			leaf->lexemes = expand(weighed, readers, n_readers, node->lexeme,
+								   node->field > 0 ? 1 : 0, node, &leaf->n_lexemes);
 			break;
 		case GV_BM25_PHRASE:
 			collect_phrase(weighed, readers, n_readers, leaf);
@@ -145,17 +155,18 @@ collect_leaves(GvBm25Weighed *weighed, GvBm25Reader **readers, int n_readers,
 	}
 }
 
-/* The idf of lexemes that are counted as one */
+/* The idf of lexemes, all of one field or none, that are counted as one */
 static float
-idf_of(const GvBm25Weighed *weighed, const int *lexemes, int n)
+idf_of(const GvBm25Weighed *weighed, int field, const int *lexemes, int n)
 {
+	uint64		n_docs = field > 0 ? weighed->field[field - 1].n_docs : weighed->n_docs;
 	uint64		df = 0;
 
 	for (int i = 0; i < n; i++)
 		df = Max(df, weighed->lexemes.lexeme[lexemes[i]].df);
 	/* a reader may have counted before a merge, another after it */
-	df = Min(df, weighed->n_docs);
-	return (float) log(1.0 + ((double) (weighed->n_docs - df) + 0.5) / ((double) df + 0.5));
+	df = Min(df, n_docs);
+	return (float) log(1.0 + ((double) (n_docs - df) + 0.5) / ((double) df + 0.5));
 }
 
 static int
@@ -201,14 +212,20 @@ finish_weighing(GvBm25Weighed *weighed)
 		{
 			leaf->idf = 0;
 			for (int j = 0; j < leaf->n_places; j++)
-				leaf->idf += idf_of(weighed, leaf->place[j], leaf->n_place[j]);
+				leaf->idf += idf_of(weighed, leaf->field, leaf->place[j], leaf->n_place[j]);
 		}
 		else
-			leaf->idf = idf_of(weighed, leaf->lexemes, leaf->n_lexemes);
+			leaf->idf = idf_of(weighed, leaf->field, leaf->lexemes, leaf->n_lexemes);
 		leaf->weight = leaf->node->weight * leaf->idf;
 	}
 	if (weighed->tree->is_flat)
 		qsort(weighed->leaves, weighed->n_leaves, sizeof(GvBm25Leaf), compare_leaves);
+}
+
+static float
+average_of(uint64 total_length, uint64 n_docs)
+{
+	return n_docs > 0 ? (float) ((double) total_length / (double) n_docs) : 1.0f;
 }
 
 /*
@@ -227,18 +244,25 @@ gv_bm25_weigh(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree, Rela
 	const GvBm25Options *options = options_of ? (GvBm25Options *) options_of->rd_options : NULL;
 	GvBm25Weighed *weighed = begin_weighing(readers, n_readers, tree);
 	uint64		total_length = 0;
+	uint64		field_length[GV_BM25_MAX_FIELDS] = {0};
 
 	for (int i = 0; i < n_readers; i++)
 	{
 		gv_bm25_reader_find(readers[i], &weighed->lexemes, true);
 		weighed->n_docs += readers[i]->n_docs;
 		total_length += readers[i]->total_length;
+		for (int j = 0; j < GV_BM25_MAX_FIELDS; j++)
+		{
+			weighed->field[j].n_docs += readers[i]->field_docs[j];
+			field_length[j] += readers[i]->field_length[j];
+		}
 		weighed->exact = (readers[i]->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0;
 	}
 	weighed->k1 = (float) gv_bm25_options_k1(options);
 	weighed->b = (float) gv_bm25_options_b(options);
-	weighed->average_length = weighed->n_docs > 0 ?
-		(float) ((double) total_length / (double) weighed->n_docs) : 1.0f;
+	weighed->average_length = average_of(total_length, weighed->n_docs);
+	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
+		weighed->field[i].average_length = average_of(field_length[i], weighed->field[i].n_docs);
 	finish_weighing(weighed);
 	return weighed;
 }
@@ -259,6 +283,7 @@ gv_bm25_weigh_counted(GvBm25QueryTree *tree, const GvBm25Counts *counts)
 		weighed->lexemes.lexeme[i].df = counts->df[i];
 	weighed->n_docs = counts->n_docs;
 	weighed->average_length = counts->average_length;
+	memcpy(weighed->field, counts->field, sizeof(weighed->field));
 	weighed->exact = counts->exact;
 	weighed->k1 = counts->k1;
 	weighed->b = counts->b;
@@ -296,10 +321,41 @@ gv_bm25_factor(const GvBm25Weighed *weighed, uint32 length)
 	return weighed->factor[gv_bm25_norm_of_length(length)];
 }
 
+/*
+ * gv_bm25_field_factor
+ *		The same of a field, from 1, that a leaf asks for.
+ */
+float
+gv_bm25_field_factor(const GvBm25Weighed *weighed, int field, uint32 length)
+{
+	if (!weighed->exact)
+		length = gv_bm25_length_of_norm(gv_bm25_norm_of_length(length));
+	return gv_bm25_length_factor_of(weighed, (float) length,
+									weighed->field[field - 1].average_length);
+}
+
+/*
+ * gv_bm25_factors
+ *		The factors of term frequencies in a document.
+ *
+ * factors: float[GV_BM25_FACTORS], written as far as they are needed
+ */
+void
+gv_bm25_factors(const GvBm25Weighed *weighed, const GvBm25Document *document, float *factors)
+{
+	factors[0] = gv_bm25_factor(weighed, document->length);
+	for (int field = 1; weighed->uses_fields && field <= GV_BM25_MAX_FIELDS; field++)
+	{
+		if (weighed->field[field - 1].is_used)
+			factors[field] = gv_bm25_field_factor(weighed, field,
+												  document->field_length[field - 1]);
+	}
+}
+
 /* Evaluate a part of the tree; *leaf: number of its first leaf, set past its last */
 static bool
 evaluate_node(const GvBm25Weighed *weighed, const GvBm25Node *node, int *leaf, const float *tf,
-			  float factor, float *score)
+			  const float *factors, float *score)
 {
 	int			n_matches = 0;
 	int			n_optional = 0;
@@ -312,14 +368,15 @@ evaluate_node(const GvBm25Weighed *weighed, const GvBm25Node *node, int *leaf, c
 
 		if (tf[i] <= 0)
 			return false;
-		*score = gv_bm25_score(weighed->leaves[i].weight, tf[i], factor);
+		*score = gv_bm25_score(weighed->leaves[i].weight, tf[i],
+							   factors[weighed->leaves[i].field]);
 		return true;
 	}
 	for (int i = 0; i < node->n_children; i++)
 	{
 		const GvBm25Node *child = node->children[i];
 		float		part;
-		bool		found = evaluate_node(weighed, child, leaf, tf, factor, &part);
+		bool		found = evaluate_node(weighed, child, leaf, tf, factors, &part);
 
 		if (child->occur == GV_BM25_EXCLUDED)
 		{
@@ -342,25 +399,40 @@ evaluate_node(const GvBm25Weighed *weighed, const GvBm25Node *node, int *leaf, c
  *		Does a document match, and what is its score?
  *
  * tf: float[n_leaves], how often it has each leaf
+ * factors: see gv_bm25_factors; if no leaf asks for a field, the first one counts only
  */
 bool
-gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, float factor, float *score)
+gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, const float *factors,
+				 float *score)
 {
 	int			leaf = 0;
 
 	if (!weighed->tree->is_flat)
-		return evaluate_node(weighed, weighed->tree->root, &leaf, tf, factor, score);
+		return evaluate_node(weighed, weighed->tree->root, &leaf, tf, factors, score);
 
 	*score = 0;
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		if (tf[i] > 0)
 		{
-			*score += gv_bm25_score(weighed->leaves[i].weight, tf[i], factor);
+			*score += gv_bm25_score(weighed->leaves[i].weight, tf[i], factors[0]);
 			leaf++;
 		}
 	}
 	return leaf > 0;
+}
+
+/*
+ * gv_bm25_matches
+ *		Does a document match, whatever its score?
+ */
+bool
+gv_bm25_matches(const GvBm25Weighed *weighed, const float *tf)
+{
+	static const float factors[GV_BM25_FACTORS];
+	float		score;
+
+	return gv_bm25_evaluate(weighed, tf, factors, &score);
 }
 
 /*

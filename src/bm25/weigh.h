@@ -20,6 +20,7 @@ typedef struct GvBm25Leaf
 	const GvBm25Node *node;
 	float		weight;			/* boost * idf: what its score stays below */
 	float		idf;
+	int			field;			/* that it must stand in, from 1; 0: any */
 	bool		is_excluded;	/* below an odd number of excluded parts */
 	int			n_lexemes;		/* that it stands for; of a phrase: 0 */
 	int		   *lexemes;		/* int[n_lexemes]: numbers in GvBm25Weighed.lexemes */
@@ -29,6 +30,14 @@ typedef struct GvBm25Leaf
 	int		   *n_place;		/* int[n_places]: lexemes of each place */
 	int		  **place;			/* int *[n_places] */
 } GvBm25Leaf;
+
+/* What is known of a field */
+typedef struct GvBm25FieldLengths
+{
+	bool		is_used;		/* by a leaf */
+	uint64		n_docs;			/* documents that have a lexeme there */
+	float		average_length; /* of the field in these */
+} GvBm25FieldLengths;
 
 /* A query for an index, with weights */
 typedef struct GvBm25Weighed
@@ -44,6 +53,8 @@ typedef struct GvBm25Weighed
 	float		average_length;
 	uint64		n_docs;
 	float		factor[256];	/* by norm, of the term frequency */
+	bool		uses_fields;	/* of these: */
+	GvBm25FieldLengths field[GV_BM25_MAX_FIELDS];
 } GvBm25Weighed;
 
 /* What was counted for a query whose lexemes are all given in its tree */
@@ -51,6 +62,7 @@ typedef struct GvBm25Counts
 {
 	uint64		n_docs;
 	float		average_length;
+	GvBm25FieldLengths field[GV_BM25_MAX_FIELDS];
 	bool		exact;
 	float		k1;
 	float		b;
@@ -65,21 +77,34 @@ gv_bm25_score(float weight, float tf, float factor)
 	return weight - weight / (1.0f + tf * factor);
 }
 
+/* The same by the length of a field and the average of it */
+static inline float
+gv_bm25_length_factor_of(const GvBm25Weighed *weighed, float length, float average_length)
+{
+	return 1.0f / (weighed->k1 * ((1.0f - weighed->b) + weighed->b * length / average_length));
+}
+
 /* By a document's length: the factor of its term frequencies */
 static inline float
 gv_bm25_length_factor(const GvBm25Weighed *weighed, float length)
 {
-	return 1.0f / (weighed->k1 * ((1.0f - weighed->b) +
-								  weighed->b * length / weighed->average_length));
+	return gv_bm25_length_factor_of(weighed, length, weighed->average_length);
 }
+
+/* Factors of a document's term frequencies: of all, then by field */
+#define GV_BM25_FACTORS (1 + GV_BM25_MAX_FIELDS)
 
 extern GvBm25Weighed *gv_bm25_weigh(GvBm25Reader **readers, int n_readers,
 									GvBm25QueryTree *tree, Relation options_of);
 extern GvBm25Weighed *gv_bm25_weigh_counted(GvBm25QueryTree *tree, const GvBm25Counts *counts);
 extern bool gv_bm25_has_expansion(const GvBm25Node *node);
 extern float gv_bm25_factor(const GvBm25Weighed *weighed, uint32 length);
-extern bool gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, float factor,
+extern float gv_bm25_field_factor(const GvBm25Weighed *weighed, int field, uint32 length);
+extern void gv_bm25_factors(const GvBm25Weighed *weighed, const GvBm25Document *document,
+							float *factors);
+extern bool gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, const float *factors,
 							 float *score);
+extern bool gv_bm25_matches(const GvBm25Weighed *weighed, const float *tf);
 extern void gv_bm25_count_leaves(const GvBm25Weighed *weighed, const GvBm25Document *document,
 								 float *tf);
 extern bool gv_bm25_fuzzy_match(const GvBm25Node *node, const char *lexeme, uint32 len);

@@ -39,6 +39,8 @@ struct GvBm25Writer
 	const GvBm25Documents *documents;
 	uint32		head_place;
 	uint8	   *norms;			/* uint8[documents->n] */
+	int			field;			/* whose lexemes are being written; 0: none */
+	uint8	   *field_norms;	/* uint8[documents->n]: its norms */
 
 	/* terms */
 	PGAlignedBlock terms;
@@ -172,6 +174,30 @@ gv_bm25_writer_begin(GvBm25Index *index, GvBm25Space *space, const GvBm25Documen
 	return writer;
 }
 
+/* The norms that go with a lexeme: of documents, or of a field in them */
+static const uint8 *
+norms_of(GvBm25Writer *writer, const char *lexeme, uint32 len)
+{
+	const GvBm25Documents *documents = writer->documents;
+	int			field = gv_bm25_field_of(writer->index, lexeme, len);
+
+	if (field == 0)
+		return writer->norms;
+	if (writer->field_norms == NULL)
+		writer->field_norms = MemoryContextAllocHuge(writer->context, documents->n);
+	/* lexemes of a field come one after another */
+	if (writer->field != field)
+	{
+		for (uint32 i = 0; i < documents->n; i++)
+			writer->field_norms[i] =
+				gv_bm25_norm_of_length(gv_bm25_field_length(writer->index, documents->filters +
+															(Size) i * documents->filters_size,
+															field));
+		writer->field = field;
+	}
+	return writer->field_norms;
+}
+
 /* Encode a list of postings; returns the end of the bytes */
 static uint8 *
 encode_list(const GvBm25Posting *postings, uint32 n, uint32 before, uint8 *out)
@@ -241,7 +267,7 @@ write_block(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n, uint3
 
 /* Write more postings than fit into one block; returns the number of the first skip */
 static uint32
-write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df)
+write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, const uint8 *norms)
 {
 	uint32		first_skip = writer->n_skips;
 	uint32		n_supers = gv_bm25_n_superblocks(df);
@@ -266,7 +292,7 @@ write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df)
 		memset(&skip, 0, sizeof(skip));
 		pairs.n = 0;
 		for (uint32 i = start; i < start + n; i++)
-			gv_bm25_pairs_add(&pairs, postings[i].tf, writer->norms[postings[i].doc]);
+			gv_bm25_pairs_add(&pairs, postings[i].tf, norms[postings[i].doc]);
 		for (int i = 0; i < pairs.n; i++)
 			gv_bm25_pairs_add(&super_pairs, pairs.tf[i], pairs.norm[i]);
 		write_block(writer, postings + start, n, before, &skip);
@@ -288,12 +314,14 @@ write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df)
 
 /* Encode what follows the lexeme in its entry; the postings are written if need be */
 static uint8 *
-encode_entry(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, uint8 *out)
+encode_entry(GvBm25Writer *writer, const char *lexeme, uint32 len,
+			 const GvBm25Posting *postings, uint32 df, uint8 *out)
 {
 	if (df > GV_BM25_BLOCK)
 	{
 		out = gv_bm25_put_varint(out, df * 2);
-		return gv_bm25_put_varint(out, write_blocks(writer, postings, df));
+		return gv_bm25_put_varint(out, write_blocks(writer, postings, df,
+														norms_of(writer, lexeme, len)));
 	}
 	else
 	{
@@ -337,7 +365,7 @@ gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
 				   const GvBm25Posting *postings, uint32 df)
 {
 	uint8		entry[4 * GV_BM25_MAX_VARINT + GV_BM25_MAX_INLINE];
-	uint32		entry_size = encode_entry(writer, postings, df, entry) - entry;
+	uint32		entry_size = encode_entry(writer, lexeme, len, postings, df, entry) - entry;
 	GvBm25TermsPage terms = (GvBm25TermsPage) gv_bm25_page((Page) writer->terms.data);
 	uint32		shared = shared_bytes(writer->last_lexeme, writer->last_len, lexeme, len);
 	uint32		n_restarts = terms->n_entries / GV_BM25_RESTART + 1;
@@ -504,7 +532,28 @@ write_tids(GvBm25Writer *writer, GvBm25HeadPage head)
 	pfree(bytes);
 }
 
-/* Write the words of the filter columns, column by column */
+/* Count what documents have in each field */
+static void
+count_fields(const GvBm25Writer *writer, GvBm25HeadPage head)
+{
+	const GvBm25Documents *documents = writer->documents;
+
+	for (uint32 field = 1; field <= writer->index->meta.fields.n; field++)
+	{
+		GvBm25FieldCountData *count = &head->field[field - 1];
+
+		for (uint32 i = 0; i < documents->n; i++)
+		{
+			uint32		length = gv_bm25_field_length(writer->index, documents->filters +
+													  (Size) i * documents->filters_size, field);
+
+			count->total_length += length;
+			count->n_docs += length > 0;
+		}
+	}
+}
+
+/* Write the words of the filter columns, and lengths of fields, column by column */
 static void
 write_filters(GvBm25Writer *writer, GvBm25HeadPage head)
 {
@@ -597,6 +646,7 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	head->dead = write_array(writer, GV_BM25_PAGE_DEAD, NULL, ((Size) documents->n + 7) / 8,
 							 GV_BM25_ROOM);
 	write_filters(writer, head);
+	count_fields(writer, head);
 	write_head(writer, page, head);
 
 	memset(entry, 0, sizeof(*entry));

@@ -30,13 +30,17 @@ my $node = damage_server(q{
 	VACUUM items;
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1701, 1800) i;
 	INSERT INTO items SELECT 1900, string_agg(words(i), ' ') FROM generate_series(1, 60) i;
+	CREATE TABLE articles AS SELECT * FROM items WHERE id < 1000;
+	CREATE INDEX articles_fields ON articles USING bm25 ((ARRAY[body, id::text]), id) WITH (text_config = 'simple', fields = 'body');
+	INSERT INTO articles SELECT * FROM items WHERE id >= 1000;
 });
 
-my %orders = map { $_ => "body <\@> to_bm25query('all w7 w8', '$_')" } qw(items_byte items_exact);
+my %texts = (items_byte => 'body', items_exact => 'body', articles_fields => 'ARRAY[body, id::text]');
+my %orders = map { $_ => "$texts{$_} <\@> to_bm25query('all w7 w8', '$_')" } keys %texts;
 
 survive_damages($node,
 	trials => $n_trials,
-	tables => { map { $_ => 'items' } keys %orders },
+	tables => { map { $_ => /(.*)_/ } keys %orders },
 	orders => \%orders,
 	exact => sub { "SELECT count(*), count(DISTINCT ctid) FROM $_[0]" },
 	is_complete => sub {
@@ -49,16 +53,18 @@ survive_damages($node,
 	other_errors => sub { $_[1] =~ /metapage/ ? qr/ERROR:  0A000: index "$_[0]" has version/ : undef },
 	statements => sub {
 		my ($index, $table, $order) = @_;
+		my $text = $texts{$index};
+		my $name = $index eq 'articles_fields' ? 'body:' : '';
 
 		return (
 			"SELECT count(*) FROM gigavec.check('$index')",
 			"SELECT count(*) FROM gigavec.stats('$index')",
 			"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table ORDER BY $order LIMIT 10) s",
 			"$BY_INDEX SELECT count(*), count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s",
-			"SET enable_seqscan = off; SELECT count(*) FROM items WHERE body \@\@\@ to_bm25query('+w7 w1*', '$index')",
-			"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table ORDER BY body <\@> to_bm25query('\"w7 w8\" w9~1', '$index') LIMIT 10) s",
-			"SET enable_seqscan = off; SELECT count(*) FROM items WHERE id > 0 AND body \@\@\@ to_bm25query('all', '$index')",
-			"INSERT INTO items SELECT 20000 + i, words(i + 5000) FROM generate_series(1, 400) i",
+			"SET enable_seqscan = off; SELECT count(*) FROM $table WHERE $text \@\@\@ to_bm25query('+${name}w7 w1*', '$index')",
+			"$BY_INDEX SELECT count(*) FROM (SELECT id FROM $table ORDER BY $text <\@> to_bm25query('$name\"w7 w8\" ${name}w9~1', '$index') LIMIT 10) s",
+			"SET enable_seqscan = off; SELECT count(*) FROM $table WHERE id > 0 AND $text \@\@\@ to_bm25query('${name}all', '$index')",
+			"INSERT INTO $table SELECT 20000 + i, words(i + 5000) FROM generate_series(1, 400) i",
 			"UPDATE $table SET body = words(id + 1) WHERE id % 10 = 3",
 			"DELETE FROM $table WHERE id % 11 = 4 OR id >= 20000",
 			"VACUUM (INDEX_CLEANUP on) $table",
@@ -68,7 +74,7 @@ survive_damages($node,
 # A metapage of another version, or of another access method
 survive_metapages($node, 'items_byte',
 	cases => [
-	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 2\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
+	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 3\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 		[ 24, 'XYZW', 'magic', qr/ERROR:  XX002: index "items_byte" contains a damaged page at block 0\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	],
 	statements => [ "$BY_INDEX SELECT id FROM items ORDER BY $orders{items_byte} LIMIT 1",
