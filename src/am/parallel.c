@@ -124,6 +124,8 @@ int
 gv_am_parallel_launch(GvAmParallel *parallel)
 {
 	LaunchParallelWorkers(parallel->context);
+	ereport(DEBUG1, (errmsg_internal("using %d parallel workers",
+									 parallel->context->nworkers_launched)));
 	WaitForParallelWorkersToAttach(parallel->context);
 	return parallel->context->nworkers_launched;
 }

@@ -39,6 +39,14 @@
 
 #define MAX_EF (PG_INT32_MAX / 64)
 
+/*
+ * From this recall on a search has so many candidates beyond the rows wanted:
+ * where fewer would do they cost next to nothing, and what is asked for is a
+ * recall of that at least
+ */
+#define SPARE_FROM_RECALL 0.95
+#define LEAST_SPARE 15
+
 /* Places a row are noted in units of this part */
 #define PLACE_UNIT 256
 
@@ -113,20 +121,29 @@ gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
  * The ef that reaches a recall for the k nearest rows.
  *
  * bucket: of the query
- * growth: see gv_hnsw_aim_growth
  *
  * Without a calibration a rule must do, on the safe side for most data.
+ */
+static double
+measured_ef(const GvHnswMetaPageData *meta, double target, int k, int bucket)
+{
+	if (meta->calibration.n_buckets > 0)
+		return gv_am_recall_ef(&meta->calibration, target, k, bucket);
+	return RULE_EF * pow(0.2 / (1 - target), RULE_EXPONENT) * Max(k, FIRST_K) / FIRST_K;
+}
+
+/*
+ * The ef of a search for the k nearest rows.
+ *
+ * growth: see gv_hnsw_aim_growth
  */
 static int
 ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket, double growth)
 {
-	double		ef;
+	double		ef = ceil(measured_ef(meta, target, k, bucket) * growth);
 
-	if (meta->calibration.n_buckets > 0)
-		ef = gv_am_recall_ef(&meta->calibration, target, k, bucket) * growth;
-	else
-		ef = RULE_EF * pow(0.2 / (1 - target), RULE_EXPONENT) * Max(k, FIRST_K) / FIRST_K;
-	return (int) Min(Max(ceil(ef), k), MAX_EF);
+	ef = Max(ef, target < SPARE_FROM_RECALL ? k : (double) k + LEAST_SPARE);
+	return (int) Min(ef, MAX_EF);
 }
 
 /* The same for queries of all buckets: the least ef, the largest, the mean */
@@ -247,12 +264,12 @@ gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef)
 int
 gv_hnsw_aim_mean_ef(const GvHnswMetaPageData *meta, double target)
 {
-	int			least;
-	int			largest;
-	int			mean;
+	int			n_buckets = Max(meta->calibration.n_buckets, 1);
+	double		sum = 0;
 
-	ef_for_all(meta, target, FIRST_K, 1, &least, &largest, &mean);
-	return mean;
+	for (int b = 0; b < n_buckets; b++)
+		sum += Max(measured_ef(meta, target, FIRST_K, b), FIRST_K);
+	return (int) (sum / n_buckets);
 }
 
 /*

@@ -444,6 +444,7 @@ begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 		memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
 
 	LaunchParallelWorkers(context);
+	ereport(DEBUG1, (errmsg_internal("using %d parallel workers", context->nworkers_launched)));
 	WaitForParallelWorkersToAttach(context);
 	return parallel_scan;
 }
@@ -572,7 +573,7 @@ insert_remaining_rows(GvHnswBuild *build)
 	uint64		n_rows = Min(pg_atomic_read_u64(&shared->n_rows), shared->capacity);
 
 	ereport(NOTICE,
-			(errmsg("hnsw graph no longer fits into \"maintenance_work_mem\" after " UINT64_FORMAT " rows",
+			(errmsg("hnsw graph no longer fits into maintenance_work_mem after " UINT64_FORMAT " rows",
 					n_rows),
 			 errdetail("Building will take significantly more time."),
 			 errhint("Increase \"maintenance_work_mem\" to speed up builds.")));
@@ -716,7 +717,7 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	shards = build->shards;
 	reltuples = local->reltuples;
 	ereport(NOTICE,
-			(errmsg("hnsw graph does not fit into \"maintenance_work_mem\" and is built in %d parts",
+			(errmsg("hnsw graph no longer fits into maintenance_work_mem and is built in %d parts",
 					shards->n_shards),
 			 errdetail("Building takes about twice the time."),
 			 errhint("Increase \"maintenance_work_mem\" to about %zu MB to speed up builds.",

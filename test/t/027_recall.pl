@@ -81,6 +81,17 @@ for my $set ([ 'sift-bsds-200k', 128, 12000 ], [ 'mnist-784', 784, 4000 ])
 	}
 }
 
+# Where little work is enough a search looks a little beyond what the recall needs
+$node->safe_psql('postgres', q{
+	CREATE TABLE few AS SELECT i AS id, point(i, 3)::vector(3) AS v FROM generate_series(1, 4000) i;
+	CREATE TABLE questions AS SELECT i AS id, point(i + 50000, 3) AS q FROM generate_series(1, 200) i;
+	CREATE INDEX few_l2 ON few USING hnsw (v vector_l2_ops)});
+make_truth($node, 'few', 'questions', 'v <-> q.q', 10);
+cmp_ok(recall($node, 'few', 'questions', 'v <-> q.q', 10, '0'), '>=', 0.98, 'three dimensions: recall by default');
+cmp_ok($node->safe_psql('postgres', q{SELECT value FROM gigavec.stats('few_l2') WHERE name = 'calibrated_ef_95'}),
+	'<', 25, 'three dimensions: less would do for .95');
+$node->safe_psql('postgres', 'DROP TABLE few, questions');
+
 # An index made on an empty table calibrates itself as rows come; neither another
 # insert nor an error in it stops one
 {
