@@ -14,9 +14,13 @@
 #include "miscadmin.h"
 #include "optimizer/optimizer.h"
 #include "pgstat.h"
+#include "port/atomics.h"
 #include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
+#include "storage/spin.h"
 #include "tcop/tcopprot.h"
 #include "utils/snapmgr.h"
+#include "utils/wait_event.h"
 
 #include "am/parallel.h"
 
@@ -26,6 +30,10 @@
 #define KEY_SCAN UINT64CONST(0xFE90000000000003)
 #define KEY_QUERY_TEXT UINT64CONST(0xFE90000000000004)
 
+/* Kinds of jobs that are not the access method's: there is none, and no other will come */
+#define JOB_NONE 0
+#define JOB_END (-1)
+
 /* What a worker must know to open the relations, and what it leaves behind */
 typedef struct GvAmParallelHead
 {
@@ -33,6 +41,13 @@ typedef struct GvAmParallelHead
 	Oid			index_oid;
 	bool		is_concurrent;
 	pg_atomic_uint32 has_broken_chain;	/* see IndexInfo */
+	pg_atomic_uint32 next_part; /* of the job that nobody has */
+	ConditionVariable changed;
+	slock_t		mutex;			/* of all below */
+	int			job_kind;
+	uint32		job_parts;
+	uint64		job_number;
+	int			n_working;		/* processes, on the job */
 } GvAmParallelHead;
 
 /*
@@ -94,6 +109,12 @@ gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool
 	head->index_oid = RelationGetRelid(index);
 	head->is_concurrent = is_concurrent;
 	pg_atomic_init_u32(&head->has_broken_chain, 0);
+	pg_atomic_init_u32(&head->next_part, 0);
+	ConditionVariableInit(&head->changed);
+	SpinLockInit(&head->mutex);
+	head->job_kind = JOB_NONE;
+	head->job_number = 0;
+	head->n_working = 0;
 	parallel->head = head;
 	parallel->context = context;
 	parallel->snapshot = snapshot;
@@ -130,6 +151,119 @@ gv_am_parallel_launch(GvAmParallel *parallel)
 	return parallel->context->nworkers_launched;
 }
 
+/* Have the workers begin with a job */
+static void
+begin_job(GvAmParallelHead *head, int kind, uint32 n_parts)
+{
+	SpinLockAcquire(&head->mutex);
+	head->job_kind = kind;
+	head->job_parts = n_parts;
+	head->job_number++;
+	pg_atomic_write_u32(&head->next_part, 0);
+	SpinLockRelease(&head->mutex);
+	ConditionVariableBroadcast(&head->changed);
+}
+
+/* Take part after part of a job, until none is left */
+static void
+work_on_job(GvAmParallelHead *head, int kind, uint32 n_parts, GvAmWork work, void *arg)
+{
+	uint32		part;
+
+	while ((part = pg_atomic_fetch_add_u32(&head->next_part, 1)) < n_parts)
+	{
+		CHECK_FOR_INTERRUPTS();
+		work(arg, kind, part);
+	}
+}
+
+/*
+ * gv_am_parallel_run
+ *		Have all processes work on a job, and wait until it is done.
+ *
+ * parallel: after its workers were started; or NULL, if this process is alone
+ * work: as that which workers serve with; for the parts that the leader does
+ */
+void
+gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work, void *arg)
+{
+	GvAmParallelHead *head;
+
+	if (parallel == NULL)
+	{
+		for (uint32 part = 0; part < n_parts; part++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			work(arg, kind, part);
+		}
+		return;
+	}
+
+	head = parallel->head;
+	begin_job(head, kind, n_parts);
+	work_on_job(head, kind, n_parts, work, arg);
+	ConditionVariablePrepareToSleep(&head->changed);
+	for (;;)
+	{
+		bool		is_done;
+
+		SpinLockAcquire(&head->mutex);
+		is_done = head->n_working == 0;
+		/* who comes from here on finds nothing to do */
+		if (is_done)
+			head->job_kind = JOB_NONE;
+		SpinLockRelease(&head->mutex);
+		if (is_done)
+			break;
+		ConditionVariableSleep(&head->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+	}
+	ConditionVariableCancelSleep();
+}
+
+/*
+ * gv_am_parallel_serve
+ *		Work on the leader's jobs, as a worker, until there will be none.
+ */
+void
+gv_am_parallel_serve(GvAmParallelWorker *worker, GvAmWork work, void *arg)
+{
+	GvAmParallelHead *head = worker->head;
+	uint64		last_job = 0;
+
+	for (;;)
+	{
+		int			kind;
+		uint32		n_parts;
+
+		ConditionVariablePrepareToSleep(&head->changed);
+		for (;;)
+		{
+			bool		is_new;
+
+			SpinLockAcquire(&head->mutex);
+			kind = head->job_kind;
+			n_parts = head->job_parts;
+			is_new = kind != JOB_NONE && head->job_number != last_job;
+			last_job = head->job_number;
+			if (is_new && kind != JOB_END)
+				head->n_working++;
+			SpinLockRelease(&head->mutex);
+			if (is_new)
+				break;
+			ConditionVariableSleep(&head->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
+		}
+		ConditionVariableCancelSleep();
+		if (kind == JOB_END)
+			return;
+
+		work_on_job(head, kind, n_parts, work, arg);
+		SpinLockAcquire(&head->mutex);
+		head->n_working--;
+		SpinLockRelease(&head->mutex);
+		ConditionVariableBroadcast(&head->changed);
+	}
+}
+
 /*
  * gv_am_parallel_end
  *		Wait until the workers have ended, and give up shared memory.
@@ -139,6 +273,7 @@ gv_am_parallel_launch(GvAmParallel *parallel)
 void
 gv_am_parallel_end(GvAmParallel *parallel, IndexInfo *index_info)
 {
+	begin_job(parallel->head, JOB_END, 0);
 	WaitForParallelWorkersToFinish(parallel->context);
 	if (pg_atomic_read_u32(&parallel->head->has_broken_chain))
 		index_info->ii_BrokenHotChain = true;

@@ -6,6 +6,10 @@
  * What workers do is the access method's own: a function of its library, which
  * is named, gets a part of shared memory that the leader has filled.
  *
+ * The leader may hand out jobs, which fall into parts: each process takes one
+ * that nobody has, the leader as well, until none is left.  Between jobs the
+ * leader works alone, and workers wait.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef GV_AM_PARALLEL_H
@@ -40,13 +44,23 @@ typedef struct GvAmParallelWorker
 	LOCKMODE	index_lock;
 } GvAmParallelWorker;
 
+/*
+ * Do a part of a job, in whichever process it is called.
+ *
+ * kind: of the job; the access method's own, from 1
+ */
+typedef void (*GvAmWork) (void *arg, int kind, uint32 part);
+
 extern int	gv_am_parallel_workers(Relation heap, Relation index);
 extern bool gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index,
 								 bool is_concurrent, const char *worker_main, int n_workers,
 								 Size shared_size);
 extern int	gv_am_parallel_launch(GvAmParallel *parallel);
+extern void gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work,
+							   void *arg);
 extern void gv_am_parallel_end(GvAmParallel *parallel, IndexInfo *index_info);
 extern void gv_am_parallel_open(GvAmParallelWorker *worker, shm_toc *toc);
+extern void gv_am_parallel_serve(GvAmParallelWorker *worker, GvAmWork work, void *arg);
 extern void gv_am_parallel_close(GvAmParallelWorker *worker);
 
 #endif							/* GV_AM_PARALLEL_H */

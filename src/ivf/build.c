@@ -4,7 +4,8 @@
  *		Building an index.
  *
  * Train on a sample, find every row's list, sort the rows by it, and write list
- * by list, without logging: the finished index is logged as a whole.
+ * by list, without logging: the finished index is logged as a whole.  Parallel
+ * workers share the training and the rows, see build_parallel.c.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,31 +27,20 @@
 #include "ivf/ivf.h"
 #include "quant/rotation.h"
 
-typedef struct Build
-{
-	GvIvfIndex	ix;
-	Relation	heap;
-	IndexInfo  *index_info;
-	float	   *rotation;
-	GvIvfTraining training;
-	GvIvfRoot	root;
-	GvIvfListData *lists;		/* the directory */
-	GvIvfLoader loader;
-	GvIvfSort	sort;
-	MemoryContext row_context;
-	int64		n_rows;
-} Build;
+/* Rows between reports of the progress */
+#define ROWS_PER_REPORT 1024
 
 /* Put a row into its list */
 static void
 load_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_is_alive,
 		 void *state)
 {
-	Build	   *build = state;
+	GvIvfBuild *build = state;
 	MemoryContext old_context;
 	GvAmFilterRow filters;
 	Datum		value;
 	uint32		list;
+	uint64		n;
 
 	if (isnull[0])
 		return;
@@ -60,16 +50,76 @@ load_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_
 	gv_am_filter_row(&build->ix.filters, values + 1, isnull + 1, &filters);
 	list = gv_ivf_loader_take(&build->loader, value, &filters, tid);
 	gv_ivf_sort_put(&build->sort, list, &build->loader.row);
-	build->n_rows++;
-	if (build->n_rows % 1024 == 0)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->n_rows);
+	n = pg_atomic_add_fetch_u64(build->n_rows, 1);
+	if (build->reports && n / ROWS_PER_REPORT != build->n_reported)
+	{
+		build->n_reported = n / ROWS_PER_REPORT;
+		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, n);
+	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);
 }
 
+/*
+ * gv_ivf_build_begin
+ *		Prepare a process for a build, in the current memory context.
+ */
+void
+gv_ivf_build_begin(GvIvfBuild *build, Relation heap, Relation index, IndexInfo *index_info)
+{
+	build->heap = heap;
+	build->index_info = index_info;
+	build->row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf build row",
+											   ALLOCSET_DEFAULT_SIZES);
+	build->ix.rel = index;
+	gv_ivf_init_meta(&build->ix.meta, index);
+	build->ix.opclass = gv_am_opclass(index);
+	build->ix.hints = gv_am_hints(index);
+	gv_am_filter_columns(&build->ix.filters, index);
+	(void) gv_ivf_layout_set(&build->ix.layout, &build->ix.meta);
+	build->rotation = palloc(sizeof(float) *
+							 gv_rotation_table_size(build->ix.layout.padded_dim));
+	gv_rotation_init(build->rotation, build->ix.layout.padded_dim, build->ix.meta.seed);
+}
+
+/*
+ * gv_ivf_build_begin_load
+ *		Prepare to find the lists of rows, after training.
+ *
+ * n_rows: a counter, of all processes
+ */
+void
+gv_ivf_build_begin_load(GvIvfBuild *build, pg_atomic_uint64 *n_rows)
+{
+	build->n_rows = n_rows;
+	gv_ivf_make_root(&build->ix, &build->training, &build->root);
+	gv_ivf_loader_init(&build->loader, &build->ix, build->rotation, build->training.center,
+					   &build->root);
+}
+
+/*
+ * gv_ivf_build_load
+ *		Read rows of the table and sort them by list; returns the number of tuples.
+ *
+ * scan: of a share of the table, or NULL: of all of it
+ * coordinate: of the sort, see gv_ivf_sort_begin
+ */
+double
+gv_ivf_build_load(GvIvfBuild *build, TableScanDesc scan, int work_kilobytes,
+				  SortCoordinate coordinate)
+{
+	double		heap_tuples;
+
+	gv_ivf_sort_begin(&build->sort, &build->ix, work_kilobytes, coordinate);
+	heap_tuples = table_index_build_scan(build->heap, build->ix.rel, build->index_info, true,
+										 build->reports, load_row, build, scan);
+	gv_ivf_sort_perform(&build->sort);
+	return heap_tuples;
+}
+
 /* Write the lists and what leads to them */
 static void
-write_lists(Build *build)
+write_lists(GvIvfBuild *build, int64 n_rows)
 {
 	GvIvfMetaPageData *meta = &build->ix.meta;
 	GvIvfWriter *writer = palloc(sizeof(GvIvfWriter));
@@ -80,7 +130,7 @@ write_lists(Build *build)
 	gv_ivf_sort_write(&build->sort, writer, build->training.n_lists, 0, build->lists);
 	gv_ivf_sort_end(&build->sort);
 	meta->n_lists = build->training.n_lists;
-	meta->n_rows_at_build = build->n_rows;
+	meta->n_rows_at_build = n_rows;
 	meta->longest_at_build = gv_ivf_longest_list(build->lists, meta->n_lists);
 	meta->directory_blkno = gv_ivf_write_chain(&build->ix, GV_IVF_PAGE_LISTS, 0, build->lists,
 											   sizeof(GvIvfListData) * meta->n_lists, false, NULL);
@@ -98,10 +148,12 @@ write_lists(Build *build)
 IndexBuildResult *
 gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 {
-	Build	   *build = palloc0(sizeof(Build));
+	GvIvfBuild *build = palloc0(sizeof(GvIvfBuild));
 	IndexBuildResult *result = palloc0(sizeof(IndexBuildResult));
 	MemoryContext context;
 	MemoryContext old_context;
+	GvIvfTeam  *team;
+	pg_atomic_uint64 n_rows;
 	bool		is_trained;
 	Buffer		buf;
 
@@ -111,22 +163,11 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 	context = AllocSetContextCreate(CurrentMemoryContext, "ivf build",
 									ALLOCSET_DEFAULT_SIZES);
 	old_context = MemoryContextSwitchTo(context);
-	build->row_context = AllocSetContextCreate(context, "ivf build row",
-											   ALLOCSET_DEFAULT_SIZES);
-	build->heap = heap;
-	build->index_info = index_info;
-	build->ix.rel = index;
-	gv_ivf_init_meta(&build->ix.meta, index);
-	build->ix.opclass = gv_am_opclass(index);
-	build->ix.hints = gv_am_hints(index);
-	gv_am_filter_columns(&build->ix.filters, index);
-	(void) gv_ivf_layout_set(&build->ix.layout, &build->ix.meta);
-	build->rotation = palloc(sizeof(float) *
-							 gv_rotation_table_size(build->ix.layout.padded_dim));
-	gv_rotation_init(build->rotation, build->ix.layout.padded_dim, build->ix.meta.seed);
-
+	gv_ivf_build_begin(build, heap, index, index_info);
+	build->reports = true;
 	build->training.is_build = true;
-	gv_ivf_train(&build->ix, heap, index_info, build->rotation, &build->training);
+	team = gv_ivf_team_begin(heap, index, index_info);
+	gv_ivf_train(&build->ix, heap, index_info, build->rotation, team, &build->training);
 	is_trained = build->training.is_trained;
 	GV_TEST_POINT("ivf-build-trained");
 
@@ -141,18 +182,19 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 	build->lists = palloc_extended(sizeof(GvIvfListData) * build->training.n_lists,
 								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	gv_ivf_write_centroids(&build->ix, &build->training, build->lists, false);
-	gv_ivf_make_root(&build->ix, &build->training, &build->root);
 
 	gv_ivf_report_phase(&build->training, GV_IVF_PHASE_LOAD);
-	gv_ivf_sort_begin(&build->sort, &build->ix, maintenance_work_mem, NULL);
-	gv_ivf_loader_init(&build->loader, &build->ix, build->rotation, build->training.center,
-					   &build->root);
-	result->heap_tuples = table_index_build_scan(heap, index, index_info, true, true, load_row,
-												 build, NULL);
-	gv_ivf_sort_perform(&build->sort);
-	result->index_tuples = build->n_rows;
+	pg_atomic_init_u64(&n_rows, 0);
+	gv_ivf_build_begin_load(build, team ? &team->shared->n_rows : &n_rows);
+	if (team)
+		result->heap_tuples = gv_ivf_team_load(team, build);
+	else
+		result->heap_tuples = gv_ivf_build_load(build, NULL, maintenance_work_mem, NULL);
+	result->index_tuples = pg_atomic_read_u64(build->n_rows);
 	GV_TEST_POINT("ivf-build-loaded");
-	write_lists(build);
+	write_lists(build, result->index_tuples);
+	if (team)
+		gv_ivf_team_end(team, index_info);
 	if (RelationNeedsWAL(index))
 		log_newpage_range(index, MAIN_FORKNUM, 0, RelationGetNumberOfBlocks(index), true);
 	GV_TEST_POINT("ivf-build-logged");

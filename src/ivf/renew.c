@@ -274,7 +274,8 @@ train(Renewal *renewal)
 	renewal->index_info->ii_Concurrent = true;
 	after->meta.seed = gv_ivf_options_seed((GvIvfOptions *) after->rel->rd_options);
 	gv_rotation_init(rotation, dims, after->meta.seed);
-	gv_ivf_train(after, renewal->heap, renewal->index_info, rotation, &renewal->training);
+	gv_ivf_train(after, renewal->heap, renewal->index_info, rotation, NULL,
+				 &renewal->training);
 	if (!renewal->training.is_trained)
 		return false;
 	GV_TEST_POINT("ivf-renew-trained");

@@ -49,6 +49,9 @@
 /* The part of maintenance_work_mem that the sample may take */
 #define SAMPLE_MEMORY_FRACTION 2
 
+/* k-means wants what it works on to begin at multiples of this */
+#define ALIGNMENT 64
+
 /* A sample of the rows */
 typedef struct Sample
 {
@@ -59,6 +62,7 @@ typedef struct Sample
 	int64		max;
 	int64		n;				/* rows kept */
 	int64		n_seen;
+	GvKmeansShared *kmeans;		/* room behind the rows, in the same piece of memory */
 	GvRandom	random;
 	MemoryContext row_context;
 } Sample;
@@ -250,23 +254,15 @@ check_interrupts(void *arg)
 	CHECK_FOR_INTERRUPTS();
 }
 
-/* Points of one length, for k-means of directions */
-typedef struct Directions
-{
-	const float *rows;			/* float[n][dims], less the center */
-	const float *center;
-	int			dims;
-	float		radius;			/* their length; 0 if lengths differ */
-} Directions;
-
+/* A point of one length, for k-means of directions */
 static void
 fetch_direction(const void *arg, uint32_t i, float *x)
 {
-	const Directions *directions = arg;
-	const float *row = directions->rows + (Size) i * directions->dims;
+	const GvIvfTrainer *trainer = arg;
+	const float *row = trainer->rows + (Size) i * trainer->dims;
 
-	for (int d = 0; d < directions->dims; d++)
-		x[d] = (row[d] + directions->center[d]) / directions->radius;
+	for (int d = 0; d < trainer->dims; d++)
+		x[d] = (row[d] + trainer->center[d]) / trainer->radius;
 }
 
 /* The length of all points but a few long ones, or 0 */
@@ -283,6 +279,71 @@ point_length(const GvIvfMetaPageData *meta)
 }
 
 /*
+ * gv_ivf_trainer_init
+ *		Join a training, in the current memory context.
+ *
+ * index: the geometry is chosen
+ * rows: float[n][padded_dim], the sample's points, less the center
+ *
+ * All these stay where they are as long as the trainer is used.
+ */
+void
+gv_ivf_trainer_init(GvIvfTrainer *trainer, const GvIvfIndex *index, const float *rows,
+					const float *center, GvKmeansShared *shared)
+{
+	trainer->rows = rows;
+	trainer->center = center;
+	trainer->dims = index->layout.padded_dim;
+	trainer->radius = point_length(&index->meta);
+	trainer->floats.rows = rows;
+	trainer->floats.dim = trainer->dims;
+	trainer->fetch.dim = trainer->dims;
+	trainer->fetch.n = shared->n_rows;
+	trainer->fetch.fetch = trainer->radius > 0 ? fetch_direction : gv_cluster_fetch_floats;
+	trainer->fetch.arg = trainer->radius > 0 ? (void *) trainer : (void *) &trainer->floats;
+	trainer->fetch.check = check_interrupts;
+	trainer->scratch = MemoryContextAllocHuge(CurrentMemoryContext, ALIGNMENT +
+											  gv_kmeans_scratch_size(&shared->options));
+	gv_kmeans_attach(&trainer->kmeans, shared, &trainer->fetch,
+					 (void *) TYPEALIGN(ALIGNMENT, trainer->scratch));
+}
+
+/*
+ * gv_ivf_trainer_end
+ *		Leave a training.
+ */
+void
+gv_ivf_trainer_end(GvIvfTrainer *trainer)
+{
+	pfree(trainer->scratch);
+}
+
+/* GvAmWork */
+static void
+work_on_step(void *arg, int kind, uint32 part)
+{
+	GvIvfTrainer *trainer = arg;
+
+	gv_kmeans_work(&trainer->kmeans, part);
+}
+
+/* What k-means is asked for */
+static GvKmeansOptions
+kmeans_options(const GvIvfIndex *index, uint32 n_lists)
+{
+	GvIvfOptions *options = (GvIvfOptions *) index->rel->rd_options;
+	GvKmeansOptions result = {
+		.dim = index->layout.padded_dim,
+		.n_centroids = n_lists,
+		.seed = index->meta.seed,
+		.is_spherical = point_length(&index->meta) > 0,
+		.start_random = gv_ivf_options_init(options) == GV_IVF_INIT_RANDOM
+	};
+
+	return result;
+}
+
+/*
  * Find the centroids of the sample's points.
  *
  * Points of one length are told apart by direction.  Means of points that
@@ -291,58 +352,30 @@ point_length(const GvIvfMetaPageData *meta)
  * which lists are nearest; codes lose least with the mean of <x, c>.
  */
 static void
-find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
+find_centroids(Sample *sample, uint32 n_lists, GvIvfTeam *team, GvIvfTraining *training)
 {
 	GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
-	GvIvfOptions *rel_options = (GvIvfOptions *) index->rel->rd_options;
-	GvClusterFloats floats = {sample->rows, dims};
-	Directions	directions = {sample->rows, training->center, dims, point_length(&index->meta)};
-	bool		is_spherical = directions.radius > 0;
-	GvClusterRows rows = {
-		.dim = dims,
-		.n = (uint32) sample->n,
-		.fetch = is_spherical ? fetch_direction : gv_cluster_fetch_floats,
-		.arg = is_spherical ? (void *) &directions : (void *) &floats,
-		.check = check_interrupts
-	};
-	GvKmeansOptions options = {
-		.dim = dims,
-		.n_centroids = n_lists,
-		.seed = index->meta.seed,
-		.is_spherical = is_spherical,
-		.start_random = gv_ivf_options_init(rel_options) == GV_IVF_INIT_RANDOM
-	};
-	GvKmeansShared *shared;
-	GvKmeans	kmeans;
+	GvKmeansOptions options = kmeans_options(index, n_lists);
+	GvKmeansShared *shared = sample->kmeans;
+	GvAmParallel *parallel = team ? gv_ivf_team_start(team, index) : NULL;
+	GvIvfTrainer trainer;
 	float	   *centroids;
 	int			n_parts;
 
-	shared = MemoryContextAllocHuge(CurrentMemoryContext,
-									gv_kmeans_shared_size(&options, rows.n));
-	gv_kmeans_begin(shared, &options, rows.n);
-	gv_kmeans_attach(&kmeans, shared, &rows,
-					 MemoryContextAllocHuge(CurrentMemoryContext,
-											gv_kmeans_scratch_size(&options)));
+	gv_kmeans_begin(shared, &options, (uint32) sample->n);
+	gv_ivf_trainer_init(&trainer, index, sample->rows, training->center, shared);
 	gv_ivf_report_phase(training, GV_IVF_PHASE_TRAIN);
-	while ((n_parts = gv_kmeans_next(&kmeans)) > 0)
-	{
-		for (int part = 0; part < n_parts; part++)
-		{
-			CHECK_FOR_INTERRUPTS();
-			gv_kmeans_work(&kmeans, part);
-		}
-	}
+	while ((n_parts = gv_kmeans_next(&trainer.kmeans)) > 0)
+		gv_am_parallel_run(parallel, GV_IVF_JOB_TRAIN, n_parts, work_on_step, &trainer);
 
 	training->n_lists = shared->n_centroids + GV_IVF_FIRST_LIST;
-	training->centroids = MemoryContextAllocHuge(CurrentMemoryContext, training->n_lists *
-												 gv_ivf_centroid_bytes(&index->layout));
 	memset(training->centroids, 0, gv_ivf_centroid_bytes(&index->layout));
 	centroids = gv_kmeans_centroids(shared);
-	if (is_spherical)
+	if (options.is_spherical)
 	{
 		/* of x and c with norm 1: |x - c|^2 = 2 - 2 <x, c> */
-		double		length = directions.radius * Max(1 - shared->mean_square / 2, 0.01);
+		double		length = trainer.radius * Max(1 - shared->mean_square / 2, 0.01);
 
 		for (uint32 i = 0; i < shared->n_centroids; i++)
 		{
@@ -355,8 +388,7 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTraining *training)
 		gv_kernels->f32_to_f16(centroids + (Size) i * dims,
 							   training->centroids + (Size) (i + GV_IVF_FIRST_LIST) * dims, dims);
 	training->is_trained = true;
-	pfree(kmeans.scratch);
-	pfree(shared);
+	gv_ivf_trainer_end(&trainer);
 }
 
 /*
@@ -376,16 +408,62 @@ gv_ivf_choose_lists(Relation index, double n_rows)
 	return Min(lists, GV_IVF_MAX_LISTS);
 }
 
+/* Take a large piece of memory, which the processes of a build share if there are more */
+static char *
+take_area(GvIvfTeam *team, GvIvfArea area, Size size)
+{
+	return team ? gv_ivf_team_area(team, area, size) :
+		MemoryContextAllocHuge(CurrentMemoryContext, size);
+}
+
+/* Find room for the sample and for what training finds */
+static void
+begin_sample(Sample *sample, uint32 n_lists, GvIvfTeam *team, GvIvfTraining *training)
+{
+	GvIvfIndex *index = sample->index;
+	int			dims = index->layout.padded_dim;
+	GvKmeansOptions options = kmeans_options(index, n_lists);
+	Size		kmeans_offset = TYPEALIGN(ALIGNMENT, sizeof(float) * dims * sample->max);
+
+	sample->rows = (float *) take_area(team, GV_IVF_AREA_SAMPLE, ALIGNMENT + kmeans_offset +
+									   gv_kmeans_shared_size(&options, (uint32) sample->max));
+	sample->kmeans = (GvKmeansShared *)
+		TYPEALIGN(ALIGNMENT, (char *) sample->rows + kmeans_offset);
+	training->center = (float *) take_area(team, GV_IVF_AREA_LISTS, sizeof(float) * dims +
+										   (n_lists + GV_IVF_FIRST_LIST) *
+										   gv_ivf_centroid_bytes(&index->layout));
+	memset(training->center, 0, sizeof(float) * dims);
+	training->centroids = (GvHalf *) (training->center + dims);
+	if (team)
+		team->shared->kmeans_offset = (char *) sample->kmeans - (char *) sample->rows;
+	sample->norm2 = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * sample->max);
+	sample->random.state = index->meta.seed;
+	sample->row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf sample row",
+											   ALLOCSET_DEFAULT_SIZES);
+}
+
+static void
+end_sample(Sample *sample, GvIvfTeam *team)
+{
+	MemoryContextDelete(sample->row_context);
+	pfree(sample->norm2);
+	if (team)
+		gv_ivf_team_free_area(team, GV_IVF_AREA_SAMPLE);
+	else
+		pfree(sample->rows);
+}
+
 /*
  * gv_ivf_train
  *		Choose geometry and centroids for the rows of a table.
  *
  * index: what its metapage says of the geometry is written
+ * team: of the processes of a build, which then has what training finds; or NULL
  * training: written, in the current memory context, but for is_build
  */
 void
 gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const float *rotation,
-			 GvIvfTraining *training)
+			 GvIvfTeam *team, GvIvfTraining *training)
 {
 	int			dims = index->layout.padded_dim;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(heap);
@@ -398,24 +476,20 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	(GvAmMetric) index->meta.metric}};
 
 	gv_ivf_report_phase(training, GV_IVF_PHASE_SAMPLE);
-	training->center = palloc0(sizeof(float) * dims);
 	training->n_lists = GV_IVF_FIRST_LIST + 1;
 	training->is_trained = false;
-	training->centroids = NULL;
 
 	scan_pages(heap, index->rel, index_info, n_taken, count_row, &n_counted);
-	if (n_counted == 0)
-		return;
-	n_rows = (double) n_counted / n_taken * n_blocks;
+	n_rows = n_taken == 0 ? 0 : (double) n_counted / n_taken * n_blocks;
 	lists = gv_ivf_choose_lists(index->rel, n_rows);
 	sample.max = (int64) Min(n_rows * 1.1 + 1024, (double) Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS);
 	sample.max = Max(Min(sample.max, (int64) (room / (sizeof(float) * dims + sizeof(double)))), 64);
-	sample.rows = MemoryContextAllocHuge(CurrentMemoryContext,
-										 sizeof(float) * dims * sample.max);
-	sample.norm2 = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * sample.max);
-	sample.random.state = index->meta.seed;
-	sample.row_context = AllocSetContextCreate(CurrentMemoryContext, "ivf sample row",
-											   ALLOCSET_DEFAULT_SIZES);
+	begin_sample(&sample, (uint32) Max(lists, 1), team, training);
+	if (n_counted == 0)
+	{
+		end_sample(&sample, team);
+		return;
+	}
 	/* twice the pages that it takes, so that rows beside each other are not all taken */
 	n_taken = (BlockNumber) Min((double) n_blocks,
 								2 * ceil(sample.max / Max(n_rows / n_blocks, 1e-3)));
@@ -427,8 +501,6 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	}
 	lists = Min(lists, sample.n);
 	if (lists > 1)
-		find_centroids(&sample, (uint32) lists, training);
-	MemoryContextDelete(sample.row_context);
-	pfree(sample.norm2);
-	pfree(sample.rows);
+		find_centroids(&sample, (uint32) lists, team, training);
+	end_sample(&sample, team);
 }

@@ -34,6 +34,13 @@
 /* Parts in the list at most */
 #define MAX_PARTS 512
 
+/* What all processes do; GvAmWork */
+enum
+{
+	JOB_LOAD = 1,				/* a part: a share of the table, onto the tape of this number */
+	JOB_WRITE					/* a part: a process, until nothing is left */
+};
+
 typedef enum PartState
 {
 	PART_READY = 1,
@@ -56,15 +63,22 @@ struct GvKdtreeBuildShared
 	pg_atomic_uint64 n_written; /* points on pages */
 	ConditionVariable changed;
 	slock_t		mutex;			/* of all below */
-	int			n_loaders;		/* processes that load or have loaded; each has a tape */
-	int			n_loading;
 	double		heap_tuples;
 	uint64		n_rows;
-	bool		has_parts;		/* all have loaded, and the list is there */
 	uint32		n_tapes;
 	int			n_parts;
 	SharedPart	parts[MAX_PARTS];
 };
+
+/* A process's view */
+typedef struct Process
+{
+	GvKdtreeBuild *build;
+	Relation	heap;
+	IndexInfo  *index_info;
+	ParallelTableScanDesc scan;
+	bool		reports;		/* progress */
+} Process;
 
 PGDLLEXPORT void gv_kdtree_build_worker_main(dsm_segment *segment, shm_toc *toc);
 
@@ -82,35 +96,23 @@ gv_kdtree_build_count(GvKdtreeBuild *build, uint64 n)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, build->n_written);
 }
 
-/* Load a share of the table onto a tape; a process that comes late has none */
+/* Load a share of the table onto a tape */
 static void
-load_share(GvKdtreeBuild *build, Relation heap, IndexInfo *index_info,
-		   ParallelTableScanDesc scan, bool progress)
+load_share(Process *process, uint32 number)
 {
+	GvKdtreeBuild *build = process->build;
 	GvKdtreeBuildShared *shared = build->shared;
-	int			number = -1;
 	double		heap_tuples;
 
-	SpinLockAcquire(&shared->mutex);
-	if (shared->n_loaders == 0 || shared->n_loading > 0)
-	{
-		number = shared->n_loaders++;
-		shared->n_loading++;
-	}
-	SpinLockRelease(&shared->mutex);
-	if (number < 0)
-		return;
 	gv_kdtree_tape_create(&build->tape, &build->rows, &shared->tapes.fs, number);
-	heap_tuples = gv_kdtree_build_load(build, heap, index_info,
-									   table_beginscan_parallel(heap, scan), progress);
+	heap_tuples = gv_kdtree_build_load(build, process->heap, process->index_info,
+									   table_beginscan_parallel(process->heap, process->scan),
+									   process->reports);
 	gv_kdtree_tape_finish(&build->tape);
-
 	SpinLockAcquire(&shared->mutex);
 	shared->heap_tuples += heap_tuples;
 	shared->n_rows += build->tape.n;
-	shared->n_loading--;
 	SpinLockRelease(&shared->mutex);
-	ConditionVariableBroadcast(&shared->changed);
 }
 
 /* Add a part to the list; the mutex is held, or nobody else is there */
@@ -146,7 +148,7 @@ take_part(GvKdtreeBuildShared *shared, bool *is_end)
 	}
 	if (best)
 		best->state = PART_TAKEN;
-	*is_end = shared->has_parts && best == NULL && n_taken == 0;
+	*is_end = best == NULL && n_taken == 0;
 	SpinLockRelease(&shared->mutex);
 	return best;
 }
@@ -245,23 +247,16 @@ work_on_parts(GvKdtreeBuild *build)
 	ConditionVariableCancelSleep();
 }
 
-/* Wait until all have loaded their share */
+/* GvAmWork */
 static void
-wait_for_loading(GvKdtreeBuildShared *shared)
+work(void *arg, int kind, uint32 part)
 {
-	ConditionVariablePrepareToSleep(&shared->changed);
-	for (;;)
-	{
-		int			n_loading;
+	Process    *process = arg;
 
-		SpinLockAcquire(&shared->mutex);
-		n_loading = shared->n_loading;
-		SpinLockRelease(&shared->mutex);
-		if (n_loading == 0)
-			break;
-		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
+	if (kind == JOB_LOAD)
+		load_share(process, part);
+	else
+		work_on_parts(process->build);
 }
 
 /*
@@ -273,13 +268,16 @@ gv_kdtree_build_worker_main(dsm_segment *segment, shm_toc *toc)
 {
 	GvAmParallelWorker worker;
 	GvKdtreeBuild build = {0};
+	Process		process = {.build = &build};
 
 	gv_am_parallel_open(&worker, toc);
 	build.shared = worker.shared;
 	SharedFileSetAttach(&build.shared->tapes, segment);
 	gv_kdtree_build_init(&build, worker.index, build.shared->n_processes);
-	load_share(&build, worker.heap, worker.index_info, worker.scan, false);
-	work_on_parts(&build);
+	process.heap = worker.heap;
+	process.index_info = worker.index_info;
+	process.scan = worker.scan;
+	gv_am_parallel_serve(&worker, work, &process);
 	gv_am_parallel_close(&worker);
 }
 
@@ -298,6 +296,7 @@ gv_kdtree_build_in_parallel(GvKdtreeBuild *build, Relation heap, IndexInfo *inde
 	GvAmParallel parallel;
 	GvKdtreeBuildShared *shared;
 	GvKdtreePart root;
+	Process		process = {build, heap, index_info, NULL, true};
 
 	if (!gv_am_parallel_begin(&parallel, heap, build->ix.rel, index_info->ii_Concurrent,
 							  "gv_kdtree_build_worker_main", n_workers,
@@ -313,19 +312,15 @@ gv_kdtree_build_in_parallel(GvKdtreeBuild *build, Relation heap, IndexInfo *inde
 	gv_kdtree_build_init(build, build->ix.rel, shared->n_processes);
 	(void) gv_am_parallel_launch(&parallel);
 
-	load_share(build, heap, index_info, parallel.scan, true);
-	wait_for_loading(shared);
+	process.scan = parallel.scan;
+	gv_am_parallel_run(&parallel, JOB_LOAD, shared->n_processes, work, &process);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_WRITE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, shared->n_rows);
 	gv_kdtree_build_plan(build, shared->n_rows, &root);
 	gv_kdtree_build_extend(build, &root);
-	SpinLockAcquire(&shared->mutex);
-	shared->n_tapes = shared->n_loaders;
-	add_part(shared, &root, 0, shared->n_loaders);
-	shared->has_parts = true;
-	SpinLockRelease(&shared->mutex);
-	ConditionVariableBroadcast(&shared->changed);
-	work_on_parts(build);
+	shared->n_tapes = shared->n_processes;
+	add_part(shared, &root, 0, shared->n_processes);
+	gv_am_parallel_run(&parallel, JOB_WRITE, shared->n_processes, work, &process);
 	gv_kdtree_build_finish(build, &root);
 
 	result->heap_tuples = shared->heap_tuples;
