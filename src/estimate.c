@@ -32,6 +32,7 @@
 #include "am/opclass.h"
 #include "base/compat.h"
 #include "hnsw/hnsw.h"
+#include "ivf/ivf.h"
 #include "kdtree/kdtree.h"
 
 GV_FUNCTION(gv_estimate_build);
@@ -163,6 +164,7 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	TupleDesc	desc;
 	double		n_rows;
 	int32		value_bytes;
+	bool		is_ivf;
 	Datum		values[N_COLUMNS];
 	bool		nulls[N_COLUMNS] = {false};
 
@@ -178,7 +180,8 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 
 	attnum = open_table(PG_GETARG_OID(0), column, &heap);
 	am_oid = get_index_am_oid(method, false);
-	if (strcmp(method, "hnsw") != 0 && strcmp(method, "kdtree") != 0)
+	is_ivf = strcmp(method, "ivfflat") == 0 || strcmp(method, "ivfpq") == 0;
+	if (!is_ivf && strcmp(method, "hnsw") != 0 && strcmp(method, "kdtree") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot estimate indexes of access method \"%s\"", method)));
@@ -193,8 +196,8 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	if (attribute->atttypmod > gv_am_max_dim(opclass))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an hnsw index",
-						gv_am_max_dim(opclass)),
+				 errmsg("column cannot have more than %d dimensions for an %s index",
+						gv_am_max_dim(opclass), method),
 				 errdetail("Column \"%s\" has %d dimensions.", column, attribute->atttypmod)));
 
 	n_rows = count_rows(heap, attnum, &value_bytes);
@@ -203,6 +206,9 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	options = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
 	if (strcmp(method, "kdtree") == 0)
 		gv_kdtree_estimate(opclass, column, attribute->atttypmod, n_rows, options, &estimate);
+	else if (is_ivf)
+		gv_ivf_estimate_build(opclass, strcmp(method, "ivfflat") == 0, attribute->atttypmod,
+							  n_rows, options, &estimate);
 	else
 		gv_hnsw_estimate(opclass, attribute->atttypmod, n_rows, value_bytes, options,
 						 &estimate);

@@ -29,6 +29,9 @@
 #define GV_IVF_PHASE_WRITE 5
 #define GV_IVF_PHASE_CALIBRATE 6
 
+/* The part of maintenance_work_mem that the sample may take */
+#define GV_IVF_SAMPLE_FRACTION 2
+
 /* A process's way of turning rows into what lists keep */
 typedef struct GvIvfLoader
 {
@@ -141,7 +144,9 @@ extern void gv_ivf_trainer_init(GvIvfTrainer *trainer, const GvIvfIndex *index,
 								const float *rows, const float *center,
 								GvKmeansShared *shared);
 extern void gv_ivf_trainer_end(GvIvfTrainer *trainer);
-extern int64 gv_ivf_choose_lists(Relation index, double n_rows);
+extern int64 gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows);
+extern int64 gv_ivf_sample_rows(int64 lists);
+extern Size gv_ivf_sample_bytes(const GvIvfLayout *layout);
 extern void gv_ivf_report_phase(const GvIvfTraining *training, int64 phase);
 
 #endif							/* GV_IVF_BUILD_H */

@@ -267,8 +267,43 @@ gv_ivf_fill_chain_page(Page page, BlockNumber next, uint32 set, const void *data
 }
 
 /*
- * gv_ivf_init_meta
+ * gv_ivf_fill_meta
  *		Fill in the metapage's content for a new, empty index.
+ *
+ * is_flat: of ivfflat, else of ivfpq
+ * options: NULL for the defaults
+ *
+ * Raises an error if the options or the filter columns do not allow an index.
+ */
+void
+gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
+				 const GvAmFilterColumns *filters, bool is_flat, const GvIvfOptions *options)
+{
+	GvIvfRowKind row_kind;
+
+	memset(meta, 0, sizeof(*meta));
+	meta->magic = GV_IVF_MAGIC;
+	meta->version = GV_IVF_VERSION;
+	meta->metric = opclass->metric;
+	meta->element = opclass->element;
+	meta->dim = dim;
+	meta->seed = gv_ivf_options_seed(options);
+	for (int i = 0; i < filters->n; i++)
+		meta->filter_kind[i] = filters->column[i].kind;
+	if (opclass->element == GV_AM_ELEMENT_BIT)
+		row_kind = GV_IVF_ROWS_BITS;
+	else if (is_flat)
+		row_kind = GV_IVF_ROWS_VECTORS;
+	else
+		row_kind = GV_IVF_ROWS_CODES;
+	gv_ivf_layout_choose(meta, row_kind);
+	meta->center_blkno = InvalidBlockNumber;
+	meta->directory_blkno = InvalidBlockNumber;
+}
+
+/*
+ * gv_ivf_init_meta
+ *		Fill in the metapage's content for a relation that is to be an index.
  *
  * Raises an error if the column or the options do not allow an index.
  */
@@ -277,7 +312,6 @@ gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
 {
 	const GvAmOpclass *opclass;
 	GvAmFilterColumns filters;
-	GvIvfRowKind row_kind;
 	int			dim;
 
 	gv_am_filter_check_columns(rel);
@@ -291,25 +325,8 @@ gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
 						gv_am_max_dim(opclass), get_am_name(rel->rd_rel->relam)),
 				 errdetail("The column of index \"%s\" has %d dimensions.",
 						   RelationGetRelationName(rel), dim)));
-
-	memset(meta, 0, sizeof(*meta));
-	meta->magic = GV_IVF_MAGIC;
-	meta->version = GV_IVF_VERSION;
-	meta->metric = opclass->metric;
-	meta->element = opclass->element;
-	meta->dim = dim;
-	meta->seed = gv_ivf_options_seed((GvIvfOptions *) rel->rd_options);
-	for (int i = 0; i < filters.n; i++)
-		meta->filter_kind[i] = filters.column[i].kind;
-	if (opclass->element == GV_AM_ELEMENT_BIT)
-		row_kind = GV_IVF_ROWS_BITS;
-	else if (gv_ivf_is_flat(rel))
-		row_kind = GV_IVF_ROWS_VECTORS;
-	else
-		row_kind = GV_IVF_ROWS_CODES;
-	gv_ivf_layout_choose(meta, row_kind);
-	meta->center_blkno = InvalidBlockNumber;
-	meta->directory_blkno = InvalidBlockNumber;
+	gv_ivf_fill_meta(meta, opclass, dim, &filters, gv_ivf_is_flat(rel),
+					 (const GvIvfOptions *) rel->rd_options);
 }
 
 /*

@@ -106,6 +106,9 @@ extern void gv_ivf_open(GvIvfIndex *index, Relation rel);
 extern bool gv_ivf_peek_meta(Relation rel, GvIvfMetaPageData *meta);
 extern void gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta);
 extern void gv_ivf_init_page(Page page, GvIvfPageKind kind);
+extern void gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
+							 const GvAmFilterColumns *filters, bool is_flat,
+							 const GvIvfOptions *options);
 extern void gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel);
 extern void gv_ivf_write_meta(Page page, const GvIvfMetaPageData *meta);
 extern void gv_ivf_fill_chain_page(Page page, BlockNumber next, uint32 set, const void *data,

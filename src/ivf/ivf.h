@@ -53,6 +53,10 @@ extern void gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum 
 /* for gigavec.train */
 extern int	gv_ivf_train_later(Relation index, Relation heap);
 
+/* for gigavec.estimate */
+extern void gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double n_rows,
+								  Datum options, GvAmEstimate *estimate);
+
 /* for gigavec.check and gigavec.stats */
 extern void gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg);
 extern void gv_ivf_stats(Relation index, GvAmReportStat report, void *arg);

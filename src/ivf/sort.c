@@ -30,10 +30,11 @@ enum
 };
 
 /*
- * A row's image: factors, filter columns, code, value.
+ * gv_ivf_sort_image_bytes
+ *		Size of a row's image: factors, filter columns, code, value.
  */
-static Size
-image_size(const GvIvfIndex *index)
+Size
+gv_ivf_sort_image_bytes(const GvIvfIndex *index)
 {
 	const GvIvfLayout *layout = &index->layout;
 
@@ -63,8 +64,8 @@ gv_ivf_sort_begin(GvIvfSort *sort, GvIvfIndex *index, int work_kilobytes,
 	TupleDescInitEntry(sort->desc, COLUMN_IMAGE + 1, "image", BYTEAOID, -1, 0);
 	sort->in = MakeSingleTupleTableSlot(sort->desc, &TTSOpsVirtual);
 	sort->out = MakeSingleTupleTableSlot(sort->desc, &TTSOpsMinimalTuple);
-	sort->image = palloc0(VARHDRSZ + image_size(index));
-	SET_VARSIZE(sort->image, VARHDRSZ + image_size(index));
+	sort->image = palloc0(VARHDRSZ + gv_ivf_sort_image_bytes(index));
+	SET_VARSIZE(sort->image, VARHDRSZ + gv_ivf_sort_image_bytes(index));
 	sort->state = tuplesort_begin_heap(sort->desc, lengthof(columns), columns, operators,
 									   collations, nulls_first, work_kilobytes, coordinate,
 									   TUPLESORT_NONE);

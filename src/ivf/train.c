@@ -46,8 +46,8 @@
  */
 #define NORM_QUANTILE 0.98
 
-/* The part of maintenance_work_mem that the sample may take */
-#define SAMPLE_MEMORY_FRACTION 2
+/* Room for rows of the sample beyond those that are expected */
+#define MIN_SAMPLE_ROOM 1024
 
 /* k-means wants what it works on to begin at multiples of this */
 #define ALIGNMENT 64
@@ -396,9 +396,9 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTeam *team, GvIvfTraining *t
  *		How many lists, for so many rows?
  */
 int64
-gv_ivf_choose_lists(Relation index, double n_rows)
+gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows)
 {
-	int64		lists = gv_ivf_options_lists((GvIvfOptions *) index->rd_options);
+	int64		lists = gv_ivf_options_lists(options);
 
 	if (lists > 0)
 		return Min(lists, (int64) (n_rows / MIN_NAMED_ROWS));
@@ -406,6 +406,27 @@ gv_ivf_choose_lists(Relation index, double n_rows)
 		return 1;
 	lists = (int64) Min(LISTS_FACTOR * sqrt(n_rows), n_rows / MIN_CHOSEN_ROWS);
 	return Min(lists, GV_IVF_MAX_LISTS);
+}
+
+/*
+ * gv_ivf_sample_rows
+ *		How many rows does a sample have, for so many lists, if there are enough?
+ */
+int64
+gv_ivf_sample_rows(int64 lists)
+{
+	return Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS;
+}
+
+/*
+ * gv_ivf_sample_bytes
+ *		Memory of a row of a sample, which all may take half of
+ *		maintenance_work_mem.
+ */
+Size
+gv_ivf_sample_bytes(const GvIvfLayout *layout)
+{
+	return sizeof(float) * layout->padded_dim + sizeof(double);
 }
 
 /* Take a large piece of memory, which the processes of a build share if there are more */
@@ -465,13 +486,12 @@ void
 gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const float *rotation,
 			 GvIvfTeam *team, GvIvfTraining *training)
 {
-	int			dims = index->layout.padded_dim;
 	BlockNumber n_blocks = RelationGetNumberOfBlocks(heap);
 	BlockNumber n_taken = Min(n_blocks, N_SAMPLED_PAGES);
 	int64		n_counted = 0;
 	int64		lists;
 	double		n_rows;
-	Size		room = (Size) maintenance_work_mem * 1024 / SAMPLE_MEMORY_FRACTION;
+	Size		room = (Size) maintenance_work_mem * 1024 / GV_IVF_SAMPLE_FRACTION;
 	Sample		sample = {.index = index, .float_opclass = {GV_AM_ELEMENT_FLOAT,
 	(GvAmMetric) index->meta.metric}};
 
@@ -481,9 +501,9 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 
 	scan_pages(heap, index->rel, index_info, n_taken, count_row, &n_counted);
 	n_rows = n_taken == 0 ? 0 : (double) n_counted / n_taken * n_blocks;
-	lists = gv_ivf_choose_lists(index->rel, n_rows);
-	sample.max = (int64) Min(n_rows * 1.1 + 1024, (double) Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS);
-	sample.max = Max(Min(sample.max, (int64) (room / (sizeof(float) * dims + sizeof(double)))), 64);
+	lists = gv_ivf_choose_lists((GvIvfOptions *) index->rel->rd_options, n_rows);
+	sample.max = Min((int64) (n_rows * 1.1 + MIN_SAMPLE_ROOM), gv_ivf_sample_rows(lists));
+	sample.max = Max(Min(sample.max, (int64) (room / gv_ivf_sample_bytes(&index->layout))), 64);
 	begin_sample(&sample, (uint32) Max(lists, 1), team, training);
 	if (n_counted == 0)
 	{

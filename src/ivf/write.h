@@ -70,6 +70,7 @@ extern void gv_ivf_make_root(const GvIvfIndex *index, const GvIvfTraining *train
 extern uint32 gv_ivf_longest_list(const GvIvfListData *lists, uint32 n_lists);
 
 /* sort.c */
+extern Size gv_ivf_sort_image_bytes(const GvIvfIndex *index);
 extern void gv_ivf_sort_begin(GvIvfSort *sort, GvIvfIndex *index, int work_kilobytes,
 							  SortCoordinate coordinate);
 extern void gv_ivf_sort_put(GvIvfSort *sort, uint32 list, const GvIvfRow *row);
