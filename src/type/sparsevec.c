@@ -72,7 +72,7 @@ gv_type_check_sparsevec_dim(int32 dim, int32 typmod, struct Node *escontext)
  * gv_type_check_sparsevec_element
  *		Check that an element is finite.
  *
- * index: 0-based
+ * index: as text has it, from 1; may be any number that a text gives
  *
  * Errors: 22000.  Returns false when the error was saved in escontext.
  */
@@ -83,12 +83,12 @@ gv_type_check_sparsevec_element(int32 index, float value, struct Node *escontext
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("NaN is not allowed in type %s", "sparsevec"),
-				 errdetail("The element with index %d is NaN.", index + 1)));
+				 errdetail("The element with index %d is NaN.", index)));
 	if (unlikely(isinf(value)))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("infinity is not allowed in type %s", "sparsevec"),
-				 errdetail("The element with index %d is infinite.", index + 1)));
+				 errdetail("The element with index %d is infinite.", index)));
 	return true;
 }
 

@@ -281,7 +281,7 @@ gv_type_array_to_sparsevec(PG_FUNCTION_ARGS)
 		}
 	}
 	for (int i = 0; i < nnz; i++)
-		(void) gv_type_check_sparsevec_element(indices[i], values[i], NULL);
+		(void) gv_type_check_sparsevec_element(indices[i] + 1, values[i], NULL);
 
 	result = gv_type_new_sparsevec(dim, nnz);
 	memcpy(result->indices, indices, sizeof(int32) * nnz);

@@ -115,7 +115,7 @@ read_element(TextReader *reader)
 					 errmsg("\"%s\" is out of range for type %s",
 							gv_type_make_excerpt(start, reader->cursor - start), "sparsevec")));
 	}
-	if (!gv_type_check_sparsevec_element(index - 1, value, reader->escontext))
+	if (!gv_type_check_sparsevec_element(index, value, reader->escontext))
 		return false;
 	if (value == 0)
 		return true;
@@ -357,7 +357,7 @@ gv_type_sparsevec_recv(PG_FUNCTION_ARGS)
 	for (int i = 0; i < nnz; i++)
 	{
 		values[i] = pq_getmsgfloat4(message);
-		(void) gv_type_check_sparsevec_element(result->indices[i], values[i], NULL);
+		(void) gv_type_check_sparsevec_element(result->indices[i] + 1, values[i], NULL);
 		if (values[i] == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
