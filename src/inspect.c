@@ -165,6 +165,30 @@ gv_inspect_calibrate(const GvInspected *inspected, const Datum *values, int n_qu
 }
 
 /*
+ * gv_inspect_begin_as_owner, gv_inspect_end_as_owner
+ *		Go on as the table's owner and in a restricted operation, for an index's
+ *		expressions and predicate may be anybody's; and no longer so.
+ *
+ * Settings that are changed between the two are as they were then.
+ */
+void
+gv_inspect_begin_as_owner(GvInspected *inspected)
+{
+	GetUserIdAndSecContext(&inspected->caller, &inspected->caller_context);
+	SetUserIdAndSecContext(inspected->heap->rd_rel->relowner,
+						   inspected->caller_context | SECURITY_RESTRICTED_OPERATION);
+	inspected->guc_level = NewGUCNestLevel();
+	gv_base_restrict_search_path();
+}
+
+void
+gv_inspect_end_as_owner(const GvInspected *inspected)
+{
+	AtEOXact_GUC(false, inspected->guc_level);
+	SetUserIdAndSecContext(inspected->caller, inspected->caller_context);
+}
+
+/*
  * gv_inspect_close
  *		Close both; the lock of the index stays if it is of a writer.
  */
@@ -199,18 +223,12 @@ report_problem(void *arg, const GvAmProblem *problem)
 /*
  * gv_check_index
  *		gigavec.check(index, heap)
- *
- * The index's expressions and predicate run as the table's owner and in a
- * restricted operation, for they may be anybody's.
  */
 Datum
 gv_check_index(PG_FUNCTION_ARGS)
 {
 	bool		with_heap = PG_GETARG_BOOL(1);
 	GvInspected inspected;
-	Oid			save_userid;
-	int			save_sec_context;
-	int			save_nestlevel;
 
 	InitMaterializedSRF(fcinfo, 0);
 	gv_inspect_open(&inspected, PG_GETARG_OID(0), AccessShareLock);
@@ -222,17 +240,10 @@ gv_check_index(PG_FUNCTION_ARGS)
 				 errdetail("The index is not valid."),
 				 errhint("Rebuild the index with REINDEX, or drop it.")));
 
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(inspected.heap->rd_rel->relowner,
-						   save_sec_context | SECURITY_RESTRICTED_OPERATION);
-	save_nestlevel = NewGUCNestLevel();
-	gv_base_restrict_search_path();
-
+	gv_inspect_begin_as_owner(&inspected);
 	inspected.inspector->check(inspected.index, with_heap ? inspected.heap : NULL,
 							   report_problem, fcinfo->resultinfo);
-
-	AtEOXact_GUC(false, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
+	gv_inspect_end_as_owner(&inspected);
 	gv_inspect_close(&inspected);
 	return (Datum) 0;
 }
@@ -274,7 +285,6 @@ gv_show_index_stats(PG_FUNCTION_ARGS)
  *		gigavec.train(index)
  *
  * For the index's owner.  Keeps VACUUM and the like away, as they do each other.
- * The index's expressions run as in gv_check_index.
  */
 Datum
 gv_train_index(PG_FUNCTION_ARGS)
@@ -282,9 +292,6 @@ gv_train_index(PG_FUNCTION_ARGS)
 	Oid			index_oid = PG_GETARG_OID(0);
 	Oid			heap_oid;
 	GvInspected inspected;
-	Oid			save_userid;
-	int			save_sec_context;
-	int			save_nestlevel;
 	int			n_lists;
 
 	PreventCommandIfReadOnly("gigavec.train()");
@@ -310,16 +317,9 @@ gv_train_index(PG_FUNCTION_ARGS)
 				 errdetail("The index is not valid."),
 				 errhint("Rebuild the index with REINDEX, or drop it.")));
 
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(inspected.heap->rd_rel->relowner,
-						   save_sec_context | SECURITY_RESTRICTED_OPERATION);
-	save_nestlevel = NewGUCNestLevel();
-	gv_base_restrict_search_path();
-
+	gv_inspect_begin_as_owner(&inspected);
 	n_lists = inspected.inspector->train(inspected.index, inspected.heap);
-
-	AtEOXact_GUC(false, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
+	gv_inspect_end_as_owner(&inspected);
 	gv_inspect_close(&inspected);
 	PG_RETURN_INT32(n_lists);
 }

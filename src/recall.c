@@ -126,9 +126,6 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 	GvInspected inspected;
 	GvAmRecall	result;
 	TupleDesc	desc;
-	Oid			save_userid;
-	int			save_sec_context;
-	int			save_nestlevel;
 	Datum		values[9];
 	bool		nulls[9] = {false};
 
@@ -158,19 +155,13 @@ recall(FunctionCallInfo fcinfo, ArrayType *array, int n_queries)
 	else
 		check_number("queries", n_queries, MAX_QUERIES);
 
-	/* as in gigavec.check, what the index computes may be anybody's */
-	GetUserIdAndSecContext(&save_userid, &save_sec_context);
-	SetUserIdAndSecContext(inspected.heap->rd_rel->relowner,
-						   save_sec_context | SECURITY_RESTRICTED_OPERATION);
-	save_nestlevel = NewGUCNestLevel();
-	gv_base_restrict_search_path();
+	gv_inspect_begin_as_owner(&inspected);
 	if (!PG_ARGISNULL(ARG_TARGET))
 		set_target(PG_GETARG_FLOAT8(ARG_TARGET));
 	if (store)
 		gv_inspect_calibrate(&inspected, queries, n_queries);
 	gv_inspect_measure(&inspected, queries, n_queries, k, &result);
-	AtEOXact_GUC(false, save_nestlevel);
-	SetUserIdAndSecContext(save_userid, save_sec_context);
+	gv_inspect_end_as_owner(&inspected);
 	gv_inspect_close(&inspected);
 
 	values[0] = Int32GetDatum(result.n_queries);
