@@ -65,12 +65,15 @@ typedef struct Input
 	Datum		value;
 } Input;
 
+/* Names that may stand before a clause */
+static const GvBm25Fields fields = {.n = 2,.name = {"t", "body"}};
+
 static void
 parse_loosely(void *arg)
 {
 	Input	   *input = arg;
 
-	input->clause = gv_bm25_query_parse(input->copy, input->len, false);
+	input->clause = gv_bm25_query_parse(input->copy, input->len, &fields, false);
 }
 
 static void
@@ -78,7 +81,7 @@ parse_strictly(void *arg)
 {
 	Input	   *input = arg;
 
-	input->clause = gv_bm25_query_parse(input->copy, input->len, true);
+	input->clause = gv_bm25_query_parse(input->copy, input->len, &fields, true);
 }
 
 /* A clause is within the text and its limits */
@@ -90,7 +93,7 @@ check_clause(const Input *input, const GvBm25Clause *clause, int depth)
 	if (depth > GV_BM25_MAX_DEPTH + 1)
 		gv_fuzz_fail("groups are nested too deeply");
 	if (!(clause->boost > 0 && clause->boost <= GV_BM25_MAX_BOOST) || clause->number < 0 ||
-		clause->number > GV_BM25_MAX_MIN_MATCH)
+		clause->number > GV_BM25_MAX_MIN_MATCH || clause->field < 0 || clause->field > fields.n)
 		gv_fuzz_fail("a number is out of its limits: %g, %d", clause->boost, clause->number);
 	if (clause->kind != GV_BM25_CLAUSE_GROUP &&
 		(clause->text < input->copy || clause->len > input->len ||
@@ -104,7 +107,7 @@ static void
 compare_clauses(const GvBm25Clause *a, const GvBm25Clause *b)
 {
 	if (a->kind != b->kind || a->occur != b->occur || a->boost != b->boost ||
-		a->number != b->number || a->text != b->text || a->len != b->len ||
+		a->number != b->number || a->field != b->field || a->text != b->text || a->len != b->len ||
 		list_length(a->clauses) != list_length(b->clauses))
 		gv_fuzz_fail("the strict form is another query");
 	for (int i = 0; i < list_length(a->clauses); i++)

@@ -59,10 +59,10 @@ fill_head(GvFuzzBytes *bytes, Input *input)
 	uint32		flags = gv_fuzz_take(bytes, 1);
 
 	memset((char *) head + sizeof(GvBm25PageData), 0, GV_AM_PAGE_ROOM - sizeof(GvBm25PageData));
-	head->n_docs = 1 + gv_fuzz_take(bytes, 2) % MAX_DOCS;
+	head->n_docs = MAX_DOCS - gv_fuzz_take(bytes, 2) % MAX_DOCS;
 	head->n_pages = N_PLACES;
 	head->n_terms = gv_fuzz_take(bytes, 1);
-	head->n_skips = gv_fuzz_take(bytes, 2);
+	head->n_skips = PG_UINT16_MAX - gv_fuzz_take(bytes, 2);
 	head->height = flags % 4;
 	head->root = head->height == 0 ? 1 : 3;
 	head->first_terms = 1;
