@@ -41,6 +41,16 @@ CREATE FUNCTION bm25_distance(text[], text) RETURNS float8
 	COST 10000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_distance(text[], text) IS 'negative BM25 score of texts that are one document';
 
+CREATE FUNCTION bm25_distance(tsvector, bm25query) RETURNS float8
+	AS 'MODULE_PATHNAME', 'gv_bm25_tsvector_distance' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	COST 1000 SUPPORT gigavec.bm25_operator_support;
+COMMENT ON FUNCTION bm25_distance(tsvector, bm25query) IS 'negative BM25 score of a tsvector for a query';
+
+CREATE FUNCTION bm25_distance(tsvector, text) RETURNS float8
+	AS 'MODULE_PATHNAME', 'gv_bm25_tsvector_distance_text' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	COST 1000 SUPPORT gigavec.bm25_operator_support;
+COMMENT ON FUNCTION bm25_distance(tsvector, text) IS 'negative BM25 score of a tsvector for a query';
+
 CREATE FUNCTION bm25_match(text, bm25query) RETURNS boolean
 	AS 'MODULE_PATHNAME', 'gv_bm25_text_match' LANGUAGE C STABLE STRICT PARALLEL SAFE
 	COST 1000 SUPPORT gigavec.bm25_operator_support;
@@ -61,6 +71,16 @@ CREATE FUNCTION bm25_match(text[], text) RETURNS boolean
 	COST 1000 SUPPORT gigavec.bm25_operator_support;
 COMMENT ON FUNCTION bm25_match(text[], text) IS 'do texts that are one document match a query?';
 
+CREATE FUNCTION bm25_match(tsvector, bm25query) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'gv_bm25_tsvector_match' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	COST 100 SUPPORT gigavec.bm25_operator_support;
+COMMENT ON FUNCTION bm25_match(tsvector, bm25query) IS 'does a tsvector match a query?';
+
+CREATE FUNCTION bm25_match(tsvector, text) RETURNS boolean
+	AS 'MODULE_PATHNAME', 'gv_bm25_tsvector_match_text' LANGUAGE C STABLE STRICT PARALLEL SAFE
+	COST 100 SUPPORT gigavec.bm25_operator_support;
+COMMENT ON FUNCTION bm25_match(tsvector, text) IS 'does a tsvector match a query?';
+
 CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = bm25query, FUNCTION = bm25_distance);
 COMMENT ON OPERATOR <@> (text, bm25query) IS 'negative BM25 score';
 CREATE OPERATOR <@> (LEFTARG = text, RIGHTARG = text, FUNCTION = bm25_distance);
@@ -69,6 +89,10 @@ CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = bm25query, FUNCTION = bm25_dis
 COMMENT ON OPERATOR <@> (text[], bm25query) IS 'negative BM25 score';
 CREATE OPERATOR <@> (LEFTARG = text[], RIGHTARG = text, FUNCTION = bm25_distance);
 COMMENT ON OPERATOR <@> (text[], text) IS 'negative BM25 score';
+CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = bm25query, FUNCTION = bm25_distance);
+COMMENT ON OPERATOR <@> (tsvector, bm25query) IS 'negative BM25 score';
+CREATE OPERATOR <@> (LEFTARG = tsvector, RIGHTARG = text, FUNCTION = bm25_distance);
+COMMENT ON OPERATOR <@> (tsvector, text) IS 'negative BM25 score';
 
 CREATE OPERATOR @@@ (LEFTARG = text, RIGHTARG = bm25query, FUNCTION = bm25_match,
 	RESTRICT = matchingsel, JOIN = matchingjoinsel);
@@ -82,6 +106,12 @@ COMMENT ON OPERATOR @@@ (text[], bm25query) IS 'matches query';
 CREATE OPERATOR @@@ (LEFTARG = text[], RIGHTARG = text, FUNCTION = bm25_match,
 	RESTRICT = matchingsel, JOIN = matchingjoinsel);
 COMMENT ON OPERATOR @@@ (text[], text) IS 'matches query';
+CREATE OPERATOR @@@ (LEFTARG = tsvector, RIGHTARG = bm25query, FUNCTION = bm25_match,
+	RESTRICT = matchingsel, JOIN = matchingjoinsel);
+COMMENT ON OPERATOR @@@ (tsvector, bm25query) IS 'matches query';
+CREATE OPERATOR @@@ (LEFTARG = tsvector, RIGHTARG = text, FUNCTION = bm25_match,
+	RESTRICT = matchingsel, JOIN = matchingjoinsel);
+COMMENT ON OPERATOR @@@ (tsvector, text) IS 'matches query';
 
 /* ---- bm25: operator classes ---- */
 
@@ -103,6 +133,15 @@ CREATE OPERATOR CLASS @extschema@.text_array_ops DEFAULT FOR TYPE pg_catalog._te
 	OPERATOR 2 @extschema@.<@> (pg_catalog._text, @extschema@.bm25query) FOR ORDER BY pg_catalog.float_ops;
 COMMENT ON OPERATOR CLASS @extschema@.text_array_ops USING bm25 IS 'array of text, as one document, by BM25 score';
 
+CREATE OPERATOR FAMILY @extschema@.tsvector_ops USING bm25;
+COMMENT ON OPERATOR FAMILY @extschema@.tsvector_ops USING bm25 IS 'tsvectors by BM25 score';
+CREATE OPERATOR CLASS @extschema@.tsvector_ops DEFAULT FOR TYPE pg_catalog.tsvector USING bm25 FAMILY @extschema@.tsvector_ops AS
+	OPERATOR 1 @extschema@.@@@ (pg_catalog.tsvector, pg_catalog.text),
+	OPERATOR 1 @extschema@.@@@ (pg_catalog.tsvector, @extschema@.bm25query),
+	OPERATOR 2 @extschema@.<@> (pg_catalog.tsvector, pg_catalog.text) FOR ORDER BY pg_catalog.float_ops,
+	OPERATOR 2 @extschema@.<@> (pg_catalog.tsvector, @extschema@.bm25query) FOR ORDER BY pg_catalog.float_ops;
+COMMENT ON OPERATOR CLASS @extschema@.tsvector_ops USING bm25 IS 'tsvector by BM25 score';
+
 /* ---- bm25: functions for operating ---- */
 
 CREATE FUNCTION gigavec.explain_score(document text, query bm25query, OUT part text, OUT tf float8, OUT df bigint,
@@ -113,6 +152,10 @@ CREATE FUNCTION gigavec.explain_score(document text[], query bm25query, OUT part
 		OUT idf float8, OUT boost float8, OUT length bigint, OUT factor float8, OUT score float8) RETURNS SETOF record
 	AS 'MODULE_PATHNAME', 'gv_bm25_explain_array_score' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION gigavec.explain_score(text[], bm25query) IS 'what each part of a query adds to the BM25 score of texts that are one document';
+CREATE FUNCTION gigavec.explain_score(document tsvector, query bm25query, OUT part text, OUT tf float8, OUT df bigint,
+		OUT idf float8, OUT boost float8, OUT length bigint, OUT factor float8, OUT score float8) RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_bm25_explain_tsvector_score' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.explain_score(tsvector, bm25query) IS 'what each part of a query adds to the BM25 score of a tsvector';
 COMMENT ON FUNCTION gigavec.explain_score(text, bm25query) IS 'what each part of a query adds to the BM25 score of a text: boost * idf * (1 - 1 / (1 + tf * factor))';
 
 -- Needs the index's owner; its code checks that

@@ -26,6 +26,7 @@
 
 GV_FUNCTION(gv_bm25_explain_score);
 GV_FUNCTION(gv_bm25_explain_array_score);
+GV_FUNCTION(gv_bm25_explain_tsvector_score);
 GV_FUNCTION(gv_bm25_merge_index);
 
 /* Columns of gigavec.explain_score */
@@ -115,7 +116,7 @@ put_leaves(ReturnSetInfo *result, const GvBm25Weighed *weighed, const GvBm25Fiel
 	}
 }
 
-/* Explain the score of a document, of type text or text[] */
+/* Explain the score of a document, of type text, text[] or tsvector */
 static Datum
 explain_score(FunctionCallInfo fcinfo, Oid type)
 {
@@ -162,6 +163,16 @@ Datum
 gv_bm25_explain_array_score(PG_FUNCTION_ARGS)
 {
 	return explain_score(fcinfo, TEXTARRAYOID);
+}
+
+/*
+ * gv_bm25_explain_tsvector_score
+ *		gigavec.explain_score(document tsvector, query)
+ */
+Datum
+gv_bm25_explain_tsvector_score(PG_FUNCTION_ARGS)
+{
+	return explain_score(fcinfo, TSVECTOROID);
 }
 
 /*

@@ -214,13 +214,17 @@ gv_bm25_tokenizer_of(const GvBm25Index *index, MemoryContext context, int flags)
  * gv_bm25_tokenize_value
  *		Make a document of a value of an indexed column, which is not null.
  *
- * type: text, or an array of it
+ * type: text, an array of it, or tsvector
  *
- * The document is valid until the tokenizer begins another.
+ * The document is valid until the tokenizer begins another, and the current memory
+ * context is reset.
  */
 const GvBm25Document *
 gv_bm25_tokenize_value(GvBm25Tokenizer *tokenizer, Oid type, Datum value)
 {
+	if (type == TSVECTOROID)
+		return gv_bm25_document_of_tsvector(value, gv_bm25_tokenizer_flags(tokenizer) &
+											GV_BM25_TOKENS_POSITIONS);
 	gv_bm25_tokenizer_begin(tokenizer);
 	if (type == TEXTARRAYOID)
 		gv_bm25_tokenizer_add_array(tokenizer, DatumGetArrayTypeP(value));
@@ -274,7 +278,7 @@ check_columns(Relation rel)
 				 errhint("Name the text first and filter columns after it.")));
 	for (int i = 1; i < desc->natts; i++)
 	{
-		bool		is_array = rel->rd_opcintype[i] == TEXTARRAYOID;
+		Oid			type = rel->rd_opcintype[i];
 
 		if (!gv_am_is_filter(rel, i + 1))
 			ereport(ERROR,
@@ -283,8 +287,9 @@ check_columns(Relation rel)
 							RelationGetRelationName(rel)),
 					 errdetail("Column \"%s\" has an operator class of texts.",
 							   NameStr(TupleDescAttr(desc, i)->attname)),
+					 type == TSVECTOROID ? 0 :
 					 errhint("Use the operator class %s for a filter column.",
-							 is_array ? "array_ops" : "text_filter_ops")));
+							 type == TEXTARRAYOID ? "array_ops" : "text_filter_ops")));
 	}
 }
 
@@ -327,6 +332,11 @@ gv_bm25_init_meta(GvBm25Index *index, Relation rel)
 		check_array(rel, "boosts");
 	if (fields.n > 0)
 		check_array(rel, "fields");
+	if (gv_bm25_options_cjk_bigram(options) && rel->rd_opcintype[0] == TSVECTOROID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("\"cjk\" needs a column of texts"),
+				 errdetail("Words of a column of type tsvector have been made already.")));
 	index->rel = rel;
 	describe_filters(index);
 	if (index->n_filters + fields.n > GV_AM_MAX_FILTERS)

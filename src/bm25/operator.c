@@ -31,6 +31,10 @@ GV_FUNCTION(gv_bm25_text_match);
 GV_FUNCTION(gv_bm25_text_match_text);
 GV_FUNCTION(gv_bm25_array_match);
 GV_FUNCTION(gv_bm25_array_match_text);
+GV_FUNCTION(gv_bm25_tsvector_distance);
+GV_FUNCTION(gv_bm25_tsvector_distance_text);
+GV_FUNCTION(gv_bm25_tsvector_match);
+GV_FUNCTION(gv_bm25_tsvector_match_text);
 
 /* A query as a call site knows it */
 typedef struct KnownQuery
@@ -242,4 +246,44 @@ Datum
 gv_bm25_array_match_text(PG_FUNCTION_ARGS)
 {
 	return match_of(fcinfo, TEXTARRAYOID, query_of_text(PG_GETARG_DATUM(1)));
+}
+
+/*
+ * gv_bm25_tsvector_distance
+ *		tsvector <@> bm25query
+ */
+Datum
+gv_bm25_tsvector_distance(PG_FUNCTION_ARGS)
+{
+	return distance_of(fcinfo, TSVECTOROID, PG_GETARG_BM25QUERY(1));
+}
+
+/*
+ * gv_bm25_tsvector_distance_text
+ *		tsvector <@> text
+ */
+Datum
+gv_bm25_tsvector_distance_text(PG_FUNCTION_ARGS)
+{
+	return distance_of(fcinfo, TSVECTOROID, query_of_text(PG_GETARG_DATUM(1)));
+}
+
+/*
+ * gv_bm25_tsvector_match
+ *		tsvector @@@ bm25query
+ */
+Datum
+gv_bm25_tsvector_match(PG_FUNCTION_ARGS)
+{
+	return match_of(fcinfo, TSVECTOROID, PG_GETARG_BM25QUERY(1));
+}
+
+/*
+ * gv_bm25_tsvector_match_text
+ *		tsvector @@@ text
+ */
+Datum
+gv_bm25_tsvector_match_text(PG_FUNCTION_ARGS)
+{
+	return match_of(fcinfo, TSVECTOROID, query_of_text(PG_GETARG_DATUM(1)));
 }

@@ -52,7 +52,7 @@ is_term(const GvBm25PhraseTerm *wanted, const GvBm25Term *term)
 static void
 add_occurrences(Occurrences *all, const GvBm25Term *term, uint32 offset, int place)
 {
-	for (uint32 i = 0; i < term->tf; i++)
+	for (uint32 i = 0; term->positions != NULL && i < term->tf; i++)
 	{
 		if (all->n == all->size)
 		{
@@ -116,7 +116,7 @@ count_matches(const Occurrences *all, int n_places, int slop)
  * gv_bm25_phrase_frequency
  *		How often does a phrase stand in a document?
  *
- * document: with positions
+ * document: with positions; lexemes of a tsvector may have none
  *
  * With slop a match counts 1 / (1 + moves), as Lucene counts it.
  */

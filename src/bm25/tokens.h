@@ -65,7 +65,8 @@ typedef struct GvBm25Term
 	uint32		len;			/* bytes, 1..GV_BM25_MAX_LEXEME */
 	uint32		tf;				/* number of positions where it stands, > 0 */
 	uint64		hash;			/* gv_bm25_hash_lexeme */
-	const uint32 *positions;	/* uint32[tf], ascending, from 1; or NULL */
+	const uint32 *positions;	/* uint32[tf], ascending, from 1; or NULL, also where a
+								 * tsvector has none */
 } GvBm25Term;
 
 /* What became of a document */
@@ -73,7 +74,8 @@ typedef struct GvBm25Document
 {
 	int			n_terms;		/* different lexemes */
 	uint32		length;			/* positions that hold a lexeme; 0: no lexeme */
-	GvBm25Term *terms;			/* GvBm25Term[n_terms], by first position */
+	GvBm25Term *terms;			/* GvBm25Term[n_terms], by first position; of a tsvector
+								 * in its order */
 	uint32		field_length[GV_BM25_MAX_FIELDS];	/* as length; without boosts */
 } GvBm25Document;
 
@@ -126,6 +128,8 @@ extern void gv_bm25_tokenizer_scan(GvBm25Tokenizer *tokenizer, const char *text,
 								   GvBm25TokenCallback callback, void *arg);
 extern void gv_bm25_tokenizer_free(GvBm25Tokenizer *tokenizer);
 extern void gv_bm25_check_tokenizer(Oid config, int flags);
+
+extern const GvBm25Document *gv_bm25_document_of_tsvector(Datum value, bool with_positions);
 
 extern Oid	gv_bm25_config_default(void);
 extern Oid	gv_bm25_config_from_name(const char *name, bool missing_ok);

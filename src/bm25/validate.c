@@ -24,7 +24,7 @@
 
 /*
  * gv_bm25_validate
- *		amvalidate: of text or an array of it, one operator that searches and one
+ *		amvalidate: of text, an array of it or tsvector, one operator that searches and one
  *		that orders.  Operator classes with a support function are of filter columns.
  */
 bool
@@ -69,7 +69,8 @@ gv_bm25_validate(Oid opclass_oid)
 	}
 	if (problem == NULL && (!has_search || !has_order))
 		problem = "is incomplete";
-	if (problem == NULL && form->opcintype != TEXTOID && form->opcintype != TEXTARRAYOID)
+	if (problem == NULL && form->opcintype != TEXTOID && form->opcintype != TEXTARRAYOID &&
+		form->opcintype != TSVECTOROID)
 		problem = "is of a type that is no text";
 	if (problem != NULL)
 	{
