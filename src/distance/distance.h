@@ -128,6 +128,20 @@ typedef struct GvKernels
 	 */
 	int			(*lowest_difference_f32) (const float *a, const float *b, int n, float *lowest);
 
+	/*
+	 * Of numbers that are not negative, n a multiple of 16, those in an interval
+	 * of their bits, which order as they do: above after and up to limit.  -1 is
+	 * below all.  NaN is above all, or below if it has a sign.
+	 *
+	 * leasts_f32: leasts[j] is the least above after of all x[i], i % 16 = j;
+	 * INT32_MAX if there is none.
+	 * between_f32: writes the places of those in the interval, in order, and
+	 * returns how many; *rest is the least above limit, INT32_MAX if there is none.
+	 */
+	void		(*leasts_f32) (const float *x, int n, int32_t after, int32_t *leasts);
+	int			(*between_f32) (const float *x, int n, int32_t after, int32_t limit,
+								uint16_t *places, int32_t *rest);
+
 	/* float16 */
 	float		(*l2_squared_f16) (const GvHalf *a, const GvHalf *b, int n);
 	float		(*inner_product_f16) (const GvHalf *a, const GvHalf *b, int n);

@@ -656,6 +656,32 @@ vec_find(Vec x, Vec y)
 
 #include "distance/kernel_lowest.h"
 
+GV_DISTANCE_INLINE Vec
+vec_set_bits(int32_t x)
+{
+	return _mm256_castsi256_ps(_mm256_set1_epi32(x));
+}
+
+GV_DISTANCE_INLINE uint32_t
+vec_above(Vec x, Vec y)
+{
+	__m256i		above = _mm256_cmpgt_epi32(_mm256_castps_si256(x), _mm256_castps_si256(y));
+
+	return (uint32_t) _mm256_movemask_ps(_mm256_castsi256_ps(above));
+}
+
+GV_DISTANCE_INLINE Vec
+vec_least_above(Vec x, Vec y, Vec z)
+{
+	__m256i		a = _mm256_castps_si256(x);
+	__m256i		c = _mm256_castps_si256(z);
+	__m256i		above = _mm256_cmpgt_epi32(a, _mm256_castps_si256(y));
+
+	return _mm256_castsi256_ps(_mm256_blendv_epi8(c, _mm256_min_epi32(a, c), above));
+}
+
+#include "distance/kernel_between.h"
+
 #define PRODUCTS_ROWS 6
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 8

@@ -593,6 +593,29 @@ vec_find(Vec x, Vec y)
 
 #include "distance/kernel_lowest.h"
 
+GV_DISTANCE_INLINE Vec
+vec_set_bits(int32_t x)
+{
+	return _mm512_castsi512_ps(_mm512_set1_epi32(x));
+}
+
+GV_DISTANCE_INLINE uint32_t
+vec_above(Vec x, Vec y)
+{
+	return _mm512_cmpgt_epi32_mask(_mm512_castps_si512(x), _mm512_castps_si512(y));
+}
+
+GV_DISTANCE_INLINE Vec
+vec_least_above(Vec x, Vec y, Vec z)
+{
+	__m512i		a = _mm512_castps_si512(x);
+	__m512i		c = _mm512_castps_si512(z);
+
+	return _mm512_castsi512_ps(_mm512_mask_min_epi32(c, (__mmask16) vec_above(x, y), a, c));
+}
+
+#include "distance/kernel_between.h"
+
 #define PRODUCTS_ROWS 8
 #define PRODUCTS_VECS 2
 #define PRODUCTS_LONE_VECS 4

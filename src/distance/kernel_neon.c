@@ -433,6 +433,33 @@ vec_find(Vec x, Vec y)
 
 #include "distance/kernel_lowest.h"
 
+GV_DISTANCE_INLINE Vec
+vec_set_bits(int32_t x)
+{
+	return vreinterpretq_f32_s32(vdupq_n_s32(x));
+}
+
+GV_DISTANCE_INLINE uint32_t
+vec_above(Vec x, Vec y)
+{
+	const uint32x4_t lane = {1, 2, 4, 8};
+
+	return vaddvq_u32(vandq_u32(vcgtq_s32(vreinterpretq_s32_f32(x), vreinterpretq_s32_f32(y)),
+								lane));
+}
+
+GV_DISTANCE_INLINE Vec
+vec_least_above(Vec x, Vec y, Vec z)
+{
+	int32x4_t	a = vreinterpretq_s32_f32(x);
+	int32x4_t	c = vreinterpretq_s32_f32(z);
+	uint32x4_t	above = vcgtq_s32(a, vreinterpretq_s32_f32(y));
+
+	return vreinterpretq_f32_s32(vbslq_s32(above, vminq_s32(a, c), c));
+}
+
+#include "distance/kernel_between.h"
+
 #define PRODUCTS_ROWS 4
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

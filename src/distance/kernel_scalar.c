@@ -506,6 +506,36 @@ vec_find(Vec x, Vec y)
 
 #include "distance/kernel_lowest.h"
 
+GV_DISTANCE_INLINE Vec
+vec_set_bits(int32_t x)
+{
+	return (Vec) (VecInt) {x, x, x, x};
+}
+
+GV_DISTANCE_INLINE uint32_t
+vec_above(Vec x, Vec y)
+{
+	VecWord		above = (VecWord) ((VecInt) x > (VecInt) y);
+
+	/* mostly none is, or all are */
+	if ((above[0] | above[1]) == 0)
+		return 0;
+	if ((above[0] & above[1]) == UINT64_MAX)
+		return 15;
+	return (uint32_t) (((VecInt) above)[0] & 1) | (uint32_t) (((VecInt) above)[1] & 2) |
+		(uint32_t) (((VecInt) above)[2] & 4) | (uint32_t) (((VecInt) above)[3] & 8);
+}
+
+GV_DISTANCE_INLINE Vec
+vec_least_above(Vec x, Vec y, Vec z)
+{
+	VecInt		less = ((VecInt) x > (VecInt) y) & ((VecInt) x < (VecInt) z);
+
+	return (Vec) ((less & (VecInt) x) | (~less & (VecInt) z));
+}
+
+#include "distance/kernel_between.h"
+
 #define PRODUCTS_ROWS 2
 #define PRODUCTS_VECS 4
 #define PRODUCTS_LONE_VECS 8

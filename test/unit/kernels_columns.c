@@ -2,7 +2,8 @@
  *
  * kernels_columns.c
  *		Distances over columns: equal to the kernels of two arrays, bit by bit;
- *		boxes never farther than the points in them.
+ *		boxes never farther than the points in them; which numbers are in an
+ *		interval.
  *
  *-------------------------------------------------------------------------
  */
@@ -134,6 +135,79 @@ count_wrong_boxes(const GvKernels *k)
 	return wrong;
 }
 
+static int32_t
+bits_of(float x)
+{
+	int32_t		bits;
+
+	memcpy(&bits, &x, sizeof(bits));
+	return bits;
+}
+
+/* A number that is not negative, often equal to another; of one in 16, what is none */
+static float
+pick_number(void)
+{
+	switch (gv_unit_random() % 64)
+	{
+		case 0:
+			return NAN;
+		case 1:
+			return copysignf(NAN, -1);
+		case 2:
+			return INFINITY;
+		case 3:
+			return 0;
+		default:
+			return (float) (gv_unit_random() % 200) / 7.0f;
+	}
+}
+
+/* Compare the choice among n numbers with a loop over them */
+static void
+check_between(const GvKernels *k, int n, int32_t after, int32_t limit)
+{
+	float	   *x = gv_unit_at_end(0, n * sizeof(float));
+	uint16_t   *places = gv_unit_at_end(1, n * sizeof(uint16_t));
+	int32_t		leasts[16];
+	int32_t		rest;
+	int32_t		expected_rest = INT32_MAX;
+	int			n_found;
+	int			n_expected = 0;
+
+	for (int i = 0; i < n; i++)
+		x[i] = pick_number();
+	k->leasts_f32(x, n, after, leasts);
+	n_found = k->between_f32(x, n, after, limit, places, &rest);
+	for (int j = 0; j < 16; j++)
+	{
+		int32_t		least = INT32_MAX;
+
+		for (int i = j; i < n; i += 16)
+		{
+			if (bits_of(x[i]) > after && bits_of(x[i]) < least)
+				least = bits_of(x[i]);
+		}
+		if (leasts[j] != least)
+			gv_unit_fail("n = %d, after %d: least %d is %d, not %d", n, after, j, leasts[j], least);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		int32_t		bits = bits_of(x[i]);
+
+		if (bits > limit && bits < expected_rest)
+			expected_rest = bits;
+		if (!(bits > after && bits <= limit))
+			continue;
+		if (n_expected >= n_found || places[n_expected] != i)
+			gv_unit_fail("n = %d, %d to %d: place %d is missing", n, after, limit, i);
+		n_expected++;
+	}
+	if (n_expected != n_found || rest != expected_rest)
+		gv_unit_fail("n = %d, %d to %d: %d found, not %d; rest %d, not %d", n, after, limit,
+					 n_found, n_expected, rest, expected_rest);
+}
+
 /*
  * gv_unit_test_columns
  *		Check the kernels over columns of one level.
@@ -169,5 +243,19 @@ gv_unit_test_columns(const GvKernels *kernels)
 	gv_unit_begin("%s boxes: distance of the edge, 0 inside", kernels->name);
 	if (count_wrong_boxes(kernels) > 0)
 		gv_unit_fail("a box is at the wrong distance");
+	gv_unit_end();
+
+	gv_unit_begin("%s numbers in an interval: as a loop, n = 0 to 592", kernels->name);
+	for (int n = 0; n <= 592; n += 16)
+	{
+		for (int i = 0; i < 10; i++)
+		{
+			int32_t		after = i < 3 ? -1 : bits_of((float) (gv_unit_random() % 20));
+			int32_t		limit = i == 4 ? bits_of(INFINITY) :
+				(i == 5 ? -1 : bits_of((float) (gv_unit_random() % 30)));
+
+			check_between(kernels, n, after, limit);
+		}
+	}
 	gv_unit_end();
 }
