@@ -59,6 +59,7 @@ typedef struct GvKdtreePart
 {
 	uint64		n;				/* rows */
 	int			n_children;
+	int			inner_fill;		/* children of an inner page below, at most */
 	int			level;			/* of the children */
 	BlockNumber first_block;	/* they and the pages below follow each other from here */
 } GvKdtreePart;
@@ -72,7 +73,7 @@ typedef struct GvKdtreeBuild
 	GvKdtreeTape tape;			/* those that were too many */
 	uint64		max_rows;		/* that fit into memory */
 	int			leaf_fill;		/* points of a leaf */
-	int			inner_fill;		/* children of an inner page */
+	int			inner_fill;		/* children of an inner page, at most */
 	uint64		n_written;		/* points on pages, by this process */
 	MemoryContext row_context;	/* reset for each row */
 	uint64	   *order;			/* uint64[leaf_capacity] */
@@ -142,6 +143,7 @@ extern void gv_kdtree_tapes_divide(GvKdtreeTape *tapes, int n_tapes, uint64 n_le
 								   GvKdtreeTape *right);
 
 /* build_tree.c */
+extern int	gv_kdtree_build_height(double n, int leaf_fill, int *inner_fill);
 extern void gv_kdtree_build_plan(const GvKdtreeBuild *build, uint64 n, GvKdtreePart *root);
 extern bool gv_kdtree_build_descend(const GvKdtreeBuild *build, GvKdtreePart *part);
 extern void gv_kdtree_build_halve(const GvKdtreeBuild *build, const GvKdtreePart *part,

@@ -24,6 +24,9 @@
 
 #include "kdtree/build.h"
 
+/* Children of an inner page below which fewer save nothing */
+#define FEW_CHILDREN 32
+
 /* An inner page that is being made, and the least box of what is on it */
 typedef struct PageInMaking
 {
@@ -31,11 +34,11 @@ typedef struct PageInMaking
 	GvKdtreeBox box;
 } PageInMaking;
 
-/* Children of a page of a level with so many rows below it */
+/* Children of a page of a level with the rows of a part below it */
 static int
-count_children(const GvKdtreeBuild *build, uint64 n, int level)
+count_children(const GvKdtreeBuild *build, const GvKdtreePart *part, int level)
 {
-	return (int) ceil(n / (build->leaf_fill * pow(build->inner_fill, level - 1)));
+	return (int) ceil(part->n / (build->leaf_fill * pow(part->inner_fill, level - 1)));
 }
 
 /* The pages of a part */
@@ -64,7 +67,7 @@ gv_kdtree_build_descend(const GvKdtreeBuild *build, GvKdtreePart *part)
 {
 	if (part->n_children > 1 || part->level == 0)
 		return false;
-	part->n_children = count_children(build, part->n, part->level);
+	part->n_children = count_children(build, part, part->level);
 	part->level--;
 	return true;
 }
@@ -87,6 +90,30 @@ gv_kdtree_build_halve(const GvKdtreeBuild *build, const GvKdtreePart *part, GvKd
 }
 
 /*
+ * gv_kdtree_build_height
+ *		Inner levels of the tree of so many rows, and how many children each of
+ *		its inner pages gets at most.
+ *
+ * leaf_fill: rows of a leaf
+ * *inner_fill: children that a page may get; lowered
+ *
+ * Of a page that is read all boxes are looked at, so they are no more than that
+ * height needs.
+ */
+int
+gv_kdtree_build_height(double n, int leaf_fill, int *inner_fill)
+{
+	int			level = 0;
+
+	for (double capacity = leaf_fill; capacity < n; capacity *= *inner_fill)
+		level++;
+	if (level > 0)
+		*inner_fill = Min(*inner_fill,
+						  Max(FEW_CHILDREN, (int) ceil(pow(n / leaf_fill, 1.0 / level))));
+	return level;
+}
+
+/*
  * gv_kdtree_build_plan
  *		The form of the tree of so many rows.
  *
@@ -95,13 +122,13 @@ gv_kdtree_build_halve(const GvKdtreeBuild *build, const GvKdtreePart *part, GvKd
 void
 gv_kdtree_build_plan(const GvKdtreeBuild *build, uint64 n, GvKdtreePart *root)
 {
-	int			level = 0;
+	int			level;
 
-	for (double capacity = build->leaf_fill; capacity < n; capacity *= build->inner_fill)
-		level++;
 	root->n = n;
+	root->inner_fill = build->inner_fill;
+	level = gv_kdtree_build_height(n, build->leaf_fill, &root->inner_fill);
 	root->level = Max(level - 1, 0);
-	root->n_children = level == 0 ? 1 : count_children(build, n, level);
+	root->n_children = level == 0 ? 1 : count_children(build, root, level);
 	root->first_block = level == 0 ? GV_KDTREE_ROOT_BLKNO : GV_KDTREE_ROOT_BLKNO + 1;
 }
 

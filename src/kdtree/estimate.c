@@ -40,7 +40,9 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 	GvKdtreeIndex ix = {0};
 	GvKdtreeRows rows = {0};
 	bytea	   *parsed = gv_kdtree_reloptions(options, true);
-	double		fill = gv_kdtree_options_fill_factor(parsed) / 100.0;
+	int			fill = gv_kdtree_options_fill_factor(parsed);
+	int			leaf_fill;
+	int			inner_fill;
 	double		pages;
 	double		in_memory;
 	int			divisions = 0;
@@ -54,11 +56,14 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 	for (estimate->parts = 1; estimate->parts < n_rows / in_memory; estimate->parts *= 2)
 		divisions++;
 
-	pages = ceil(n_rows / Max(1, floor(ix.leaf_capacity * fill)));
+	leaf_fill = Max(1, ix.leaf_capacity * fill / 100);
+	inner_fill = Max(2, ix.inner_capacity * fill / 100);
+	(void) gv_kdtree_build_height(n_rows, leaf_fill, &inner_fill);
+	pages = ceil(n_rows / leaf_fill);
 	estimate->bytes = 2 + pages;
 	while (pages > 1)
 	{
-		pages = ceil(pages / Max(2, floor(ix.inner_capacity * fill)));
+		pages = ceil(pages / inner_fill);
 		estimate->bytes += pages > 1 ? pages : 0;
 	}
 	estimate->bytes *= BLCKSZ;
