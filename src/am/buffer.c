@@ -187,6 +187,16 @@ gv_am_has_block(GvAmHints *hints, Relation rel, BlockNumber blkno)
 }
 
 /*
+ * gv_am_known_blocks
+ *		Blocks that a relation is known to have had, without a look at its file.
+ */
+BlockNumber
+gv_am_known_blocks(const GvAmHints *hints, Relation rel)
+{
+	return GvRelFileLocatorEquals(hints->locator, gv_rel_locator(rel)) ? hints->n_known : 0;
+}
+
+/*
  * gv_am_io_depth
  *		How many blocks to ask the operating system for ahead; 0: none.
  *

@@ -20,6 +20,7 @@ extern GvAmHints *gv_am_hints(Relation rel);
 extern void gv_am_check_block(Relation rel, BlockNumber blkno);
 extern Buffer gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern bool gv_am_has_block(GvAmHints *hints, Relation rel, BlockNumber blkno);
+extern BlockNumber gv_am_known_blocks(const GvAmHints *hints, Relation rel);
 extern int	gv_am_io_depth(const GvAmHints *hints, Relation rel);
 extern void gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);

@@ -220,7 +220,10 @@ gv_kdtree_query_add_best(GvKdtreeQuery *query, double key)
 	best[i] = key;
 }
 
-/* Drop the candidates that are no longer wanted; returns how many are left */
+/*
+ * Drop the candidates that are no longer wanted, with the least of which the
+ * rest begins; returns how many are left.
+ */
 static int
 keep_wanted(GvKdtreeFound *found, int n_candidates)
 {
@@ -229,7 +232,11 @@ keep_wanted(GvKdtreeFound *found, int n_candidates)
 	for (int i = 0; i < n_candidates; i++)
 	{
 		if (found->keys[i] > found->limit)
+		{
+			found->rest = found->has_rest ? Min(found->rest, found->keys[i]) : found->keys[i];
+			found->has_rest = true;
 			continue;
+		}
 		found->keys[n] = found->keys[i];
 		found->items[n++] = found->items[i];
 	}
@@ -247,20 +254,17 @@ find_doubles(GvKdtreeQuery *query, const double *keys, int n, GvKdtreeFound *fou
 	found->has_rest = false;
 	for (int i = 0; i < n; i++)
 	{
+		if (keys[i] > limit)
+		{
+			found->has_rest = true;
+			rest = Min(rest, keys[i]);
+		}
 		if (!(keys[i] <= limit && keys[i] > found->after))
 			continue;
 		found->keys[n_found] = keys[i];
 		found->items[n_found++] = i;
 		gv_kdtree_query_add_best(query, keys[i]);
 		limit = gv_kdtree_query_limit(query);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		if (keys[i] > limit)
-		{
-			found->has_rest = true;
-			rest = Min(rest, keys[i]);
-		}
 	}
 	found->limit = limit;
 	found->rest = rest;
@@ -289,58 +293,53 @@ bits_of_limit(double limit)
 }
 
 /*
- * The same by keys in float32, so many at a time that the compiler compares
- * them in registers; most leaves have few points that are wanted.
+ * A limit that is not below the n-th of the keys after a bound, 1 <= n <= 16:
+ * that of the least ones of sixteen parts.
+ */
+static int32
+estimate_limit(const GvKdtreeQuery *query, const float *keys, int n_keys, int32 after, int n)
+{
+	int32		leasts[POINTS_AT_ONCE];
+	int32		limit = PG_INT32_MAX;
+
+	query->kernels->leasts_f32(keys, n_keys, after, leasts);
+	for (int i = 0; i < POINTS_AT_ONCE; i++)
+	{
+		int			n_up_to = 0;
+
+		for (int j = 0; j < POINTS_AT_ONCE; j++)
+			n_up_to += leasts[j] <= leasts[i];
+		if (n_up_to >= n)
+			limit = Min(limit, leasts[i]);
+	}
+	return limit;
+}
+
+/*
+ * The same by keys in float32; most leaves have few points that are wanted.
  *
  * keys: room for a multiple of POINTS_AT_ONCE
  */
 static int
 find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 {
-	double		limit = gv_kdtree_query_limit(query);
-	int32		limit_bits = bits_of_limit(limit);
-	int32	   *bits = (int32 *) keys;
-	int32		rests[POINTS_AT_ONCE];
-	int32		rest = NAN_BITS;
-	int			n_found = 0;
+	int32		after = bits_of_limit(found->after);
+	int32		limit = bits_of_limit(gv_kdtree_query_limit(query));
+	int32		rest;
+	int			n_found;
 	int			end = (n + POINTS_AT_ONCE - 1) / POINTS_AT_ONCE * POINTS_AT_ONCE;
 
 	for (int i = n; i < end; i++)
-		bits[i] = NAN_BITS;
-	for (int i = 0; i < end; i += POINTS_AT_ONCE)
+		keys[i] = NAN;
+	/* the first leaf fills the wanted alone, so what is beyond is not among them */
+	if (query->n_best == 0 && query->n_wanted <= POINTS_AT_ONCE)
+		limit = Min(limit, estimate_limit(query, keys, end, after, query->n_wanted));
+	n_found = query->kernels->between_f32(keys, end, after, limit, found->items, &rest);
+	for (int i = 0; i < n_found; i++)
 	{
-		int32		any = 0;
-
-		for (int j = 0; j < POINTS_AT_ONCE; j++)
-			any |= bits[i + j] <= limit_bits;
-		if (!any)
-			continue;
-		for (int j = i; j < Min(i + POINTS_AT_ONCE, n); j++)
-		{
-			double		key = keys[j];
-
-			if (!(key <= limit && key > found->after))
-				continue;
-			found->keys[n_found] = key;
-			found->items[n_found++] = j;
-			gv_kdtree_query_add_best(query, key);
-			limit = gv_kdtree_query_limit(query);
-		}
-		limit_bits = bits_of_limit(limit);
+		found->keys[i] = keys[found->items[i]];
+		gv_kdtree_query_add_best(query, found->keys[i]);
 	}
-	for (int j = 0; j < POINTS_AT_ONCE; j++)
-		rests[j] = NAN_BITS;
-	for (int i = 0; i < end; i += POINTS_AT_ONCE)
-	{
-		for (int j = 0; j < POINTS_AT_ONCE; j++)
-		{
-			int32		beyond = bits[i + j] > limit_bits ? bits[i + j] : NAN_BITS;
-
-			rests[j] = beyond < rests[j] ? beyond : rests[j];
-		}
-	}
-	for (int j = 0; j < POINTS_AT_ONCE; j++)
-		rest = Min(rest, rests[j]);
 	found->has_rest = rest < NAN_BITS;
 	if (found->has_rest)
 	{
@@ -349,7 +348,7 @@ find_floats(GvKdtreeQuery *query, float *keys, int n, GvKdtreeFound *found)
 		memcpy(&key, &rest, sizeof(key));
 		found->rest = key;
 	}
-	found->limit = limit;
+	found->limit = gv_kdtree_query_limit(query);
 	return keep_wanted(found, n_found);
 }
 

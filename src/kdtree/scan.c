@@ -98,8 +98,8 @@ typedef struct GvKdtreeScan
 
 	GvKdtreeFound found;		/* on the leaf read last */
 	GvAmHints  *row_hints;		/* of the table, or NULL */
-	GvAmFetch	fetch;			/* knows the length of the table only */
-	int			n_asked;		/* steps done of asking for the next rows */
+	BlockNumber n_heap_blocks;	/* of the table, at least */
+	bool		asked;			/* for the rows that leave next, all they need? */
 } GvKdtreeScan;
 
 /* --- heaps ---------------------------------------------------------------- */
@@ -309,6 +309,19 @@ read_inner(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 		pfree(frontier);
 }
 
+/*
+ * Ask the processor for the rows that leave next, in two steps: when their leaf
+ * is read, and when the first leaves.  Other pages may be read between these.
+ */
+static void
+ask_for_rows(GvKdtreeScan *so, int step)
+{
+	/* the head of a binary heap is about what leaves it first */
+	for (int i = 0; so->row_hints && i < Min(so->n_points, ROWS_ASKED_FOR); i++)
+		gv_am_prefetch_row(so->row_hints, &so->points[i].tid, step);
+	so->asked = step > 0;
+}
+
 /* Queue the points of a leaf that are wanted, and the leaf for the others */
 static void
 read_leaf(GvKdtreeScan *so, Page page, const QueuedPage *entry)
@@ -321,7 +334,7 @@ read_leaf(GvKdtreeScan *so, Page page, const QueuedPage *entry)
 	for (int i = 0; i < n; i++)
 		push_point(so, so->found.keys[i], &tids[so->found.items[i]]);
 	if (n > 0)
-		so->n_asked = 0;
+		ask_for_rows(so, 0);
 	if (so->found.has_rest && so->found.rest <= so->query.bound)
 	{
 		QueuedPage	again = {.lower = so->found.rest,.after = so->found.limit};
@@ -564,27 +577,13 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 	so->found.keys = palloc(sizeof(double) * so->ix.leaf_capacity);
 	so->found.items = palloc(sizeof(uint16) * so->ix.leaf_capacity);
 	so->row_hints = scan->heapRelation ? gv_am_hints(scan->heapRelation) : NULL;
-	memset(&so->fetch, 0, sizeof(so->fetch));
-	so->n_asked = 0;
+	so->n_heap_blocks = so->row_hints ?
+		gv_am_known_blocks(so->row_hints, scan->heapRelation) : 0;
+	so->asked = true;
 	root.level = ANY_LEVEL;
 	push_page(so, &root);
 	so->started = true;
 	MemoryContextSwitchTo(old_context);
-}
-
-/*
- * Ask the processor for the rows that leave next, in two steps, one before
- * each of the first two rows of a leaf to leave.
- */
-static void
-ask_for_rows(GvKdtreeScan *so)
-{
-	if (so->n_asked >= 2)
-		return;
-	/* the head of a binary heap is about what leaves it first */
-	for (int i = 0; i < Min(so->n_points, ROWS_ASKED_FOR); i++)
-		gv_am_prefetch_row(so->row_hints, &so->points[i].tid, so->n_asked);
-	so->n_asked++;
 }
 
 /* Take the next point out of the queue; false if there is none */
@@ -599,8 +598,8 @@ next_point(IndexScanDesc scan, GvKdtreeScan *so, QueuedPoint *point)
 			want_more(so);
 		read_next_page(so);
 	}
-	if (so->row_hints)
-		ask_for_rows(so);
+	if (!so->asked)
+		ask_for_rows(so, 1);
 	pop_point(so, point);
 	return !gv_kdtree_query_is_beyond(&so->query, point->key);
 }
@@ -621,7 +620,7 @@ gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	if (!next_point(scan, so, &point))
 		return false;
 	scan->xs_heaptid = point.tid;
-	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
+	gv_am_check_tid(&so->n_heap_blocks, scan, &scan->xs_heaptid);
 	if (so->row_hints && scan->xs_heapfetch)
 		gv_am_pin_row(scan->xs_heapfetch, so->row_hints, &scan->xs_heaptid);
 	scan->xs_recheck = so->recheck;
