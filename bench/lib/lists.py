@@ -27,10 +27,11 @@ TARGETS = [0.90, 0.95, 0.99]
 class Lists:
     """An index of an engine, on a table of its own."""
 
-    def __init__(self, engine, method):
+    def __init__(self, engine, method, options=""):
         self.engine = engine
         self.method = method
-        self.name = "%s %s" % (engine.name, method)
+        self.options = options
+        self.name = " ".join([engine.name, method, options]).rstrip()
         self.points = []
 
     def sql(self, data, *commands):
@@ -43,7 +44,8 @@ class Lists:
                  "DROP INDEX IF EXISTS items_embedding",
                  "CREATE INDEX items_embedding ON items USING %s (embedding %s)%s" % (
                      self.method, engines.OPERATORS[data.metric][1],
-                     " WITH (lists = %d)" % n_lists if self.method != "hnsw" else ""))
+                     " WITH (lists = %d%s)" % (n_lists, self.options and ", " + self.options)
+                     if self.method != "hnsw" else ""))
         self.seconds = time.monotonic() - start
         self.bytes = self.engine.index_size(data)
 
@@ -66,6 +68,16 @@ class Lists:
             ids[question, filled[question]] = answer
             filled[question] += 1
         return ids, len(data.query) / float(rows[1])
+
+
+def table_blocks(index, data, k, probes):
+    """Blocks of the table, in memory or not, that a query looks at."""
+    def looked_at():
+        return float(index.sql(data, "SELECT heap_blks_read + heap_blks_hit FROM "
+                               "pg_statio_user_tables WHERE relname = 'items'")[-1])
+    before = looked_at()
+    index.run(data, k, probes)
+    return (looked_at() - before) / len(data.query)
 
 
 def load_queries(engine, data):
@@ -116,8 +128,9 @@ def run_set(name, players, args):
     for engine in players:
         engine.load(data, False)
         load_queries(engine, data)
-        methods = ["ivfflat", "ivfpq"] if engine.name != "pgvector" else ["ivfflat"]
-        indexes += [Lists(engine, method) for method in methods]
+        indexes.append(Lists(engine, "ivfflat"))
+        if engine.name != "pgvector":
+            indexes += [Lists(engine, "ivfpq", options) for options in args.codes]
     for index in indexes:
         say("%s: %s" % (name, index.name))
         index.build(data, n_lists, args.memory, args.workers)
@@ -127,12 +140,14 @@ def run_set(name, players, args):
                 point["qps"].append(index.run(data, args.k, point["probes"])[1])
         for point in index.points:
             point["qps"] = float(np.median(point["qps"]))
+            point["blocks"] = table_blocks(index, data, args.k, point["probes"])
     print("\n## %s, %d x %d, %s, %d lists\n" % (name, len(data.base), data.dim, data.metric, n_lists))
     rows = [[i.name, "%.1f" % i.seconds, "%.0f" % (i.bytes / len(data.base))] +
-            [report.at(i.points, t, lambda p: p["qps"])[1] for t in TARGETS]
+            [report.at(i.points, t, lambda p: p["qps"])[1] for t in TARGETS] +
+            [report.at(i.points, 0.95, lambda p: p["blocks"])[1]]
             for i in indexes]
     print(report.table(["index", "build s", "bytes a row"] +
-                       ["QPS at %.2f" % t for t in TARGETS], rows))
+                       ["QPS at %.2f" % t for t in TARGETS] + ["table blocks at 0.95"], rows))
     if args.inserts:
         alone = Lists(players[0], "no index")
         alone.sql(data, "DROP INDEX IF EXISTS items_embedding")
@@ -152,6 +167,8 @@ def main():
         description="inverted lists of gigavec and pgvector: build, size, recall, throughput, inserts")
     parser.add_argument("--sets", nargs="+", default=["sift-bsds-200k", "imdb-lsa-768", "mnist-784"])
     parser.add_argument("--lists", type=int, help="number of lists (the root of the rows)")
+    parser.add_argument("--codes", nargs="+", default=["", "bits = 4", "quantizer = sq8"],
+                        help="options of ivfpq")
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)

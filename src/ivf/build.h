@@ -42,6 +42,8 @@ typedef struct GvIvfLoader
 	GvIvfPoint	point;
 	float	   *centroid;		/* float[padded_dim] */
 	uint8	   *nibbles;
+	char	   *fine;			/* of the row, or NULL */
+	void	   *fine_scratch;
 	GvIvfRow	row;
 } GvIvfLoader;
 

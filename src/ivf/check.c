@@ -27,6 +27,7 @@
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
+#include "ivf/fine.h"
 #include "ivf/ivf.h"
 #include "ivf/list.h"
 #include "quant/rotation.h"
@@ -138,16 +139,24 @@ was_rewritten(Check *check, uint32 list, uint32 generation)
 		entry.generation != generation;
 }
 
-/* Check where a row's vector is */
+/* Check where a row's vector or fine code is */
 static void
 check_place(Check *check, const IndexedRow *row, uint32 generation, BlockNumber place, int slot)
 {
-	char	   *value = palloc(check->ix.layout.value_bytes);
+	const GvIvfLayout *layout = &check->ix.layout;
+	char	   *value = palloc(layout->value_bytes);
 	ItemPointerData tid = row->tid;
+	bool		is_vector = gv_ivf_keeps_vectors(layout);
 
-	if (!gv_ivf_read_value(&check->ix, row->list, generation, place, slot, value) &&
-		!was_rewritten(check, row->list, generation))
-		report_problem(check, row->blkno, row->item, &tid, "vector of a row is not there");
+	if (!gv_ivf_read_value(&check->ix, row->list, generation, place, slot, value))
+	{
+		if (!was_rewritten(check, row->list, generation))
+			report_problem(check, row->blkno, row->item, &tid, is_vector ?
+						   "vector of a row is not there" : "fine code of a row is not there");
+	}
+	else if (!is_vector && !gv_ivf_fine_is_number(layout, value))
+		report_problem(check, row->blkno, row->item, &tid,
+					   "factors of a row's fine code are not numbers");
 	pfree(value);
 }
 
@@ -202,7 +211,7 @@ look_at_rows(Check *check, GvIvfRowsPage rows, BlockNumber blkno)
 		check->n_rows++;
 		if (gv_ivf_has_codes(layout))
 			check_factors(check, &row, block, lane);
-		if (gv_ivf_keeps_vectors(layout))
+		if (gv_ivf_keeps_values(layout))
 			check_place(check, &row, rows->generation, gv_ivf_block_places(layout, block)[lane],
 						gv_ivf_block_slots(layout, block)[lane]);
 	}
@@ -386,6 +395,7 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 	uint8	   *code = codes + row->item % layout->lanes * layout->row_code_bytes;
 	int			first = row->item / layout->lanes * layout->lanes;
 	const char *elements = gv_ivf_value_elements(ix->opclass, value);
+	float	   *p = NULL;
 	char	   *block;
 
 	if (!copy_page(check, row->blkno, (Page) copy.data) ||
@@ -412,10 +422,10 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 	if (point.rotated.has_direction && read_entry(check, row->list, &entry))
 	{
 		GvHalf	   *half = palloc(gv_ivf_centroid_bytes(layout));
-		float	   *p = palloc(sizeof(float) * layout->padded_dim);
 		uint8	   *nibbles = palloc(layout->padded_dim);
 		GvIvfFactors factors;
 
+		p = palloc(sizeof(float) * layout->padded_dim);
 		gv_ivf_read_centroid(ix, entry.centroid_blkno, entry.centroid_slot, half);
 		gv_kernels->f16_to_f32(half, p, layout->padded_dim);
 		gv_ivf_encode(point.z, p, layout->padded_dim, layout->code_dims,
@@ -425,13 +435,18 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 		if (!factors_are_right(&stored.factors, &factors))
 			return "row's factors are not those of its vector";
 	}
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 	{
 		char	   *kept = palloc(layout->value_bytes);
 
-		if (gv_ivf_read_value(ix, row->list, rows->generation, place.blkno, place.slot, kept) &&
-			memcmp(kept, elements, layout->value_bytes) != 0)
-			return "row's vector is not as the table has it";
+		if (!gv_ivf_read_value(ix, row->list, rows->generation, place.blkno, place.slot, kept))
+			return NULL;
+		if (gv_ivf_keeps_vectors(layout))
+			return memcmp(kept, elements, layout->value_bytes) == 0 ? NULL :
+				"row's vector is not as the table has it";
+		if (p != NULL && !gv_ivf_fine_is_right(layout, kept, code, point.z, p,
+											   point.rotated.key_bias))
+			return "row's fine code is not the one of its vector";
 	}
 	return NULL;
 }

@@ -20,17 +20,6 @@
 
 #include "ivf/code.h"
 
-/*
- * A bound is so many deviations below the estimate; one row in 160 is farther
- * off.  sift-bsds-200k, 447 lists, 40 probes, ivfpq: recall@10 and rows taken
- * from the table .9637 and 110 at 1.5, .9767 and 181 at 2, .9793 and 455 at 3
- * (2026-11-21, an AVX-512 machine).
- */
-#define ERROR_DEVIATIONS 2.5f
-
-/* In few dimensions errors are not normal: so many deviations more, divided by them */
-#define FEW_DIMENSIONS 32.0f
-
 /* Factors beyond this have no float16; such rows are always looked at */
 #define MAX_FACTOR 60000.0f
 
@@ -66,7 +55,7 @@ gv_ivf_encode(const float *z, const float *p, int dims, int code_dims, float key
 		f[0] = (float) (n2 + 2 * ratio * sums[2] + key_bias);
 		f[1] = (float) (-2 * ratio);
 		f[2] = (float) (2 * sqrt(n2) * sqrt((1 - r2) / r2 / Max(dims - 1, 1)) *
-						(ERROR_DEVIATIONS + FEW_DIMENSIONS / dims));
+						gv_ivf_error_deviations(dims));
 	}
 	if (fabsf(f[0]) <= MAX_FACTOR && fabsf(f[1]) <= MAX_FACTOR && f[2] <= MAX_FACTOR)
 	{

@@ -15,6 +15,7 @@
 #include "ivf/index.h"
 #include "ivf/ivf.h"
 #include "ivf/options.h"
+#include "quant/extra.h"
 #include "quant/rotation.h"
 
 /*
@@ -100,11 +101,13 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 			gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
 									 "A filter column is of no known kind.");
 	}
-	if (meta->row_kind < GV_IVF_ROWS_CODES || meta->row_kind > GV_IVF_ROWS_BITS ||
+	if (meta->row_kind < GV_IVF_ROWS_CODES || meta->row_kind > GV_IVF_ROWS_LAST ||
 		meta->dim < 1 || meta->dim > gv_am_max_dim(&opclass) ||
 		meta->padded_dim != gv_ivf_padded_dim(&opclass, meta->dim) ||
 		meta->code_dims > meta->padded_dim || meta->code_dims % GV_RABITQ_ALIGN != 0 ||
 		(meta->code_dims == 0) != (meta->row_kind == GV_IVF_ROWS_BITS) ||
+		meta->extra_bits > GV_EXTRA_MAX_BITS ||
+		(meta->extra_bits != 0) != (meta->row_kind == GV_IVF_ROWS_PLANES) ||
 		!gv_ivf_layout_set(&layout, meta))
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The layout is not valid.");
 	if (meta->n_lists <= GV_IVF_FIRST_LIST ||
@@ -280,6 +283,7 @@ gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 				 const GvAmFilterColumns *filters, bool is_flat, const GvIvfOptions *options)
 {
 	GvIvfRowKind row_kind;
+	int			extra_bits = 0;
 
 	memset(meta, 0, sizeof(*meta));
 	meta->magic = GV_IVF_MAGIC;
@@ -295,8 +299,14 @@ gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 	else if (is_flat)
 		row_kind = GV_IVF_ROWS_VECTORS;
 	else
-		row_kind = GV_IVF_ROWS_CODES;
-	gv_ivf_layout_choose(meta, row_kind);
+	{
+		extra_bits = gv_ivf_options_bits(options) - 1;
+		if (gv_ivf_options_quantizer(options) == GV_IVF_QUANTIZER_SQ8)
+			row_kind = GV_IVF_ROWS_BYTES;
+		else
+			row_kind = extra_bits > 0 ? GV_IVF_ROWS_PLANES : GV_IVF_ROWS_CODES;
+	}
+	gv_ivf_layout_choose(meta, row_kind, extra_bits);
 	meta->center_blkno = InvalidBlockNumber;
 	meta->directory_blkno = InvalidBlockNumber;
 }

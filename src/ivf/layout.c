@@ -7,7 +7,7 @@
  */
 #include "postgres.h"
 
-#include "ivf/layout.h"
+#include "ivf/fine.h"
 #include "quant/rabitq.h"
 #include "quant/rotation.h"
 
@@ -22,7 +22,7 @@ gv_ivf_padded_dim(const GvAmOpclass *opclass, int dim)
 	return gv_rotation_padded_dim(opclass->metric == GV_AM_METRIC_INNER_PRODUCT ? dim + 1 : dim);
 }
 
-/* The bytes of a value without its length word, as a slot keeps it */
+/* The bytes of a value without its length word */
 static int
 value_bytes(const GvIvfMetaPageData *meta)
 {
@@ -53,7 +53,7 @@ place_block(GvIvfLayout *layout)
 		layout->error_offset = next += lanes * sizeof(GvHalf);
 		next += lanes * sizeof(GvHalf);
 	}
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 	{
 		layout->place_offset = next;
 		layout->slot_offset = next += lanes * sizeof(uint32);
@@ -82,6 +82,7 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
 	layout->row_kind = (GvIvfRowKind) meta->row_kind;
 	layout->padded_dim = meta->padded_dim;
 	layout->code_dims = meta->code_dims;
+	layout->extra_bits = meta->extra_bits;
 	for (int i = 0; i < INDEX_MAX_KEYS - 1 && meta->filter_kind[i] != GV_AM_FILTER_NONE; i++)
 		layout->filter_width[layout->n_filters++] =
 			gv_am_filter_width((GvAmFilterKind) meta->filter_kind[i]);
@@ -101,9 +102,10 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
 	layout->blocks_per_page = GV_IVF_ROWS_ROOM / layout->block_size;
 	layout->rows_per_page = layout->blocks_per_page * layout->lanes;
 
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 	{
-		layout->value_bytes = value_bytes(meta);
+		layout->value_bytes = gv_ivf_has_fine_codes(layout) ? gv_ivf_fine_bytes(layout) :
+			value_bytes(meta);
 		layout->values_per_page = Min(GV_IVF_ROWS_ROOM / MAXALIGN(layout->value_bytes),
 									  PG_UINT8_MAX);
 	}
@@ -116,16 +118,18 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
  *		Choose a new index's layout, as far as the metapage tells it.
  *
  * meta: element, metric, dim and filter columns are set
+ * extra_bits: of fine codes in planes
  *
  * A code has all dimensions, or as many as let a block fit a page.
  */
 void
-gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind)
+gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind, int extra_bits)
 {
 	GvAmOpclass opclass = {(GvAmElement) meta->element, (GvAmMetric) meta->metric};
 	GvIvfLayout layout;
 
 	meta->row_kind = row_kind;
+	meta->extra_bits = extra_bits;
 	meta->padded_dim = gv_ivf_padded_dim(&opclass, meta->dim);
 	meta->code_dims = row_kind == GV_IVF_ROWS_BITS ? 0 : meta->padded_dim;
 	while (!gv_ivf_layout_set(&layout, meta) && meta->code_dims > GV_RABITQ_ALIGN)

@@ -20,6 +20,7 @@ typedef struct GvIvfLayout
 	GvIvfRowKind row_kind;
 	int			padded_dim;
 	int			code_dims;
+	int			extra_bits;		/* of fine codes in planes */
 	int			lanes;			/* rows of a block: 32, or fewer of long bits */
 	int			blocks_per_page;
 	int			rows_per_page;
@@ -31,8 +32,8 @@ typedef struct GvIvfLayout
 	int			place_offset;
 	int			slot_offset;
 	int			code_offset;
-	/* vectors, if they are kept */
-	int			value_bytes;	/* of the value without its length word */
+	/* what is kept beside the row: its vector, or its fine code */
+	int			value_bytes;	/* of a vector without its length word */
 	int			values_per_page;	/* 0: a value takes pages of its own */
 	int			centroids_per_page; /* 0: a centroid takes pages of its own */
 	/* filter columns */
@@ -52,6 +53,20 @@ static inline bool
 gv_ivf_keeps_vectors(const GvIvfLayout *layout)
 {
 	return layout->row_kind == GV_IVF_ROWS_VECTORS;
+}
+
+/* Are there finer codes beside the one-bit codes?  See fine.h. */
+static inline bool
+gv_ivf_has_fine_codes(const GvIvfLayout *layout)
+{
+	return layout->row_kind == GV_IVF_ROWS_PLANES || layout->row_kind == GV_IVF_ROWS_BYTES;
+}
+
+/* Is there something of each row on pages of vectors? */
+static inline bool
+gv_ivf_keeps_values(const GvIvfLayout *layout)
+{
+	return gv_ivf_keeps_vectors(layout) || gv_ivf_has_fine_codes(layout);
 }
 
 /* A block of a page of rows */
@@ -119,6 +134,6 @@ gv_ivf_value_slot(const GvIvfLayout *layout, GvIvfRowsPage rows, int slot)
 
 extern int	gv_ivf_padded_dim(const GvAmOpclass *opclass, int dim);
 extern bool gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta);
-extern void gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind);
+extern void gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind, int extra_bits);
 
 #endif							/* GV_IVF_LAYOUT_H */

@@ -263,7 +263,7 @@ gv_ivf_put_row(const GvIvfIndex *index, Page page, const GvIvfRow *row, GvIvfPla
 		gv_ivf_block_rescale(layout, block)[lane] = row->factors.rescale;
 		gv_ivf_block_error(layout, block)[lane] = row->factors.error;
 	}
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 	{
 		gv_ivf_block_places(layout, block)[lane] = place.blkno;
 		gv_ivf_block_slots(layout, block)[lane] = place.slot;
@@ -311,7 +311,7 @@ gv_ivf_get_row(const GvIvfLayout *layout, char *block, int lane, GvIvfRow *row,
 		row->factors.rescale = gv_ivf_block_rescale(layout, block)[lane];
 		row->factors.error = gv_ivf_block_error(layout, block)[lane];
 	}
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 	{
 		place->blkno = gv_ivf_block_places(layout, block)[lane];
 		place->slot = gv_ivf_block_slots(layout, block)[lane];
@@ -386,7 +386,7 @@ gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber 
 {
 	const GvIvfLayout *layout = &index->layout;
 	GvIvfPlace	place = {InvalidBlockNumber, 0};
-	bool		is_long = gv_ivf_keeps_vectors(layout) && layout->values_per_page == 0;
+	bool		is_long = gv_ivf_keeps_values(layout) && layout->values_per_page == 0;
 	GvIvfEdit	edit;
 	Buffer		buf;
 	Page		page;
@@ -408,7 +408,7 @@ gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber 
 		gv_ivf_page_rows(next_page)->vectors_blkno = gv_ivf_page_rows(page)->vectors_blkno;
 		gv_ivf_page_rows(page)->next = BufferGetBlockNumber(next_buf);
 		entry->tail = BufferGetBlockNumber(next_buf);
-		if (gv_ivf_keeps_vectors(layout) && !is_long)
+		if (gv_ivf_keeps_values(layout) && !is_long)
 			place = add_value(index, &edit, gv_ivf_page_rows(next_page), row->value);
 		gv_ivf_put_row(index, next_page, row, place);
 		list_buf = ReadBuffer(index->rel, directory);
@@ -418,7 +418,7 @@ gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber 
 	}
 	else
 	{
-		if (gv_ivf_keeps_vectors(layout) && !is_long)
+		if (gv_ivf_keeps_values(layout) && !is_long)
 			place = add_value(index, &edit, gv_ivf_page_rows(page), row->value);
 		gv_ivf_put_row(index, page, row, place);
 	}

@@ -22,11 +22,11 @@ typedef struct GvIvfRow
 	ItemPointerData tid;
 	GvIvfFactors factors;
 	uint8	   *code;			/* uint8[row_code_bytes] */
-	const char *value;			/* char[value_bytes], or NULL */
+	const char *value;			/* char[value_bytes]: vector or fine code; or NULL */
 	const GvAmFilterRow *filters;
 } GvIvfRow;
 
-/* Where a row's vector is */
+/* Where a row's vector or fine code is */
 typedef struct GvIvfPlace
 {
 	BlockNumber blkno;

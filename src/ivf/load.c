@@ -10,6 +10,7 @@
 #include "utils/varbit.h"
 
 #include "ivf/build.h"
+#include "ivf/fine.h"
 #include "type/halfvec.h"
 #include "type/vector.h"
 
@@ -32,6 +33,12 @@ gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation
 	loader->nibbles = palloc(layout->padded_dim);
 	memset(&loader->row, 0, sizeof(loader->row));
 	loader->row.code = palloc0(Max(layout->row_code_bytes, 1));
+	loader->fine = NULL;
+	if (gv_ivf_has_fine_codes(layout))
+	{
+		loader->fine = palloc(layout->value_bytes);
+		loader->fine_scratch = palloc(gv_ivf_fine_scratch_bytes(layout));
+	}
 }
 
 /*
@@ -82,13 +89,15 @@ gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filter
 		if (!gv_ivf_nearest_next(&loader->nearest, &list, &distance2))
 			elog(ERROR, "index \"%s\" has no lists", RelationGetRelationName(index->rel));
 	}
-	row->value = gv_ivf_value_elements(index->opclass, value);
+	row->value = loader->fine ? loader->fine : gv_ivf_value_elements(index->opclass, value);
 	if (!gv_ivf_has_codes(layout))
 		memcpy(row->code, row->value, layout->row_code_bytes);
 	else if (list == GV_IVF_LOOSE_LIST)
 	{
 		memset(row->code, 0, layout->row_code_bytes);
 		memset(&row->factors, 0, sizeof(row->factors));
+		if (loader->fine)
+			memset(loader->fine, 0, layout->value_bytes);
 	}
 	else
 	{
@@ -97,6 +106,10 @@ gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filter
 		gv_ivf_encode(loader->point.z, loader->centroid, layout->padded_dim, layout->code_dims,
 					  loader->point.rotated.key_bias, loader->nibbles, &row->factors);
 		gv_ivf_pack_nibbles(loader->nibbles, layout->code_dims, row->code);
+		if (loader->fine)
+			gv_ivf_fine_encode(layout, loader->point.z, loader->centroid,
+							   loader->point.rotated.key_bias, loader->fine,
+							   loader->fine_scratch);
 	}
 	return list;
 }

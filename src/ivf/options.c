@@ -16,6 +16,7 @@
 #include "base/compat.h"
 #include "ivf/ivf.h"
 #include "ivf/options.h"
+#include "quant/extra.h"
 
 struct GvIvfOptions
 {
@@ -25,6 +26,9 @@ struct GvIvfOptions
 	int			seed;
 	double		target_recall;	/* 0: as the setting says */
 	int			init;			/* GvIvfInit */
+	/* of ivfpq only */
+	int			quantizer;		/* GvIvfQuantizer */
+	int			bits;			/* 0: the quantizer's default */
 };
 
 static GvIvfSettings flat_settings;
@@ -42,6 +46,12 @@ static const struct config_enum_entry iterative_scan_values[] = {
 static relopt_enum_elt_def init_values[] = {
 	{"data", GV_IVF_INIT_DATA},
 	{"random", GV_IVF_INIT_RANDOM},
+	{NULL, 0}
+};
+
+static relopt_enum_elt_def quantizer_values[] = {
+	{"rabitq", GV_IVF_QUANTIZER_RABITQ},
+	{"sq8", GV_IVF_QUANTIZER_SQ8},
 	{NULL, 0}
 };
 
@@ -124,6 +134,11 @@ gv_ivf_define_settings(void)
 {
 	flat_options = define_options();
 	pq_options = define_options();
+	add_enum_reloption(pq_options, "quantizer", "What the index keeps of a row's vector",
+					   quantizer_values, GV_IVF_QUANTIZER_RABITQ,
+					   "Valid values are \"rabitq\" and \"sq8\".", AccessExclusiveLock);
+	add_int_reloption(pq_options, "bits", "Bits a dimension of the quantizer \"rabitq\"",
+					  0, 1, GV_EXTRA_MAX_BITS + 1, AccessExclusiveLock);
 	define_settings(&flat_settings, "ivfflat", assign_flat_probes);
 	define_settings(&pq_settings, "ivfpq", assign_pq_probes);
 }
@@ -131,16 +146,21 @@ gv_ivf_define_settings(void)
 static bytea *
 parse_options(Datum reloptions, bool validate, relopt_kind kind)
 {
+	/* the last two of ivfpq only */
 	static const relopt_parse_elt elements[] = {
 		{"lists", RELOPT_TYPE_INT, offsetof(GvIvfOptions, lists)},
 		{"probes", RELOPT_TYPE_INT, offsetof(GvIvfOptions, probes)},
 		{"seed", RELOPT_TYPE_INT, offsetof(GvIvfOptions, seed)},
 		{"target_recall", RELOPT_TYPE_REAL, offsetof(GvIvfOptions, target_recall)},
 		{"init", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, init)},
+		{"quantizer", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, quantizer)},
+		{"bits", RELOPT_TYPE_INT, offsetof(GvIvfOptions, bits)},
 	};
 
+	int			n = lengthof(elements) - (kind == flat_options ? 2 : 0);
+
 	return (bytea *) build_reloptions(reloptions, validate, kind, sizeof(GvIvfOptions),
-									  elements, lengthof(elements));
+									  elements, n);
 }
 
 /*
@@ -156,7 +176,16 @@ gv_ivfflat_reloptions(Datum reloptions, bool validate)
 bytea *
 gv_ivfpq_reloptions(Datum reloptions, bool validate)
 {
-	return parse_options(reloptions, validate, pq_options);
+	GvIvfOptions *options = (GvIvfOptions *) parse_options(reloptions, validate, pq_options);
+
+	if (validate && options && options->bits > 0 &&
+		options->quantizer != GV_IVF_QUANTIZER_RABITQ)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("storage parameter \"bits\" is not for quantizer \"sq8\""),
+				 errdetail("It keeps a byte for each dimension."),
+				 errhint("Leave \"bits\" out, or use quantizer \"rabitq\".")));
+	return (bytea *) options;
 }
 
 int
@@ -175,6 +204,18 @@ GvIvfInit
 gv_ivf_options_init(const GvIvfOptions *options)
 {
 	return options ? (GvIvfInit) options->init : GV_IVF_INIT_DATA;
+}
+
+GvIvfQuantizer
+gv_ivf_options_quantizer(const GvIvfOptions *options)
+{
+	return options ? (GvIvfQuantizer) options->quantizer : GV_IVF_QUANTIZER_RABITQ;
+}
+
+int
+gv_ivf_options_bits(const GvIvfOptions *options)
+{
+	return options && options->bits > 0 ? options->bits : 1;
 }
 
 /*

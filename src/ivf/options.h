@@ -27,6 +27,13 @@ typedef enum GvIvfInit
 	GV_IVF_INIT_RANDOM			/* anywhere among them */
 } GvIvfInit;
 
+/* How ivfpq keeps what it knows of rows */
+typedef enum GvIvfQuantizer
+{
+	GV_IVF_QUANTIZER_RABITQ,	/* one bit a dimension, or more */
+	GV_IVF_QUANTIZER_SQ8		/* one bit, and a byte */
+} GvIvfQuantizer;
+
 /* The settings of one of the access methods */
 typedef struct GvIvfSettings
 {
@@ -47,6 +54,8 @@ extern bytea *gv_ivfpq_reloptions(Datum reloptions, bool validate);
 extern int	gv_ivf_options_lists(const GvIvfOptions *options);
 extern uint64 gv_ivf_options_seed(const GvIvfOptions *options);
 extern GvIvfInit gv_ivf_options_init(const GvIvfOptions *options);
+extern GvIvfQuantizer gv_ivf_options_quantizer(const GvIvfOptions *options);
+extern int	gv_ivf_options_bits(const GvIvfOptions *options);
 extern int	gv_ivf_option_probes(Relation index, double *target);
 
 #endif							/* GV_IVF_OPTIONS_H */

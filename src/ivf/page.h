@@ -20,7 +20,7 @@
 #include "distance/distance.h"
 
 #define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
-#define GV_IVF_VERSION 2
+#define GV_IVF_VERSION 3
 
 #define GV_IVF_META_BLKNO 0
 
@@ -32,8 +32,8 @@ typedef enum GvIvfPageKind
 	GV_IVF_PAGE_CENTROIDS,		/* centroids, float16 */
 	GV_IVF_PAGE_CENTER,			/* float32 elements of the center */
 	GV_IVF_PAGE_ROWS,			/* rows of a list */
-	GV_IVF_PAGE_VECTORS,		/* vectors of a list's rows, in slots */
-	GV_IVF_PAGE_PART,			/* part of a vector longer than a page */
+	GV_IVF_PAGE_VECTORS,		/* vectors or fine codes of a list's rows, in slots */
+	GV_IVF_PAGE_PART,			/* part of one longer than a page */
 	GV_IVF_PAGE_FREE			/* for reuse as any kind */
 } GvIvfPageKind;
 
@@ -44,8 +44,12 @@ typedef enum GvIvfRowKind
 {
 	GV_IVF_ROWS_CODES = 1,		/* one-bit codes; exact distances from the table */
 	GV_IVF_ROWS_VECTORS,		/* one-bit codes and the vector */
-	GV_IVF_ROWS_BITS			/* the bits of a bit column */
+	GV_IVF_ROWS_BITS,			/* the bits of a bit column */
+	GV_IVF_ROWS_PLANES,			/* one-bit codes, and further bits as fine codes */
+	GV_IVF_ROWS_BYTES			/* one-bit codes, and a byte a dimension as fine codes */
 } GvIvfRowKind;
+
+#define GV_IVF_ROWS_LAST GV_IVF_ROWS_BYTES
 
 /* The list of rows without direction (zero vectors under cosine); it has no centroid */
 #define GV_IVF_LOOSE_LIST 0
@@ -84,7 +88,8 @@ typedef struct GvIvfMetaPageData
 	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 
 	uint32		longest_at_build;	/* rows of the longest list then */
-	uint32		reserved;		/* zero */
+	uint16		extra_bits;		/* of a fine code in planes; else 0 */
+	uint16		reserved;		/* zero */
 
 	/*
 	 * the set of lists before, which scans that have begun may still read;
@@ -139,7 +144,7 @@ typedef GvIvfChainPageData *GvIvfChainPage;
  * n_rows then tells.  Rows follow in blocks, see layout.h:
  *		ItemPointerData tid[]	lanes; invalid: the row is gone
  *		GvHalf add[], rescale[], error[]	lanes factors each, unless of bits
- *		uint32 place[]			lanes blocks of the vectors, if they are kept
+ *		uint32 place[]			lanes blocks of the vectors or fine codes, if there are
  *		uint8 slot[]			and their slots there
  *		uint32 nulls, words[]	for each filter column: a bit for each lane, lanes words
  *		uint8 code[]			a full block: one FastScan block; else, and of bits

@@ -305,6 +305,27 @@ make_exact(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
 	return true;
 }
 
+/* Ask for what the index keeps of the rows that come next */
+static void
+ask_for_values(GvIvfScan *so)
+{
+	const GvIvfFound *ready = so->search.ready;
+	bool		has_fine = gv_ivf_has_fine_codes(&so->ix.layout);
+	int			io_depth = has_fine ? gv_am_io_depth(so->ix.hints, so->ix.rel) : 0;
+
+	for (int64 i = 0; i < Min(so->search.n_ready, io_depth); i++)
+	{
+		if (!ready[i].is_exact && !ready[i].is_fine)
+			gv_am_ask_for_block(so->ix.hints, so->ix.rel, ready[i].place);
+	}
+	for (int64 i = 0; i < Min(so->search.n_ready, ROWS_AHEAD); i++)
+	{
+		if (!ready[i].is_exact && !ready[i].is_fine)
+			gv_am_prefetch(so->ix.hints, ready[i].place,
+						   ready[i].slot * so->ix.layout.value_bytes, VALUE_AHEAD);
+	}
+}
+
 /*
  * Ask for the rows that come next: the processor, and the system where blocks
  * were not in memory lately.
@@ -315,22 +336,28 @@ ask_for_rows(IndexScanDesc scan, GvIvfScan *so)
 	const GvIvfFound *ready = so->search.ready;
 	GvAmHints  *hints = so->fetch.hints;
 	int64		n = Min(so->search.n_ready, ROWS_AHEAD);
+	bool		has_fine = gv_ivf_has_fine_codes(&so->ix.layout);
 	int			io_depth;
 
-	if (gv_ivf_keeps_vectors(&so->ix.layout))
+	if (gv_ivf_keeps_values(&so->ix.layout))
 	{
-		for (int64 i = 0; i < n; i++)
-			if (!ready[i].is_exact)
-				gv_am_prefetch(so->ix.hints, ready[i].place,
-							   ready[i].slot * so->ix.layout.value_bytes, VALUE_AHEAD);
-		return;
+		ask_for_values(so);
+		if (gv_ivf_keeps_vectors(&so->ix.layout))
+			return;
 	}
 	/* the head of a binary heap is about what leaves it first */
 	io_depth = gv_am_io_depth(hints, scan->heapRelation);
 	for (int64 i = 0; i < Min(so->search.n_ready, io_depth); i++)
-		gv_am_ask_for_block(hints, scan->heapRelation, ItemPointerGetBlockNumber(&ready[i].tid));
+	{
+		if (!has_fine || ready[i].is_fine)
+			gv_am_ask_for_block(hints, scan->heapRelation,
+								ItemPointerGetBlockNumber(&ready[i].tid));
+	}
 	for (int64 i = 0; i < n; i++)
-		gv_am_prefetch_row(hints, &ready[i].tid, i == 0 ? 1 : 0);
+	{
+		if (!has_fine || ready[i].is_fine)
+			gv_am_prefetch_row(hints, &ready[i].tid, i == 0 ? 1 : 0);
+	}
 }
 
 /*
@@ -367,7 +394,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		{
 			CHECK_FOR_INTERRUPTS();
 			ask_for_rows(scan, so);
-			if (make_exact(scan, so, &found))
+			if (gv_ivf_search_refine(&so->search, &found) || make_exact(scan, so, &found))
 				gv_ivf_search_put(&so->search, &found);
 			continue;
 		}

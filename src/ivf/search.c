@@ -70,6 +70,11 @@ gv_ivf_search_begin(GvIvfSearch *search, GvIvfIndex *index, Datum value,
 									 GV_FASTSCAN_GROUP_BYTES);
 		gv_rabitq_prepare_query(&search->query, search->point.z, layout->code_dims);
 		search->scratch_codes = palloc(gv_rabitq_block_bytes(layout->code_dims));
+		if (gv_ivf_has_fine_codes(layout))
+		{
+			gv_ivf_fine_prepare(&search->fine_query, layout, search->point.z, &search->query);
+			search->scratch_fine = palloc(layout->value_bytes);
+		}
 
 		/* how exact keys translate into squared distances of points */
 		if (index->meta.metric == GV_AM_METRIC_L2)
@@ -226,8 +231,8 @@ passing_lanes(const GvIvfSearch *search, char *block, int n)
 	return (uint32) passing;
 }
 
-/* Add a row of a block */
-static inline void
+/* Add a row of a block; returns it */
+static inline GvIvfFound *
 add_row(GvIvfSearch *search, char *block, int lane, float lower, float upper, bool is_exact)
 {
 	const GvIvfLayout *layout = &search->index->layout;
@@ -244,11 +249,30 @@ add_row(GvIvfSearch *search, char *block, int lane, float lower, float upper, bo
 	found->list = search->n_probes;
 	found->tid = gv_ivf_block_tids(block)[lane];
 	found->is_exact = is_exact;
-	if (gv_ivf_keeps_vectors(layout))
+	found->is_fine = false;
+	if (gv_ivf_keeps_values(layout))
 	{
 		found->place = gv_ivf_block_places(layout, block)[lane];
 		found->slot = gv_ivf_block_slots(layout, block)[lane];
 	}
+	return found;
+}
+
+/*
+ * The inner products of the query and the one-bit codes of a block, from its
+ * estimates.  Not a number where factors are beyond float16.
+ */
+static void
+find_products(const GvIvfLayout *layout, char *block, const GvIvfEstimates *estimates,
+			  float base, float *products)
+{
+	float		add[GV_FASTSCAN_LANES];
+	float		rescale[GV_FASTSCAN_LANES];
+
+	gv_kernels->f16_to_f32(gv_ivf_block_add(layout, block), add, GV_FASTSCAN_LANES);
+	gv_kernels->f16_to_f32(gv_ivf_block_rescale(layout, block), rescale, GV_FASTSCAN_LANES);
+	for (int i = 0; i < GV_FASTSCAN_LANES; i++)
+		products[i] = (estimates->estimate[i] - base - add[i]) / rescale[i];
 }
 
 /* Add the rows of a block of codes */
@@ -258,6 +282,7 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 	const GvIvfLayout *layout = &search->index->layout;
 	uint8	   *codes = gv_ivf_block_codes(layout, block);
 	GvIvfEstimates estimates;
+	float		products[GV_FASTSCAN_LANES] = {0};
 
 	if (n < layout->lanes)
 	{
@@ -269,12 +294,15 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 					probe->distance2,
 					sqrtf(probe->distance2) + TABLE_ROUNDING * search->norm + 1e-20f,
 					&estimates);
+	if (layout->row_kind == GV_IVF_ROWS_PLANES)
+		find_products(layout, block, &estimates, probe->distance2, products);
 	for (; passing != 0; passing &= passing - 1)
 	{
 		int			lane = pg_rightmost_one_pos32(passing);
 		float		lower = estimates.lower[lane];
 
-		add_row(search, block, lane, lower, 2 * estimates.estimate[lane] - lower, false);
+		add_row(search, block, lane, lower, 2 * estimates.estimate[lane] - lower,
+				false)->sign_product = products[lane];
 	}
 }
 
@@ -519,6 +547,30 @@ gv_ivf_search_put(GvIvfSearch *search, const GvIvfFound *found)
 		 i = (i - 1) / 2)
 		search->ready[i] = search->ready[(i - 1) / 2];
 	search->ready[i] = *found;
+}
+
+/*
+ * gv_ivf_search_refine
+ *		Raise the key of a row to what its fine code tells.
+ *
+ * Returns false if there is none, or it was looked at, or is not there any more.
+ */
+bool
+gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found)
+{
+	GvIvfIndex *index = search->index;
+	const GvIvfProbe *probe = &search->probe[found->list];
+	float		lower;
+
+	if (found->is_fine || !gv_ivf_has_fine_codes(&index->layout) ||
+		!gv_ivf_read_value(index, probe->list, probe->generation, found->place, found->slot,
+						   search->scratch_fine))
+		return false;
+	lower = gv_ivf_fine_lower(&index->layout, &search->fine_query, search->scratch_fine,
+							  probe->distance2, found->sign_product);
+	found->key = Max(found->key, lower);
+	found->is_fine = true;
+	return true;
 }
 
 /*

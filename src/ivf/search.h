@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "ivf/code.h"
+#include "ivf/fine.h"
 #include "ivf/index.h"
 
 /* A row that was found */
@@ -18,10 +19,12 @@ typedef struct GvIvfFound
 {
 	float		key;			/* squared distance of points, or a bound below it */
 	uint32		list;			/* number among those that the search has read */
-	uint32		place;			/* of its vector, if the index keeps them */
+	uint32		place;			/* of its vector or fine code, if there are */
+	float		sign_product;	/* of the query and its one-bit code, for the fine one */
 	ItemPointerData tid;
 	uint8		slot;
-	bool		is_exact;
+	bool		is_exact:1;
+	bool		is_fine:1;		/* the key is from the fine code */
 } GvIvfFound;
 
 /* A list that a search reads */
@@ -44,6 +47,7 @@ typedef struct GvIvfSearch
 	double		key_factor;		/* from exact keys to squared distances of points */
 	double		key_offset;
 	GvRabitqQuery query;
+	GvIvfFineQuery fine_query;
 	const GvAmFilter *filter;	/* or NULL */
 
 	/* lists */
@@ -69,6 +73,7 @@ typedef struct GvIvfSearch
 	int64		n_rows;			/* rows looked at */
 
 	Datum		scratch_value;	/* for vectors of the index */
+	char	   *scratch_fine;
 	uint8	   *scratch_codes;
 } GvIvfSearch;
 
@@ -78,6 +83,7 @@ extern bool gv_ivf_search_lists(GvIvfSearch *search, uint32 n);
 extern bool gv_ivf_search_loose(GvIvfSearch *search);
 extern bool gv_ivf_search_next(GvIvfSearch *search, GvIvfFound *found);
 extern void gv_ivf_search_put(GvIvfSearch *search, const GvIvfFound *found);
+extern bool gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found);
 extern bool gv_ivf_search_exact(GvIvfSearch *search, GvIvfFound *found);
 
 #endif							/* GV_IVF_SEARCH_H */

@@ -39,7 +39,7 @@ gv_ivf_sort_image_bytes(const GvIvfIndex *index)
 	const GvIvfLayout *layout = &index->layout;
 
 	return sizeof(GvIvfFactors) + index->filters.packed_size + layout->row_code_bytes +
-		(gv_ivf_keeps_vectors(layout) ? layout->value_bytes : 0);
+		(gv_ivf_keeps_values(layout) ? layout->value_bytes : 0);
 }
 
 /*
@@ -89,7 +89,7 @@ gv_ivf_sort_put(GvIvfSort *sort, uint32 list, const GvIvfRow *row)
 	next += sort->index->filters.packed_size;
 	memcpy(next, row->code, layout->row_code_bytes);
 	next += layout->row_code_bytes;
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 		memcpy(next, row->value, layout->value_bytes);
 
 	ExecClearTuple(slot);

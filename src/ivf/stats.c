@@ -128,7 +128,7 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "pages_rows", (double) counts.pages[GV_IVF_PAGE_ROWS], 0, "pages of rows");
 	report(arg, "pages_vectors", (double) (counts.pages[GV_IVF_PAGE_VECTORS] +
 										   counts.pages[GV_IVF_PAGE_PART]), 0,
-		   "pages of vectors");
+		   "pages of vectors or fine codes");
 	report(arg, "pages_centroids", (double) counts.pages[GV_IVF_PAGE_CENTROIDS], 0,
 		   "pages of centroids");
 	report(arg, "pages_free", (double) (counts.pages[GV_IVF_PAGE_FREE] + counts.pages[0]), 0,
@@ -137,6 +137,9 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 		   "pages of lists that were trained or written anew; VACUUM frees them");
 	report(arg, "dimensions", ix.meta.dim, 0, "dimensions of the column");
 	report(arg, "code_dimensions", ix.layout.code_dims, 0, "dimensions of a row's code");
+	report(arg, "fine_code_bytes",
+		   gv_ivf_has_fine_codes(&ix.layout) ? ix.layout.value_bytes : 0, 0,
+		   "bytes of a row's fine code; 0: there is none");
 	report(arg, "rows_per_page", ix.layout.rows_per_page, 0, "rows that fit on a page");
 	report(arg, "rows_at_build", (double) ix.meta.n_rows_at_build, 0,
 		   "rows when the lists were trained or the index was built");

@@ -157,7 +157,7 @@ copy_rows(Vacuum *vacuum, GvIvfWriter *writer, Page page)
 			continue;
 		gv_ivf_get_row(layout, block, lane, &row, &place);
 		row.code = codes + lane * layout->row_code_bytes;
-		if (gv_ivf_keeps_vectors(layout) &&
+		if (gv_ivf_keeps_values(layout) &&
 			!gv_ivf_read_value(ix, old->list, old->generation, place.blkno, place.slot, value))
 			gv_ivf_report_corruption(ix->rel, place.blkno, "The vector of a row is not there.");
 		gv_ivf_writer_put(writer, &row);

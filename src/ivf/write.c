@@ -106,7 +106,7 @@ gv_ivf_writer_put(GvIvfWriter *writer, const GvIvfRow *row)
 	const GvIvfLayout *layout = &writer->index->layout;
 	GvIvfPlace	place = {InvalidBlockNumber, 0};
 
-	if (gv_ivf_keeps_vectors(layout))
+	if (gv_ivf_keeps_values(layout))
 		place = put_value(writer, row->value);
 	if (gv_ivf_page_rows((Page) writer->rows.data)->n_rows >= layout->rows_per_page)
 	{

@@ -72,6 +72,24 @@ gv_extra_estimate(const float *q, float sum, const uint8_t *planes, int n_bits, 
 	return base + (factors->add + factors->rescale * product);
 }
 
+/*
+ * The same, with the inner product of q and the signs, +1 and -1, known.
+ *
+ * planes: uint8[n_bits][code_dims / 8], without that of the signs
+ */
+static inline float
+gv_extra_estimate_after(const float *q, float sum, const uint8_t *planes, int n_bits,
+						int code_dims, const GvExtraFactors *factors, float base,
+						float sign_product)
+{
+	float		product = gv_kernels->inner_product_f32_planes(q, planes, n_bits, code_dims);
+	float		half_top = (float) (1 << n_bits) * 0.5f;
+
+	/* a sign's bit is (sign + 1) / 2, and y = u - (2 half_top - 1/2) */
+	product += half_top * sign_product - (half_top - 0.5f) * sum;
+	return base + (factors->add + factors->rescale * product);
+}
+
 extern GvExtraFactors gv_extra_encode(const float *x, const float *p, int dims, int code_dims,
 									  int n_bits, uint8_t *planes, float *scratch);
 

@@ -188,7 +188,7 @@ searches_prepare(PGconn *conn)
 				" FROM generate_series(1, 400) i");
 	server_must(conn, "CREATE INDEX ON fuzz_vectors USING hnsw (v vector_l2_ops, id)");
 	server_must(conn, "CREATE INDEX ON fuzz_vectors USING ivfflat (v vector_ip_ops) WITH (lists = 4)");
-	server_must(conn, "CREATE INDEX ON fuzz_vectors USING ivfpq (v vector_cosine_ops) WITH (lists = 4)");
+	server_must(conn, "CREATE INDEX ON fuzz_vectors USING ivfpq (v vector_cosine_ops) WITH (lists = 4, quantizer = sq8)");
 	server_must(conn, "CREATE INDEX ON fuzz_vectors USING kdtree (v vector_l1_ops)");
 	server_must(conn, "SET enable_seqscan = off");
 	server_must(conn, "SET enable_sort = off");

@@ -60,7 +60,7 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_bit ON things.items USING hnsw (b bit_jaccard_ops);
 	CREATE INDEX items_expression ON things.items USING hnsw ((v::halfvec(8)) halfvec_l2_ops) WHERE n > 3;
 	CREATE INDEX items_lists ON things.items USING ivfflat (v vector_cosine_ops, n) WITH (lists = 4);
-	CREATE INDEX items_codes ON things.items USING ivfpq (h halfvec_l2_ops) WITH (lists = 4);
+	CREATE INDEX items_codes ON things.items USING ivfpq (h halfvec_l2_ops) WITH (lists = 4, bits = 5);
 	CREATE INDEX items_exact ON things.items USING kdtree (v vector_linf_ops);
 	CREATE INDEX items_body ON things.items USING bm25 (body) WITH (text_config = 'simple');
 	CREATE INDEX items_v ON things.items (v);

@@ -17,6 +17,7 @@ use GigavecTest;
 my %indexes = (
 	items_flat => 'v <-> q.q',
 	items_pq => 'v <=> q.q',
+	items_planes => 'v <#> q.q',
 	items_bits => 'binary_quantize(v - center())::bit(24) <~> binary_quantize(q.q - center())');
 
 my $primary = new_server('primary', q{
@@ -35,10 +36,12 @@ $primary->safe_psql('postgres', q{
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 2000) i;
 	CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops, (id % 5)) WITH (lists = 20);
 	CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops) WITH (lists = 20);
+	CREATE INDEX items_planes ON items USING ivfpq (v vector_ip_ops) WITH (lists = 20, bits = 4);
 	CREATE INDEX items_bits ON items USING ivfflat ((binary_quantize(v - center())::bit(24)) bit_hamming_ops) WITH (lists = 5);
 	CREATE TABLE long (id int, v vector(3000));
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;
 	CREATE INDEX long_flat ON long USING ivfflat (v);
+	CREATE INDEX long_bytes ON long USING ivfpq (v vector_l2_ops) WITH (quantizer = sq8);
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 12) i;
 });
 $primary->backup('backup');

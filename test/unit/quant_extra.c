@@ -104,6 +104,31 @@ best_cosine(const Row *row, int code_dims, int n_bits)
 	return best;
 }
 
+/* With the product with the signs known, the estimate is the same */
+static void
+check_after(const float *q, const Row *row, int code_dims, int n_bits, float base)
+{
+	float		sum = gv_extra_query_sum(q, code_dims);
+	const uint8_t *signs = row->planes + gv_extra_bytes(code_dims, n_bits);
+	double		product = 0;
+	double		size = 0;
+	float		whole = gv_extra_estimate(q, sum, row->planes, n_bits, code_dims, &row->factors,
+										  base);
+	float		after;
+
+	for (int i = 0; i < code_dims; i++)
+	{
+		product += signs[i / 8] >> (i % 8) & 1 ? q[i] : -q[i];
+		size += fabs(q[i]);
+	}
+	after = gv_extra_estimate_after(q, sum, row->planes, n_bits, code_dims, &row->factors, base,
+									(float) product);
+	if (!(fabs(after - whole) <= 1e-5 * (base + fabsf(row->factors.add) +
+										 fabsf(row->factors.rescale) * (1 << n_bits) * size)))
+		gv_unit_fail("%d dimensions, %d bits: %g after the signs, %g at once", code_dims, n_bits,
+					 after, whole);
+}
+
 /*
  * Estimates of random queries are off by the deviation that is stated, and have
  * no bias.
@@ -138,6 +163,7 @@ check_estimates(int dims, int code_dims, int n_bits)
 				base += ((double) q[i] - row.p[i]) * ((double) q[i] - row.p[i]);
 				exact += ((double) q[i] - row.x[i]) * ((double) q[i] - row.x[i]);
 			}
+			check_after(q, &row, code_dims, n_bits, (float) base);
 			z = (gv_extra_estimate(q, gv_extra_query_sum(q, code_dims), row.planes, n_bits,
 								   code_dims, &row.factors, (float) base) - exact) /
 				(row.factors.error * sqrt(base));
