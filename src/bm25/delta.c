@@ -508,7 +508,7 @@ gv_bm25_delta_next(GvBm25DeltaScan *scan)
 		const GvBm25LongRowData *from = long_row_of(scan);
 
 		payload = from->n_bytes;
-		if (payload > MAX_ROW_SIZE)
+		if (payload == 0 || payload > MAX_ROW_SIZE)
 			gv_bm25_report_corruption(scan->index->rel, scan->block, "A new row is not valid.");
 		read_long_row(scan, from);
 	}

@@ -7,7 +7,7 @@
  * around it.  One without a class of its own (XX000) is a finding, as it is what
  * a user must never see, and so are pages that stay locked.
  *
- * What else an input should lead to is missing: the loader says so then.
+ * What else an input should lead to is missing: it is called at address 0.
  */
 #include "postgres.h"
 
