@@ -7,12 +7,10 @@
  */
 #include "postgres.h"
 
-#include "access/amapi.h"
 #include "commands/progress.h"
-#include "commands/vacuum.h"
 
-#include "am/filter.h"
 #include "am/plan.h"
+#include "am/routine.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/build.h"
@@ -55,50 +53,21 @@ gv_bm25_init(void)
 Datum
 gv_bm25_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *am = makeNode(IndexAmRoutine);
-
-	am->amstrategies = 0;
-	am->amsupport = GV_AM_FILTER_PROC;
-	am->amoptsprocnum = 0;
-	am->amcanorder = false;
-	am->amcanorderbyop = true;
-	am->amcanbackward = false;
-	am->amcanunique = false;
-	am->amcanmulticol = true;
-	am->amoptionalkey = true;
-	am->amsearcharray = true;
-	am->amsearchnulls = true;
-	am->amstorage = false;
-	am->amclusterable = false;
-	am->ampredlocks = false;
-	am->amcanparallel = false;
-	am->amcaninclude = false;
-	am->amusemaintenanceworkmem = false;
-	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
-	am->amkeytype = InvalidOid;
+	IndexAmRoutine *am = gv_am_make_routine();
 
 	am->ambuild = gv_bm25_build;
 	am->ambuildempty = gv_bm25_build_empty;
 	am->aminsert = gv_bm25_insert;
 	am->ambulkdelete = gv_bm25_bulk_delete;
 	am->amvacuumcleanup = gv_bm25_vacuum_cleanup;
-	am->amcanreturn = NULL;
 	am->amcostestimate = gv_bm25_cost_estimate;
 	am->amoptions = gv_bm25_reloptions;
-	am->amproperty = NULL;
 	am->ambuildphasename = phase_name;
 	am->amvalidate = gv_bm25_validate;
-	am->amadjustmembers = NULL;
 	am->ambeginscan = gv_bm25_begin_scan;
 	am->amrescan = gv_bm25_rescan;
 	am->amgettuple = gv_bm25_get_tuple;
 	am->amgetbitmap = gv_bm25_get_bitmap;
 	am->amendscan = gv_bm25_end_scan;
-	am->ammarkpos = NULL;
-	am->amrestrpos = NULL;
-	am->amestimateparallelscan = NULL;
-	am->aminitparallelscan = NULL;
-	am->amparallelrescan = NULL;
-
 	PG_RETURN_POINTER(am);
 }

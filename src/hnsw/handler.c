@@ -7,14 +7,11 @@
  */
 #include "postgres.h"
 
-#include "access/amapi.h"
 #include "commands/progress.h"
-#include "commands/vacuum.h"
 
 #include "am/explain.h"
-#include "am/filter.h"
 #include "am/plan.h"
-#include "am/validate.h"
+#include "am/routine.h"
 #include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/hnsw.h"
@@ -66,51 +63,19 @@ gv_hnsw_init(void)
 Datum
 gv_hnsw_handler(PG_FUNCTION_ARGS)
 {
-	IndexAmRoutine *am = makeNode(IndexAmRoutine);
-
-	am->amstrategies = 0;
-	am->amsupport = GV_AM_FILTER_PROC;
-	am->amoptsprocnum = 0;
-	am->amcanorder = false;
-	am->amcanorderbyop = true;
-	am->amcanbackward = false;
-	am->amcanunique = false;
-	am->amcanmulticol = true;
-	am->amoptionalkey = true;
-	am->amsearcharray = true;
-	am->amsearchnulls = true;
-	am->amstorage = false;
-	am->amclusterable = false;
-	am->ampredlocks = false;
-	am->amcanparallel = false;
-	gv_am_set_can_build_parallel(am);
-	am->amcaninclude = false;
-	am->amusemaintenanceworkmem = false;
-	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
-	am->amkeytype = InvalidOid;
+	IndexAmRoutine *am = gv_am_make_routine();
 
 	am->ambuild = gv_hnsw_build;
 	am->ambuildempty = gv_hnsw_build_empty;
 	am->aminsert = gv_hnsw_insert;
 	am->ambulkdelete = gv_hnsw_bulk_delete;
 	am->amvacuumcleanup = gv_hnsw_vacuum_cleanup;
-	am->amcanreturn = NULL;
 	am->amcostestimate = gv_hnsw_cost_estimate;
 	am->amoptions = gv_hnsw_reloptions;
-	am->amproperty = NULL;
 	am->ambuildphasename = phase_name;
-	am->amvalidate = gv_am_validate;
-	am->amadjustmembers = NULL;
 	am->ambeginscan = gv_hnsw_begin_scan;
 	am->amrescan = gv_hnsw_rescan;
 	am->amgettuple = gv_hnsw_get_tuple;
-	am->amgetbitmap = NULL;
 	am->amendscan = gv_hnsw_end_scan;
-	am->ammarkpos = NULL;
-	am->amrestrpos = NULL;
-	am->amestimateparallelscan = NULL;
-	am->aminitparallelscan = NULL;
-	am->amparallelrescan = NULL;
-
 	PG_RETURN_POINTER(am);
 }

@@ -7,14 +7,11 @@
  */
 #include "postgres.h"
 
-#include "access/amapi.h"
 #include "commands/progress.h"
-#include "commands/vacuum.h"
 
 #include "am/explain.h"
-#include "am/filter.h"
 #include "am/plan.h"
-#include "am/validate.h"
+#include "am/routine.h"
 #include "base/compat.h"
 #include "ivf/build.h"
 #include "ivf/ivf.h"
@@ -62,50 +59,19 @@ gv_ivf_init(void)
 static IndexAmRoutine *
 make_routine(void)
 {
-	IndexAmRoutine *am = makeNode(IndexAmRoutine);
-
-	am->amstrategies = 0;
-	am->amsupport = GV_AM_FILTER_PROC;
-	am->amoptsprocnum = 0;
-	am->amcanorder = false;
-	am->amcanorderbyop = true;
-	am->amcanbackward = false;
-	am->amcanunique = false;
-	am->amcanmulticol = true;
-	am->amoptionalkey = true;
-	am->amsearcharray = true;
-	am->amsearchnulls = true;
-	am->amstorage = false;
-	am->amclusterable = false;
-	am->ampredlocks = false;
-	am->amcanparallel = false;
-	gv_am_set_can_build_parallel(am);
-	am->amcaninclude = false;
-	am->amusemaintenanceworkmem = false;
-	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
-	am->amkeytype = InvalidOid;
+	IndexAmRoutine *am = gv_am_make_routine();
 
 	am->ambuild = gv_ivf_build;
 	am->ambuildempty = gv_ivf_build_empty;
 	am->aminsert = gv_ivf_insert;
 	am->ambulkdelete = gv_ivf_bulk_delete;
 	am->amvacuumcleanup = gv_ivf_vacuum_cleanup;
-	am->amcanreturn = NULL;
 	am->amcostestimate = gv_ivf_cost_estimate;
-	am->amproperty = NULL;
 	am->ambuildphasename = phase_name;
-	am->amvalidate = gv_am_validate;
-	am->amadjustmembers = NULL;
 	am->ambeginscan = gv_ivf_begin_scan;
 	am->amrescan = gv_ivf_rescan;
 	am->amgettuple = gv_ivf_get_tuple;
-	am->amgetbitmap = NULL;
 	am->amendscan = gv_ivf_end_scan;
-	am->ammarkpos = NULL;
-	am->amrestrpos = NULL;
-	am->amestimateparallelscan = NULL;
-	am->aminitparallelscan = NULL;
-	am->amparallelrescan = NULL;
 	return am;
 }
 

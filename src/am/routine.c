@@ -1,0 +1,59 @@
+/*-------------------------------------------------------------------------
+ *
+ * routine.c
+ *		What the descriptions of the access methods have in common.
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/vacuum.h"
+
+#include "am/filter.h"
+#include "am/routine.h"
+#include "am/validate.h"
+#include "base/compat.h"
+
+/*
+ * gv_am_make_routine
+ *		A description of an access method that orders by an operator and has filter
+ *		columns; its functions, but for amvalidate, are not set.
+ */
+IndexAmRoutine *
+gv_am_make_routine(void)
+{
+	IndexAmRoutine *am = makeNode(IndexAmRoutine);
+
+	am->amstrategies = 0;
+	am->amsupport = GV_AM_FILTER_PROC;
+	am->amoptsprocnum = 0;
+	am->amcanorder = false;
+	am->amcanorderbyop = true;
+	am->amcanbackward = false;
+	am->amcanunique = false;
+	am->amcanmulticol = true;
+	am->amoptionalkey = true;
+	am->amsearcharray = true;
+	am->amsearchnulls = true;
+	am->amstorage = false;
+	am->amclusterable = false;
+	am->ampredlocks = false;
+	am->amcanparallel = false;
+	gv_am_set_can_build_parallel(am);
+	am->amcaninclude = false;
+	am->amusemaintenanceworkmem = false;
+	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
+	am->amkeytype = InvalidOid;
+
+	am->amcanreturn = NULL;
+	am->amproperty = NULL;
+	am->amvalidate = gv_am_validate;
+	am->amadjustmembers = NULL;
+	am->amgetbitmap = NULL;
+	am->ammarkpos = NULL;
+	am->amrestrpos = NULL;
+	am->amestimateparallelscan = NULL;
+	am->aminitparallelscan = NULL;
+	am->amparallelrescan = NULL;
+	return am;
+}
