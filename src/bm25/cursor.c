@@ -180,17 +180,18 @@ gv_bm25_cursor_enter_block(GvBm25Cursor *cursor, uint32 block)
 }
 
 /*
- * gv_bm25_cursor_rewind
- *		Stand at the first block again.
+ * gv_bm25_cursor_return
+ *		Stand at a block again where the cursor stood before.
  */
 void
-gv_bm25_cursor_rewind(GvBm25Cursor *cursor)
+gv_bm25_cursor_return(GvBm25Cursor *cursor, uint32 block)
 {
 	cursor->pos = 0;
-	if (cursor->supers == NULL)
-		cursor->block = 0;
-	else
-		gv_bm25_cursor_enter_super(cursor, 0);
+	if (cursor->supers != NULL)
+		gv_bm25_cursor_enter_super(cursor, block / GV_BM25_SUPERBLOCK);
+	cursor->block = block;
+	if (cursor->supers != NULL)
+		enter_block(cursor);
 }
 
 /* The bound of a superblock */
@@ -202,6 +203,20 @@ gv_bm25_cursor_bound_of_super(GvBm25Cursor *cursor, uint32 super)
 	if (cursor->super_bounds[super] < 0)
 		cursor->super_bounds[super] = bound_of(cursor, &cursor->supers[super]);
 	return cursor->super_bounds[super];
+}
+
+/*
+ * gv_bm25_cursor_most
+ *		The score that no document of the segment exceeds.
+ */
+float
+gv_bm25_cursor_most(GvBm25Cursor *cursor)
+{
+	float		most = 0;
+
+	for (uint32 i = 0; i < cursor->n_supers; i++)
+		most = Max(most, gv_bm25_cursor_bound_of_super(cursor, i));
+	return most;
 }
 
 /* The bound of the superblock where the cursor stands */

@@ -498,7 +498,7 @@ search_blocks(FlatSearch *flat, uint32 start, bool has_best)
 		done = cursor->block;
 		take_block(flat);
 		for (int i = 0; i < flat->n; i++)
-			gv_bm25_cursor_rewind(flat->cursors[i]);
+			gv_bm25_cursor_return(flat->cursors[i], 0);
 	}
 	gv_bm25_cursor_seek(cursor, start);
 	while (cursor->block < cursor->n_blocks)
@@ -684,19 +684,8 @@ seed_of(FlatSearch *flat, GvBm25Cursor *cursor)
 			best[j] = best[j - 1];
 		best[j] = score;
 	}
-	gv_bm25_cursor_rewind(cursor);
+	gv_bm25_cursor_return(cursor, 0);
 	return n < k ? -1 : best[k - 1];
-}
-
-/* The score that no document of a term exceeds */
-static float
-most_of_term(GvBm25Cursor *cursor)
-{
-	float		most = 0;
-
-	for (uint32 i = 0; i < cursor->n_supers; i++)
-		most = Max(most, gv_bm25_cursor_bound_of_super(cursor, i));
-	return most;
 }
 
 /*
@@ -737,7 +726,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 		flat->cursors[flat->n] = palloc(sizeof(GvBm25Cursor));
 		gv_bm25_cursor_begin(flat->cursors[flat->n], flat->segment, entry, leaf->weight,
 							 weighed->factor);
-		flat->most_of[flat->n] = most_of_term(flat->cursors[flat->n]);
+		flat->most_of[flat->n] = gv_bm25_cursor_most(flat->cursors[flat->n]);
 		if (flat->n++ > 0)
 			flat->most += flat->most_of[flat->n - 1] * ENLARGED;
 	}

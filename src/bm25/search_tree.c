@@ -1,8 +1,19 @@
 /*-------------------------------------------------------------------------
  *
  * search_tree.c
- *		Documents of a segment for a query of any form: all that have one of its
- *		words are looked at.
+ *		Documents of a segment for a query of any form.
+ *
+ * A document that can be wanted has one of the query's *leads*: parts without
+ * which no document matches or reaches the threshold, chosen so that as few
+ * documents as possible have them.  Of "+a b" the lead is a, of a phrase its
+ * rarest word; once the threshold is above what b adds at most, of "a b" it is a.
+ * Only documents of leads are found by going through postings, window by window;
+ * the other parts are looked up for them, while they can still be wanted.
+ *
+ * Bounds are computed as scores are, part by part in the order of the tree, so a
+ * bound is never below a score.  A part that stands for several lexemes sums up
+ * frequencies; it scores at most what the lexemes would score one by one, which
+ * is enlarged by more than rounding can do.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,28 +24,59 @@
 #include "utils/memutils.h"
 
 #include "bm25/cursor.h"
+#include "bm25/options.h"
 #include "bm25/search.h"
 
 /* Numbers of a window: documents times leaves */
 #define WINDOW_NUMBERS (256 * 1024)
+
+/* More than rounding does to a sum of up to 10,000 numbers */
+#define ENLARGED 1.002f
+
+/* With more leaves or lexemes bounds are coarser, and leads are chosen twice at most */
+#define MANY_LEAVES 64
+
+/* Looking a document up costs as much as going through so many postings */
+#define LOOKUP_POSTINGS 8
 
 /* A lexeme in a part of the query */
 typedef struct Member
 {
 	int			leaf;
 	int			place;			/* of a phrase; -1: the leaf is none */
+	bool		is_lead;
 	GvBm25Cursor *cursor;
 } Member;
+
+/* A part of the query without parts */
+typedef struct Leaf
+{
+	int			first;			/* of its members */
+	int			n_members;
+	int			n_places;		/* of a phrase, up to 255 */
+	uint64		df;				/* of the members together, of a phrase's rarest place */
+	int			rarest;			/* this place; -1: it is no phrase */
+	float		most;			/* the score that no document of the segment exceeds */
+	float		bound;			/* none of the window, or of a document */
+	bool		is_coarse;		/* its bound is its weight */
+	bool		is_lead;
+	bool		is_counted;		/* in the window, for its leads */
+} Leaf;
 
 typedef struct TreeSearch
 {
 	const GvBm25Weighed *weighed;
 	const GvBm25Segment *segment;
+	GvBm25Search *search;		/* NULL: documents that match, without scores */
 	int			n_members;
 	Member	   *members;
+	Leaf	   *leaves;			/* Leaf[n_leaves] */
+	int		   *by_df;			/* int[n_leaves]: leaves, the most frequent first */
+	float		least;			/* that leads were chosen for */
 	uint32		width;			/* documents of a window */
 	float	   *tf;				/* float[width][n_leaves] */
 	uint64	   *found;			/* bit for each document */
+	uint32		n_found;
 	uint8	   *n_places;		/* uint8[width]: of the phrase being looked at */
 	void	   *norms;
 	uint32	   *field_lengths[GV_BM25_MAX_FIELDS]; /* uint32[width] of each that a leaf asks for */
@@ -52,21 +94,102 @@ add_member(TreeSearch *tree, const GvBm25TermEntry *entry, int leaf, int place)
 	member = &tree->members[tree->n_members++];
 	member->leaf = leaf;
 	member->place = place;
+	member->is_lead = false;
 	member->cursor = palloc(sizeof(GvBm25Cursor));
-	gv_bm25_cursor_begin(member->cursor, tree->segment, entry, 1.0f, tree->weighed->factor);
+	gv_bm25_cursor_begin(member->cursor, tree->segment, entry,
+						 tree->weighed->leaves[leaf].weight, tree->weighed->factor);
 }
 
-/* Begin with a segment, in the current memory context */
+/* The score that a leaf cannot exceed if its members cannot exceed theirs, added up */
+static inline float
+bound_of_sum(const TreeSearch *tree, int leaf, float sum)
+{
+	const Leaf *one = &tree->leaves[leaf];
+
+	if (one->n_members == 1)
+		return sum;
+	return Min(sum * ENLARGED, tree->weighed->leaves[leaf].weight);
+}
+
+/* Add a leaf and its members */
+static void
+add_leaf(TreeSearch *tree, const GvBm25TermEntry *entries, int number)
+{
+	const GvBm25Leaf *weighed = &tree->weighed->leaves[number];
+	Leaf	   *leaf = &tree->leaves[number];
+
+	leaf->first = tree->n_members;
+	leaf->n_places = Min(weighed->n_places, PG_UINT8_MAX);
+	leaf->df = 0;
+	leaf->rarest = weighed->node->kind == GV_BM25_PHRASE ? 0 : -1;
+	for (int i = 0; i < weighed->n_lexemes; i++)
+	{
+		const GvBm25TermEntry *entry = &entries[weighed->lexemes[i]];
+
+		add_member(tree, entry, number, -1);
+		leaf->df += entry->df;
+	}
+	for (int place = 0; place < leaf->n_places; place++)
+	{
+		uint64		df = 0;
+
+		for (int i = 0; i < weighed->n_place[place]; i++)
+		{
+			const GvBm25TermEntry *entry = &entries[weighed->place[place][i]];
+
+			add_member(tree, entry, number, place);
+			df += entry->df;
+		}
+		if (place == 0 || df < leaf->df)
+		{
+			leaf->df = df;
+			leaf->rarest = place;
+		}
+	}
+	leaf->n_members = tree->n_members - leaf->first;
+	leaf->is_lead = false;
+
+	/* bounds of blocks are by the length of all fields together */
+	leaf->is_coarse = leaf->rarest >= 0 || weighed->field > 0 || leaf->n_members > MANY_LEAVES;
+	if (leaf->df == 0)
+		leaf->most = -1;
+	else if (leaf->is_coarse)
+		leaf->most = weighed->weight;
+	else
+	{
+		float		sum = 0;
+
+		for (int i = leaf->first; i < tree->n_members; i++)
+			sum += gv_bm25_cursor_most(tree->members[i].cursor);
+		leaf->most = bound_of_sum(tree, number, sum);
+	}
+}
+
+/* Compare leaves' numbers, the most frequent first; arg: Leaf[] */
+static int
+compare_frequency(const void *a, const void *b, void *arg)
+{
+	int			x = *(const int *) a;
+	int			y = *(const int *) b;
+	const Leaf *leaves = arg;
+
+	if (leaves[x].df != leaves[y].df)
+		return leaves[x].df > leaves[y].df ? -1 : 1;
+	return x - y;
+}
+
+/* Begin with a segment, in the current memory context; search: NULL: without scores */
 static TreeSearch *
-begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
+begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed, GvBm25Search *search)
 {
 	TreeSearch *tree = palloc0(sizeof(TreeSearch));
-	const GvBm25TermEntry *entries = reader->entries[which];
 	int			n_members = 0;
 	uint32		n_leaves = Max(weighed->n_leaves, 1);
 
 	tree->weighed = weighed;
 	tree->segment = &reader->segments[which];
+	tree->search = search;
+	tree->least = -2;			/* none were chosen */
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		n_members += weighed->leaves[i].n_lexemes;
@@ -75,18 +198,14 @@ begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
 	}
 	tree->members = MemoryContextAllocHuge(CurrentMemoryContext,
 										   Max(n_members, 1) * sizeof(Member));
+	tree->leaves = palloc(n_leaves * sizeof(Leaf));
+	tree->by_df = palloc(n_leaves * sizeof(int));
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
-		const GvBm25Leaf *leaf = &weighed->leaves[i];
-
-		for (int j = 0; j < leaf->n_lexemes; j++)
-			add_member(tree, &entries[leaf->lexemes[j]], i, -1);
-		for (int place = 0; place < leaf->n_places; place++)
-		{
-			for (int j = 0; j < leaf->n_place[place]; j++)
-				add_member(tree, &entries[leaf->place[place][j]], i, place);
-		}
+		add_leaf(tree, reader->entries[which], i);
+		tree->by_df[i] = i;
 	}
+	qsort_arg(tree->by_df, weighed->n_leaves, sizeof(int), compare_frequency, tree->leaves);
 	tree->width = Max(64, Min(GV_BM25_WINDOW, WINDOW_NUMBERS / n_leaves / 64 * 64));
 	tree->tf = MemoryContextAllocExtended(CurrentMemoryContext,
 										  (Size) tree->width * n_leaves * sizeof(float),
@@ -100,9 +219,160 @@ begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
 	return tree;
 }
 
+static void
+end_tree(TreeSearch *tree)
+{
+	for (int i = 0; i < tree->n_members; i++)
+	{
+		GvBm25Cursor *cursor = tree->members[i].cursor;
+
+		if (cursor->supers != NULL)
+		{
+			pfree(cursor->supers);
+			pfree(cursor->super_bounds);
+		}
+		pfree(cursor);
+	}
+	pfree(tree->members);
+	pfree(tree->leaves);
+	pfree(tree->by_df);
+	pfree(tree->tf);
+	pfree(tree->found);
+	pfree(tree->n_places);
+	pfree(tree->norms);
+	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
+	{
+		if (tree->field_lengths[i] != NULL)
+			pfree(tree->field_lengths[i]);
+	}
+	pfree(tree);
+}
+
 /*
- * Find the window that has the next document, of those that may be returned;
- * false at the end.
+ * The score that documents do not exceed in a part of the tree; false if they
+ * cannot match it.
+ *
+ * leaf: number of its first leaf, set past its last
+ * without_leads: documents that have none of the leads
+ */
+static bool
+bound_node(const TreeSearch *tree, const GvBm25Node *node, int *leaf, bool without_leads,
+		   float *bound)
+{
+	int			n_matches = 0;
+	int			n_optional = 0;
+	bool		can_match = true;
+
+	*bound = 0;
+	if (node->kind != GV_BM25_GROUP)
+	{
+		const Leaf *one = &tree->leaves[(*leaf)++];
+
+		if (one->bound < 0 || (without_leads && one->is_lead))
+			return false;
+		*bound = one->bound;
+		return true;
+	}
+	for (int i = 0; i < node->n_children; i++)
+	{
+		const GvBm25Node *child = node->children[i];
+		float		part;
+		bool		possible = bound_node(tree, child, leaf, without_leads, &part);
+
+		/* who does not have it can match */
+		if (child->occur == GV_BM25_EXCLUDED)
+			continue;
+		if (child->occur == GV_BM25_REQUIRED)
+			can_match &= possible;
+		else
+			n_optional += possible;
+		n_matches += possible;
+		if (possible)
+			*bound += part;
+	}
+	return can_match && n_matches > 0 && n_optional >= node->min_match;
+}
+
+/* Is no document wanted, by the bounds of leaves? */
+static bool
+is_hopeless(const TreeSearch *tree, bool without_leads)
+{
+	int			leaf = 0;
+	float		bound;
+
+	if (!bound_node(tree, tree->weighed->tree->root, &leaf, without_leads, &bound))
+		return true;
+	return tree->search != NULL && bound < gv_bm25_threshold(tree->search);
+}
+
+/*
+ * Try to do without some leads, the more frequent ones first; of many all these
+ * together, so that it does not take long.
+ */
+static void
+drop_leads(TreeSearch *tree)
+{
+	int			n_leaves = tree->weighed->n_leaves;
+	int			n = 1;
+
+	for (int i = 0; i < n_leaves; i += n)
+	{
+		n = n_leaves <= MANY_LEAVES ? 1 : Min(Max(i, 1), n_leaves - i);
+		for (int j = i; j < i + n; j++)
+			tree->leaves[tree->by_df[j]].is_lead = false;
+		if (!is_hopeless(tree, true))
+		{
+			for (int j = i; j < i + n; j++)
+				tree->leaves[tree->by_df[j]].is_lead =
+					!tree->weighed->leaves[tree->by_df[j]].is_excluded;
+		}
+	}
+}
+
+/* Choose leads anew, if the threshold has become such that there may be fewer */
+static void
+renew_leads(TreeSearch *tree)
+{
+	int			n_leaves = tree->weighed->n_leaves;
+	float		least = tree->search && gv_bm25_pruning ? gv_bm25_threshold(tree->search) : -1;
+
+	if (least == tree->least || (tree->least > 0 && n_leaves > MANY_LEAVES))
+		return;
+	tree->least = least;
+	for (int i = 0; i < n_leaves; i++)
+	{
+		tree->leaves[i].bound = tree->leaves[i].most;
+		tree->leaves[i].is_lead = !gv_bm25_pruning || !tree->weighed->leaves[i].is_excluded;
+	}
+	if (gv_bm25_pruning)
+		drop_leads(tree);
+	for (int i = 0; i < tree->n_members; i++)
+	{
+		const Leaf *leaf = &tree->leaves[tree->members[i].leaf];
+
+		tree->members[i].is_lead = leaf->is_lead && tree->members[i].place == leaf->rarest;
+	}
+}
+
+/* The first document from one on that a cursor may have; PG_UINT32_MAX if none */
+static uint32
+next_document(GvBm25Cursor *cursor, uint32 doc)
+{
+	uint32		i = 0;
+
+	gv_bm25_cursor_seek(cursor, doc);
+	if (cursor->block == cursor->n_blocks)
+		return PG_UINT32_MAX;
+	if (cursor->loaded != cursor->block)
+		return Max(cursor->first_doc, doc);
+	while (cursor->docs[i] < doc)
+		i++;
+	return cursor->docs[i];
+}
+
+/*
+ * Find the window that has the next document of a lead, of those that may be
+ * returned; false at the end.
  */
 static bool
 begin_window(TreeSearch *tree, GvBm25Mask *mask)
@@ -114,11 +384,8 @@ begin_window(TreeSearch *tree, GvBm25Mask *mask)
 
 	for (int i = 0; i < tree->n_members; i++)
 	{
-		GvBm25Cursor *cursor = tree->members[i].cursor;
-
-		gv_bm25_cursor_seek(cursor, tree->end);
-		if (cursor->block < cursor->n_blocks)
-			next = Min(next, Max(cursor->first_doc, tree->end));
+		if (tree->members[i].is_lead)
+			next = Min(next, next_document(tree->members[i].cursor, tree->end));
 	}
 	if (next >= tree->segment->head.n_docs)
 		return false;
@@ -127,86 +394,50 @@ begin_window(TreeSearch *tree, GvBm25Mask *mask)
 	return true;
 }
 
-/*
- * Go through the postings of a lexeme in the window.
- *
- * With a place of a phrase, documents that have all places before this count it.
- */
-static void
-add_postings(TreeSearch *tree, const Member *member)
+/* Find the bounds of leaves in the window; false if no document there is wanted */
+static bool
+bound_window(TreeSearch *tree)
 {
-	GvBm25Cursor *cursor = member->cursor;
-	int			n_leaves = tree->weighed->n_leaves;
-
-	while (cursor->block < cursor->n_blocks && cursor->first_doc < tree->end)
+	if (!gv_bm25_pruning)
+		return true;
+	for (int number = 0; number < tree->weighed->n_leaves; number++)
 	{
-		gv_bm25_cursor_load(cursor);
-		for (uint32 i = 0; i < cursor->n && cursor->docs[i] < tree->end; i++)
-		{
-			uint32		doc = cursor->docs[i] - tree->start;
+		Leaf	   *leaf = &tree->leaves[number];
+		float		sum = 0;
+		int			n_places = 0;
 
-			if (cursor->docs[i] < tree->start)
+		for (int i = leaf->first; i < leaf->first + leaf->n_members; i++)
+		{
+			Member	   *member = &tree->members[i];
+
+			gv_bm25_cursor_seek(member->cursor, tree->start);
+			if (member->cursor->block == member->cursor->n_blocks ||
+				member->cursor->first_doc >= tree->end)
 				continue;
-			if (member->place < 0)
+			if (member->place >= 0)
+				n_places += n_places == member->place;
+			else
 			{
-				tree->tf[(Size) doc * n_leaves + member->leaf] += (float) cursor->tfs[i];
-				tree->found[doc / 64] |= UINT64CONST(1) << doc % 64;
+				n_places = 1;
+				if (!leaf->is_coarse)
+					sum += gv_bm25_cursor_bound(member->cursor, tree->end);
 			}
-			else if (tree->n_places[doc] == (uint8) member->place)
-				tree->n_places[doc] = (uint8) member->place + 1;
 		}
-		if (cursor->last_doc >= tree->end || !gv_bm25_cursor_next_block(cursor))
-			break;
+		if (n_places < Max(leaf->n_places, 1))
+			leaf->bound = -1;
+		else if (leaf->is_coarse)
+			leaf->bound = leaf->most;
+		else
+			leaf->bound = bound_of_sum(tree, number, sum);
 	}
+	return !is_hopeless(tree, false);
 }
 
-/*
- * Mark the documents that have all places of a phrase, up to 255 of them, as
- * having the phrase.  One that is excluded nobody is said to have: rows that do
- * are left out when they are looked at.
- */
-static void
-end_phrase(TreeSearch *tree, int leaf)
+/* Is a document found? */
+static inline bool
+is_found(const TreeSearch *tree, uint32 doc)
 {
-	uint8		n_places = (uint8) Min(tree->weighed->leaves[leaf].n_places, PG_UINT8_MAX);
-
-	if (tree->weighed->leaves[leaf].is_excluded)
-		return;
-	for (uint32 doc = 0; doc < tree->end - tree->start; doc++)
-	{
-		if (n_places > 0 && tree->n_places[doc] == n_places)
-		{
-			tree->tf[(Size) doc * tree->weighed->n_leaves + leaf] = 1;
-			tree->found[doc / 64] |= UINT64CONST(1) << doc % 64;
-		}
-	}
-}
-
-/* Count the leaves in the documents of the window */
-static void
-count_window(TreeSearch *tree)
-{
-	int			phrase = -1;
-
-	for (int i = 0; i < tree->n_members; i++)
-	{
-		const Member *member = &tree->members[i];
-
-		if (phrase >= 0 && member->leaf != phrase)
-		{
-			end_phrase(tree, phrase);
-			phrase = -1;
-		}
-		if (member->place >= 0 && phrase < 0)
-		{
-			phrase = member->leaf;
-			memset(tree->n_places, 0, tree->width);
-		}
-		if (member->place < PG_UINT8_MAX)
-			add_postings(tree, member);
-	}
-	if (phrase >= 0)
-		end_phrase(tree, phrase);
+	return tree->found[doc / 64] >> doc % 64 & 1;
 }
 
 /* The next document found in the window, from it on; the window's width if none */
@@ -234,31 +465,69 @@ forget(TreeSearch *tree, uint32 doc)
 	tree->found[doc / 64] &= ~(UINT64CONST(1) << doc % 64);
 }
 
-static void
-end_tree(TreeSearch *tree)
+/* Count a posting; with a place of a phrase, for documents that have all places before */
+static inline void
+count_posting(TreeSearch *tree, const Member *member, uint32 doc, uint32 tf)
 {
+	if (member->place < 0)
+		tree->tf[(Size) doc * tree->weighed->n_leaves + member->leaf] += (float) tf;
+	else if (tree->n_places[doc] == (uint8) member->place)
+		tree->n_places[doc] = (uint8) member->place + 1;
+}
+
+/*
+ * Go through the postings of a lexeme in the window.
+ *
+ * find: these are documents of a lead, else only those found are of interest
+ */
+static void
+add_postings(TreeSearch *tree, const Member *member, bool find)
+{
+	GvBm25Cursor *cursor = member->cursor;
+
+	gv_bm25_cursor_seek(cursor, tree->start);
+	while (cursor->block < cursor->n_blocks && cursor->first_doc < tree->end)
+	{
+		gv_bm25_cursor_load(cursor);
+		for (uint32 i = 0; i < cursor->n && cursor->docs[i] < tree->end; i++)
+		{
+			uint32		doc = cursor->docs[i] - tree->start;
+
+			if (cursor->docs[i] < tree->start)
+				continue;
+			if (find)
+				tree->found[doc / 64] |= UINT64CONST(1) << doc % 64;
+			else if (!is_found(tree, doc))
+				continue;
+			/* phrases are counted when all documents are found */
+			if (!find || member->place < 0)
+				count_posting(tree, member, doc, cursor->tfs[i]);
+		}
+		if (cursor->last_doc >= tree->end || !gv_bm25_cursor_next_block(cursor))
+			break;
+	}
+}
+
+/* Find the documents of the window that have a lead */
+static void
+find_documents(TreeSearch *tree)
+{
+	for (int i = 0; i < tree->weighed->n_leaves; i++)
+		tree->leaves[i].is_counted = tree->leaves[i].is_lead && tree->leaves[i].rarest < 0;
 	for (int i = 0; i < tree->n_members; i++)
 	{
-		GvBm25Cursor *cursor = tree->members[i].cursor;
+		Member	   *member = &tree->members[i];
+		GvBm25Cursor *cursor = member->cursor;
+		uint32		block;
 
-		if (cursor->supers != NULL)
-		{
-			pfree(cursor->supers);
-			pfree(cursor->super_bounds);
-		}
-		pfree(cursor);
+		if (!member->is_lead)
+			continue;
+		gv_bm25_cursor_seek(cursor, tree->start);
+		block = cursor->block;
+		add_postings(tree, member, true);
+		if (member->place >= 0 && block < cursor->n_blocks)
+			gv_bm25_cursor_return(cursor, block);
 	}
-	pfree(tree->members);
-	pfree(tree->tf);
-	pfree(tree->found);
-	pfree(tree->n_places);
-	pfree(tree->norms);
-	for (int i = 0; i < GV_BM25_MAX_FIELDS; i++)
-	{
-		if (tree->field_lengths[i] != NULL)
-			pfree(tree->field_lengths[i]);
-	}
-	pfree(tree);
 }
 
 /* Read the lengths of the window's documents */
@@ -292,22 +561,158 @@ factors_of(const TreeSearch *tree, uint32 doc, float *factors)
 	}
 }
 
+/* Can a document not be wanted, by the leaves that are counted and bounds of the others? */
+static bool
+is_document_hopeless(TreeSearch *tree, const float *tf, const float *factors)
+{
+	for (int i = 0; i < tree->weighed->n_leaves; i++)
+	{
+		const GvBm25Leaf *leaf = &tree->weighed->leaves[i];
+
+		if (tree->leaves[i].is_counted)
+			tree->leaves[i].bound = tf[i] <= 0 ? -1 : tree->leaves[i].rarest >= 0 ?
+				leaf->weight : gv_bm25_score(leaf->weight, tf[i], factors[leaf->field]);
+	}
+	return is_hopeless(tree, false);
+}
+
+/* Leave out documents found that cannot be wanted, and count the others */
+static void
+drop_documents(TreeSearch *tree, GvBm25Mask *mask)
+{
+	bool		has_least = tree->search && gv_bm25_pruning &&
+		gv_bm25_threshold(tree->search) > 0;
+
+	tree->n_found = 0;
+	for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc + 1))
+	{
+		bool		is_wanted = mask == NULL || gv_bm25_mask_has(mask, tree->start + doc);
+
+		if (is_wanted && has_least)
+		{
+			float		factors[GV_BM25_FACTORS];
+
+			factors_of(tree, doc, factors);
+			is_wanted = !is_document_hopeless(tree,
+											  &tree->tf[(Size) doc * tree->weighed->n_leaves],
+											  factors);
+		}
+		if (is_wanted)
+			tree->n_found++;
+		else
+			forget(tree, doc);
+	}
+}
+
+/* Count a member that is no lead in the documents found */
+static void
+count_member(TreeSearch *tree, const Member *member)
+{
+	GvBm25Cursor *cursor = member->cursor;
+	double		n_postings = (double) cursor->entry->df * tree->width /
+		tree->segment->head.n_docs;
+
+	if (n_postings < (double) tree->n_found * LOOKUP_POSTINGS)
+	{
+		add_postings(tree, member, false);
+		return;
+	}
+	for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc + 1))
+	{
+		uint32		tf;
+
+		if (member->place > 0 && tree->n_places[doc] != (uint8) member->place)
+			continue;
+		tf = gv_bm25_cursor_find(cursor, tree->start + doc);
+		if (tf > 0)
+			count_posting(tree, member, doc, tf);
+	}
+}
+
+/*
+ * Mark the documents that have all places of a phrase, up to 255 of them, as
+ * having the phrase.  One that is excluded nobody is said to have: rows that do
+ * are left out when they are looked at.
+ */
+static void
+end_phrase(TreeSearch *tree, int leaf)
+{
+	if (tree->weighed->leaves[leaf].is_excluded || tree->leaves[leaf].n_places == 0)
+		return;
+	for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc + 1))
+	{
+		if (tree->n_places[doc] == (uint8) tree->leaves[leaf].n_places)
+			tree->tf[(Size) doc * tree->weighed->n_leaves + leaf] = 1;
+	}
+}
+
+/* Count the leaves that are not counted yet in the documents found */
+static void
+count_leaves(TreeSearch *tree)
+{
+	for (int number = 0; number < tree->weighed->n_leaves; number++)
+	{
+		Leaf	   *leaf = &tree->leaves[number];
+
+		if (leaf->is_counted)
+			continue;
+		if (leaf->rarest >= 0)
+			memset(tree->n_places, 0, tree->width);
+		for (int i = leaf->first; i < leaf->first + leaf->n_members; i++)
+			count_member(tree, &tree->members[i]);
+		if (leaf->rarest >= 0)
+			end_phrase(tree, number);
+		leaf->is_counted = true;
+	}
+}
+
+/*
+ * Find the next window with documents that may be wanted, and count their leaves;
+ * false at the end.
+ */
+static bool
+search_window(TreeSearch *tree, GvBm25Mask *mask)
+{
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+		renew_leads(tree);
+		if (!begin_window(tree, mask))
+			return false;
+		if (!bound_window(tree))
+			continue;
+		find_documents(tree);
+		if (next_found(tree, 0) == tree->width)
+			continue;
+		if (tree->search != NULL)
+			read_lengths(tree);
+		drop_documents(tree, mask);
+		if (tree->n_found > 0)
+			break;
+	}
+	count_leaves(tree);
+	return true;
+}
+
 /* Does a document match, all of whose leaves are counted but phrases? */
 static bool
-score_document(GvBm25Search *search, int which, uint32 doc, float *tf, const float *factors,
-			   float *score)
+score_document(TreeSearch *tree, uint32 doc, float *tf, float *score)
 {
-	const GvBm25Weighed *weighed = search->weighed;
-	const GvBm25Segment *segment = &search->reader->segments[which];
+	const GvBm25Weighed *weighed = tree->weighed;
+	const GvBm25Search *search = tree->search;
+	float		factors[GV_BM25_FACTORS];
 	ItemPointerData tid;
 
+	factors_of(tree, doc, factors);
 	if (!gv_bm25_evaluate(weighed, tf, factors, score))
 		return false;
 	if (!weighed->tree->needs_positions || search->read_row == NULL)
 		return true;
-	if (segment->entry.n_dead > 0 && gv_bm25_is_dead(segment, doc))
+	if (gv_bm25_pruning && is_document_hopeless(tree, tf, factors))
 		return false;
-	tid = gv_bm25_tid_of(segment, doc);
+	if (tree->segment->entry.n_dead > 0 && gv_bm25_is_dead(tree->segment, tree->start + doc))
+		return false;
+	tid = gv_bm25_tid_of(tree->segment, tree->start + doc);
 	return search->read_row(search->row_arg, &tid, tf) &&
 		gv_bm25_evaluate(weighed, tf, factors, score);
 }
@@ -319,24 +724,16 @@ score_document(GvBm25Search *search, int which, uint32 doc, float *tf, const flo
 void
 gv_bm25_search_tree(GvBm25Search *search, int which)
 {
-	const GvBm25Weighed *weighed = search->weighed;
-	TreeSearch *tree = begin_tree(search->reader, which, weighed);
-	GvBm25Mask *mask = gv_bm25_mask_of(search, which);
+	TreeSearch *tree = begin_tree(search->reader, which, search->weighed, search);
 
-	while (begin_window(tree, mask))
+	while (search_window(tree, gv_bm25_mask_of(search, which)))
 	{
-		CHECK_FOR_INTERRUPTS();
-		count_window(tree);
-		read_lengths(tree);
 		for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc))
 		{
-			float		factors[GV_BM25_FACTORS];
 			float		score;
 
-			factors_of(tree, doc, factors);
-			if ((mask == NULL || gv_bm25_mask_has(mask, tree->start + doc)) &&
-				score_document(search, which, tree->start + doc,
-							   &tree->tf[(Size) doc * weighed->n_leaves], factors, &score))
+			if (score_document(tree, doc, &tree->tf[(Size) doc * search->weighed->n_leaves],
+							   &score))
 				gv_bm25_consider(search, which, tree->start + doc, score);
 			forget(tree, doc);
 		}
@@ -352,15 +749,13 @@ gv_bm25_search_tree(GvBm25Search *search, int which)
 uint8 *
 gv_bm25_match_segment(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
 {
-	TreeSearch *tree = begin_tree(reader, which, weighed);
+	TreeSearch *tree = begin_tree(reader, which, weighed, NULL);
 	uint8	   *bits = MemoryContextAllocExtended(CurrentMemoryContext,
 												  ((Size) tree->segment->head.n_docs + 7) / 8,
 												  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 
-	while (begin_window(tree, NULL))
+	while (search_window(tree, NULL))
 	{
-		CHECK_FOR_INTERRUPTS();
-		count_window(tree);
 		for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc))
 		{
 			uint32		number = tree->start + doc;
