@@ -24,7 +24,8 @@ CREATE FUNCTION words(n bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAF
 		(SELECT string_agg('w' || floor(exp(dice(n * 1000 + i, 1, 10000) / 10000.0 * ln(1000)))::int, ' ')
 		 FROM generate_series(1, 1 + dice(n, 2, 60)) i) END$$;
 CREATE TABLE items (id bigint, tenant int, small smallint, big bigint, price real, weight float8, flag bool,
-	day date, made timestamptz, code uuid, feeling mood, name text, sort text COLLATE "C", tags int[], labels text[], body text);
+	day date, made timestamptz, code uuid, feeling mood, name text, sort text COLLATE "C", tags int[], labels text[], body text)
+	WITH (autovacuum_enabled = off);
 CREATE FUNCTION add_items(a bigint, b bigint) RETURNS void LANGUAGE sql AS $$
 	INSERT INTO items SELECT i, nullif(dice(i, 3, 100), 99), dice(i, 4, 7), dice(i, 5, 1000)::bigint << 33, dice(i, 6, 50) / 8.0::real,
 		nullif(dice(i, 7, 40), 0) / 3.0, dice(i, 8, 5) = 0, '2026-01-01'::date + dice(i, 9, 90), '2026-01-01'::timestamptz + i * interval '1 min',
