@@ -29,6 +29,7 @@
 #define KEY_SHARED UINT64CONST(0xFE90000000000002)
 #define KEY_SCAN UINT64CONST(0xFE90000000000003)
 #define KEY_QUERY_TEXT UINT64CONST(0xFE90000000000004)
+#define KEY_ROOM UINT64CONST(0xFE90000000000005)
 
 /* Kinds of jobs that are not the access method's: there is none, and no other will come */
 #define JOB_NONE 0
@@ -64,31 +65,33 @@ gv_am_parallel_workers(Relation heap, Relation index)
 }
 
 /*
- * gv_am_parallel_begin
- *		Set up shared memory for a build.
- *
- * worker_main: a function of this library, called with what CreateParallelContext says
- * shared_size: bytes of the access method's part, which is zero
- *
- * Returns false, and has done nothing, if there is no shared memory to be had.
+ * gv_am_parallel_begin_with
+ *		The same as gv_am_parallel_begin, with room that nobody writes to before the
+ *		access method does.
  */
 bool
-gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool is_concurrent,
-					 const char *worker_main, int n_workers, Size shared_size)
+gv_am_parallel_begin_with(GvAmParallel *parallel, const GvAmParallelNeeds *needs)
 {
+	Relation	heap = needs->heap;
+	Size		shared_size = needs->shared_size;
 	ParallelContext *context;
 	Snapshot	snapshot;
 	Size		scan_size;
 	GvAmParallelHead *head;
 
-	snapshot = is_concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
+	snapshot = needs->is_concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
 	EnterParallelMode();
-	context = CreateParallelContext("gigavec", worker_main, n_workers);
+	context = CreateParallelContext("gigavec", needs->worker_main, needs->n_workers);
 	scan_size = table_parallelscan_estimate(heap, snapshot);
 	shm_toc_estimate_chunk(&context->estimator, sizeof(GvAmParallelHead));
 	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(shared_size));
 	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(scan_size));
 	shm_toc_estimate_keys(&context->estimator, 3);
+	if (needs->room_size > 0)
+	{
+		shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(needs->room_size));
+		shm_toc_estimate_keys(&context->estimator, 1);
+	}
 	if (debug_query_string)
 	{
 		shm_toc_estimate_chunk(&context->estimator, strlen(debug_query_string) + 1);
@@ -106,8 +109,8 @@ gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool
 
 	head = shm_toc_allocate(context->toc, sizeof(GvAmParallelHead));
 	head->heap_oid = RelationGetRelid(heap);
-	head->index_oid = RelationGetRelid(index);
-	head->is_concurrent = is_concurrent;
+	head->index_oid = RelationGetRelid(needs->index);
+	head->is_concurrent = needs->is_concurrent;
 	pg_atomic_init_u32(&head->has_broken_chain, 0);
 	pg_atomic_init_u32(&head->next_part, 0);
 	ConditionVariableInit(&head->changed);
@@ -125,6 +128,12 @@ gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool
 	shm_toc_insert(context->toc, KEY_HEAD, head);
 	shm_toc_insert(context->toc, KEY_SHARED, parallel->shared);
 	shm_toc_insert(context->toc, KEY_SCAN, parallel->scan);
+	parallel->room = NULL;
+	if (needs->room_size > 0)
+	{
+		parallel->room = shm_toc_allocate(context->toc, BUFFERALIGN(needs->room_size));
+		shm_toc_insert(context->toc, KEY_ROOM, parallel->room);
+	}
 	if (debug_query_string)
 	{
 		char	   *text = shm_toc_allocate(context->toc, strlen(debug_query_string) + 1);
@@ -133,6 +142,24 @@ gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool
 		shm_toc_insert(context->toc, KEY_QUERY_TEXT, text);
 	}
 	return true;
+}
+
+/*
+ * gv_am_parallel_begin
+ *		Set up shared memory for a build.
+ *
+ * worker_main: a function of this library, called with what CreateParallelContext says
+ * shared_size: bytes of the access method's part, which is zero
+ *
+ * Returns false, and has done nothing, if there is no shared memory to be had.
+ */
+bool
+gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index, bool is_concurrent,
+					 const char *worker_main, int n_workers, Size shared_size)
+{
+	GvAmParallelNeeds needs = {heap, index, is_concurrent, worker_main, n_workers, shared_size, 0};
+
+	return gv_am_parallel_begin_with(parallel, &needs);
 }
 
 /*
@@ -303,6 +330,7 @@ gv_am_parallel_open(GvAmParallelWorker *worker, shm_toc *toc)
 	worker->head = head;
 	worker->scan = shm_toc_lookup(toc, KEY_SCAN, false);
 	worker->shared = shm_toc_lookup(toc, KEY_SHARED, false);
+	worker->room = shm_toc_lookup(toc, KEY_ROOM, true);
 }
 
 /*

@@ -28,8 +28,21 @@ typedef struct GvAmParallel
 	Snapshot	snapshot;
 	ParallelTableScanDesc scan; /* of the table, shared by all */
 	void	   *shared;			/* the access method's part */
+	char	   *room;			/* more of it, which nobody has written to, or NULL */
 	struct GvAmParallelHead *head;
 } GvAmParallel;
+
+/* What a build needs; see gv_am_parallel_begin */
+typedef struct GvAmParallelNeeds
+{
+	Relation	heap;
+	Relation	index;
+	bool		is_concurrent;
+	const char *worker_main;
+	int			n_workers;
+	Size		shared_size;
+	Size		room_size;		/* bytes that are not zero, in all likelihood */
+} GvAmParallelNeeds;
 
 /* What a worker finds when it begins */
 typedef struct GvAmParallelWorker
@@ -39,6 +52,7 @@ typedef struct GvAmParallelWorker
 	IndexInfo  *index_info;
 	ParallelTableScanDesc scan;
 	void	   *shared;
+	char	   *room;
 	struct GvAmParallelHead *head;
 	LOCKMODE	heap_lock;
 	LOCKMODE	index_lock;
@@ -55,6 +69,7 @@ extern int	gv_am_parallel_workers(Relation heap, Relation index);
 extern bool gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation index,
 								 bool is_concurrent, const char *worker_main, int n_workers,
 								 Size shared_size);
+extern bool gv_am_parallel_begin_with(GvAmParallel *parallel, const GvAmParallelNeeds *needs);
 extern int	gv_am_parallel_launch(GvAmParallel *parallel);
 extern void gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work,
 							   void *arg);

@@ -15,9 +15,7 @@
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/tableam.h"
-#include "access/xact.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
 #include "commands/progress.h"
@@ -26,9 +24,7 @@
 #include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "storage/smgr.h"
-#include "tcop/tcopprot.h"
 #include "utils/memutils.h"
-#include "utils/snapmgr.h"
 
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -38,12 +34,6 @@
 #include "hnsw/options.h"
 #include "hnsw/write.h"
 #include "quant/rotation.h"
-
-/* Keys of the parallel build's shared memory */
-#define KEY_SHARED UINT64CONST(0xFE91000000000001)
-#define KEY_ARRAYS UINT64CONST(0xFE91000000000002)
-#define KEY_SCAN UINT64CONST(0xFE91000000000003)
-#define KEY_QUERY_TEXT UINT64CONST(0xFE91000000000004)
 
 /*
  * Items that a process takes of a job at once: such a part of those left, within
@@ -299,11 +289,8 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 }
 
 static void
-init_shared(GvHnswBuildShared *shared, Relation heap, Relation index, bool is_concurrent)
+init_shared(GvHnswBuildShared *shared)
 {
-	shared->heap_oid = RelationGetRelid(heap);
-	shared->index_oid = RelationGetRelid(index);
-	shared->is_concurrent = is_concurrent;
 	pg_atomic_init_u64(&shared->n_rows, 0);
 	pg_atomic_init_u64(&shared->values_used, 0);
 	pg_atomic_init_u32(&shared->overflowed, 0);
@@ -333,26 +320,15 @@ load_in_parallel(GvHnswBuild *build, ParallelTableScanDesc parallel_scan, bool p
 void
 gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
 {
-	GvHnswBuildShared *shared = shm_toc_lookup(toc, KEY_SHARED, false);
-	char	   *arrays = shm_toc_lookup(toc, KEY_ARRAYS, false);
-	ParallelTableScanDesc parallel_scan = shm_toc_lookup(toc, KEY_SCAN, false);
-	LOCKMODE	heap_lock = shared->is_concurrent ? ShareUpdateExclusiveLock : ShareLock;
-	LOCKMODE	index_lock = shared->is_concurrent ? RowExclusiveLock : AccessExclusiveLock;
+	GvAmParallelWorker worker;
+	GvHnswBuildShared *shared;
 	GvHnswBuild build = {0};
-	Relation	heap;
-	Relation	index;
-	IndexInfo  *index_info;
 	bool		take_part = false;
 
-	debug_query_string = shm_toc_lookup(toc, KEY_QUERY_TEXT, true);
-	pgstat_report_activity(STATE_RUNNING, debug_query_string);
-
-	heap = table_open(shared->heap_oid, heap_lock);
-	index = index_open(shared->index_oid, index_lock);
-	index_info = BuildIndexInfo(index);
-	index_info->ii_Concurrent = shared->is_concurrent;
-	init_process(&build, heap, index, index_info, shared);
-	gv_hnsw_build_place_arrays(&build, arrays);
+	gv_am_parallel_open(&worker, toc);
+	shared = worker.shared;
+	init_process(&build, worker.heap, worker.index, worker.index_info, shared);
+	gv_hnsw_build_place_arrays(&build, worker.room);
 	if (shared->in_shards)
 	{
 		build.shards = palloc0(sizeof(GvHnswShards));
@@ -369,95 +345,51 @@ gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	}
 	SpinLockRelease(&shared->mutex);
 	if (take_part)
-		load_in_parallel(&build, parallel_scan, false);
+		load_in_parallel(&build, worker.scan, false);
 
 	work_on_jobs(&build);
-
-	index_close(index, index_lock);
-	table_close(heap, heap_lock);
+	gv_am_parallel_close(&worker);
 }
 
 /*
  * Set up shared memory and workers.  On return build->parallel is NULL if
  * there are none.
  */
-static ParallelTableScanDesc
+static void
 begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 {
-	bool		is_concurrent = local->is_concurrent;
-	Snapshot	snapshot;
-	ParallelContext *context;
-	Size		arrays_size;
-	Size		scan_size;
+	GvAmParallel *parallel = palloc(sizeof(GvAmParallel));
+	GvAmParallelNeeds needs = {
+		.heap = build->heap,
+		.index = build->index,
+		.is_concurrent = build->index_info->ii_Concurrent,
+		.worker_main = "gv_hnsw_build_worker_main",
+		.n_workers = n_workers,
+		.shared_size = sizeof(GvHnswBuildShared),
+		.room_size = gv_hnsw_build_place_arrays(build, NULL),
+	};
 	GvHnswBuildShared *shared;
-	ParallelTableScanDesc parallel_scan;
-	char	   *arrays;
 
-	snapshot = is_concurrent ? RegisterSnapshot(GetTransactionSnapshot()) : SnapshotAny;
-	EnterParallelMode();
-	context = CreateParallelContext("gigavec", "gv_hnsw_build_worker_main", n_workers);
-	arrays_size = gv_hnsw_build_place_arrays(build, NULL);
-	scan_size = table_parallelscan_estimate(build->heap, snapshot);
-	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(sizeof(GvHnswBuildShared)));
-	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(arrays_size));
-	shm_toc_estimate_chunk(&context->estimator, BUFFERALIGN(scan_size));
-	shm_toc_estimate_keys(&context->estimator, 3);
-	if (debug_query_string)
-	{
-		shm_toc_estimate_chunk(&context->estimator, strlen(debug_query_string) + 1);
-		shm_toc_estimate_keys(&context->estimator, 1);
-	}
-	InitializeParallelDSM(context);
-	if (context->seg == NULL)
-	{
-		/* no shared memory segment is to be had: go on alone */
-		if (IsMVCCSnapshot(snapshot))
-			UnregisterSnapshot(snapshot);
-		DestroyParallelContext(context);
-		ExitParallelMode();
-		return NULL;
-	}
-
-	shared = shm_toc_allocate(context->toc, BUFFERALIGN(sizeof(GvHnswBuildShared)));
-	*shared = *local;
-	init_shared(shared, build->heap, build->index, is_concurrent);
+	/* no shared memory segment is to be had: go on alone */
+	if (!gv_am_parallel_begin_with(parallel, &needs))
+		return;
+	shared = parallel->shared;
+	memcpy(shared, local, sizeof(GvHnswBuildShared));
+	init_shared(shared);
 	shared->n_loading = shared->in_shards ? 0 : 1;	/* the leader */
 	build->shared = shared;
-	arrays = shm_toc_allocate(context->toc, BUFFERALIGN(arrays_size));
-	gv_hnsw_build_place_arrays(build, arrays);
-	parallel_scan = shm_toc_allocate(context->toc, BUFFERALIGN(scan_size));
-	table_parallelscan_initialize(build->heap, parallel_scan, snapshot);
-	shm_toc_insert(context->toc, KEY_SHARED, shared);
-	shm_toc_insert(context->toc, KEY_ARRAYS, arrays);
-	shm_toc_insert(context->toc, KEY_SCAN, parallel_scan);
-	if (debug_query_string)
-	{
-		char	   *text = shm_toc_allocate(context->toc, strlen(debug_query_string) + 1);
-
-		strcpy(text, debug_query_string);
-		shm_toc_insert(context->toc, KEY_QUERY_TEXT, text);
-	}
-	build->snapshot = snapshot;
-	build->parallel = context;
-
+	gv_hnsw_build_place_arrays(build, parallel->room);
+	build->parallel = parallel;
 	if (build->graph.dims > 0)
 		memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
-
-	LaunchParallelWorkers(context);
-	ereport(DEBUG1, (errmsg_internal("using %d parallel workers", context->nworkers_launched)));
-	WaitForParallelWorkersToAttach(context);
-	return parallel_scan;
+	gv_am_parallel_launch(parallel);
 }
 
 static void
 end_parallel(GvHnswBuild *build)
 {
 	gv_hnsw_build_run_job(build, GV_HNSW_JOB_END, 0, 0);
-	WaitForParallelWorkersToFinish(build->parallel);
-	if (IsMVCCSnapshot(build->snapshot))
-		UnregisterSnapshot(build->snapshot);
-	DestroyParallelContext(build->parallel);
-	ExitParallelMode();
+	gv_am_parallel_end(build->parallel, build->index_info);
 	build->parallel = NULL;
 }
 
@@ -607,8 +539,7 @@ plan_workers(GvHnswBuild *build)
 
 	if (RelationGetNumberOfBlocks(build->heap) == 0)
 		return 0;
-	n_workers = plan_create_index_workers(RelationGetRelid(build->heap),
-										  RelationGetRelid(build->index));
+	n_workers = gv_am_parallel_workers(build->heap, build->index);
 	if (n_workers == 0 && build->shared->capacity >= GV_HNSW_MIN_PARALLEL_ROWS &&
 		build->index_info->ii_Expressions == NIL &&
 		build->index_info->ii_Predicate == NIL &&
@@ -618,14 +549,13 @@ plan_workers(GvHnswBuild *build)
 }
 
 /* Get memory for the arrays, and workers if there are to be some */
-static ParallelTableScanDesc
+static void
 begin_processes(GvHnswBuild *build, GvHnswBuildShared *local)
 {
-	ParallelTableScanDesc parallel_scan = NULL;
 	int			n_workers = plan_workers(build);
 
 	if (n_workers > 0)
-		parallel_scan = begin_parallel(build, local, n_workers);
+		begin_parallel(build, local, n_workers);
 	if (build->parallel == NULL)
 	{
 		Size		size = gv_hnsw_build_place_arrays(build, NULL);
@@ -635,7 +565,6 @@ begin_processes(GvHnswBuild *build, GvHnswBuildShared *local)
 			memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
 	}
 	gv_hnsw_graph_worker_init(&build->worker, &build->graph, CurrentMemoryContext);
-	return parallel_scan;
 }
 
 /*
@@ -660,13 +589,14 @@ finish_index(GvHnswBuild *build, const IndexBuildResult *result)
 static bool
 build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *result)
 {
-	ParallelTableScanDesc parallel_scan = begin_processes(build, local);
 	bool		overflowed;
 
+	begin_processes(build, local);
+	GV_TEST_POINT("hnsw-build-begun");
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
 	if (build->parallel)
 	{
-		load_in_parallel(build, parallel_scan, true);
+		load_in_parallel(build, build->parallel->scan, true);
 		wait_for_loading(build);
 	}
 	else
@@ -766,7 +696,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	old_context = MemoryContextSwitchTo(context);
 
 	gv_hnsw_init_meta(&local->meta, index);
-	init_shared(local, heap, index, index_info->ii_Concurrent);
+	init_shared(local);
 	init_process(build, heap, index, index_info, local);
 	gv_hnsw_build_choose_geometry(build);
 	fit = gv_hnsw_build_plan_memory(build);

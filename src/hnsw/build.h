@@ -10,13 +10,13 @@
 
 #include "postgres.h"
 
-#include "access/parallel.h"
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
 #include "port/atomics.h"
 #include "storage/condition_variable.h"
 #include "storage/spin.h"
 
+#include "am/parallel.h"
 #include "hnsw/graph.h"
 #include "hnsw/index.h"
 
@@ -49,9 +49,6 @@ typedef enum GvHnswJobKind
 typedef struct GvHnswBuildShared
 {
 	/* fixed before workers start */
-	Oid			heap_oid;
-	Oid			index_oid;
-	bool		is_concurrent;
 	GvHnswMetaPageData meta;	/* geometry: written between load and link */
 	uint64		capacity;		/* rows that the arrays take */
 	uint64		values_capacity;	/* exact: bytes */
@@ -119,8 +116,7 @@ typedef struct GvHnswBuild
 	char	   *node_image;		/* room for a node */
 	bool		is_calibrated;
 	struct GvHnswCalibration *calibration;	/* of all processes, or NULL */
-	ParallelContext *parallel;
-	Snapshot	snapshot;		/* of the parallel scan */
+	GvAmParallel *parallel;		/* NULL in a worker, and if there is none */
 	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
 	uint64		n_loaded;
 	double		n_tuples;		/* indexed by this process */

@@ -877,7 +877,7 @@ gv_hnsw_calibrate_begin(GvHnswBuild *build)
 	if (build->parallel == NULL || build->graph.dims == 0 ||
 		maintenance_work_mem < MIN_SHARING_MEMORY)
 		return false;
-	n_places = build->parallel->nworkers_launched + 1;
+	n_places = build->parallel->context->nworkers_launched + 1;
 	calibration = begin_calibration(build->index, true);
 	old_context = MemoryContextSwitchTo(calibration->context);
 	n = count_wanted(calibration);
