@@ -188,6 +188,7 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 	if (ef > 0)
 	{
 		aim->target = 0;
+		aim->k = Min(aim->k, ef);
 		return ef;
 	}
 	aim->growth = gv_hnsw_aim_growth(&index->meta, index->rel, aim->target);
@@ -223,6 +224,18 @@ gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch 
 	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth), aim->least_ef);
 	gv_hnsw_search_narrow(search, ef);
 	return ef;
+}
+
+/*
+ * gv_hnsw_aim_ef
+ *		Return the ef that so many rows take.
+ */
+int
+gv_hnsw_aim_ef(const GvHnswAim *aim, const GvHnswMetaPageData *meta, int64 n_rows)
+{
+	int			k = (int) Min(n_rows, MAX_EF / 2);
+
+	return aim->target > 0 ? ef_for(meta, aim->target, k, aim->bucket, aim->growth) : 2 * k;
 }
 
 /*

@@ -567,6 +567,14 @@ search_with_filter(GvHnswScan *so, const GvHnswCache *cache)
 	}
 }
 
+/* Beyond so many expansions a sweep is cheaper */
+static int64
+sweep_from(const GvHnswScan *so)
+{
+	return (int64) RelationGetNumberOfBlocks(so->ix.rel) * so->ix.layout.nodes_per_page /
+		SWEEP_FRACTION;
+}
+
 /* How many of the rows that a first search found may leave */
 static void
 set_may_return(GvHnswScan *so)
@@ -582,6 +590,9 @@ set_may_return(GvHnswScan *so)
 		so->may_return = PG_INT64_MAX;
 	else if (RelationGetNumberOfBlocks(so->ix.rel) <= Max(so->ef, SMALL_INDEX))
 		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
+	else if (so->limit > so->aim.k &&
+			 gv_hnsw_aim_ef(&so->aim, &so->ix.meta, so->limit) > sweep_from(so))
+		so->may_return = 0;		/* it will come to one: then nothing is late */
 	else if (so->aim.target > 0)
 		so->may_return = so->aim.k;
 	else
@@ -707,8 +718,6 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 static bool
 go_on(GvHnswScan *so)
 {
-	int64		n_nodes_at_most;
-
 	if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF ||
 		so->search.n_found >= gv_hnsw_max_scan_tuples ||
 		so->n_returned >= gv_hnsw_max_scan_tuples)
@@ -719,13 +728,11 @@ go_on(GvHnswScan *so)
 
 	if (!so->exhausted)
 	{
-		n_nodes_at_most = (int64) RelationGetNumberOfBlocks(so->ix.rel) *
-			so->ix.layout.nodes_per_page;
 		so->ef = gv_hnsw_aim_raise(&so->aim, &so->ix.meta, so->ef);
 		if (so->may_return == 0 ||
 			(so->strategy.filter &&
 			 gv_hnsw_strategy_should_collect(&so->strategy, so->search.n_found + so->ef)) ||
-			so->search.n_found + so->ef > n_nodes_at_most / SWEEP_FRACTION ||
+			so->search.n_found + so->ef > sweep_from(so) ||
 			!gv_hnsw_search_resume(&so->search, so->ef))
 			end_search(so);
 		else
@@ -838,11 +845,10 @@ keep_late(GvHnswScan *so, const ReadyItem *item)
 {
 	if (so->n_late == so->max_late)
 	{
-		so->max_late = Max(64, so->max_late * 2);
-		if (so->late == NULL)
-			so->late = MemoryContextAllocHuge(so->context, so->max_late * sizeof(ReadyItem));
-		else
-			so->late = repalloc_huge(so->late, so->max_late * sizeof(ReadyItem));
+		Size		size = (so->max_late = Max(64, so->max_late * 2)) * sizeof(ReadyItem);
+
+		so->late = so->late ? repalloc_huge(so->late, size) :
+			MemoryContextAllocHuge(so->context, size);
 	}
 	so->late[so->n_late++] = *item;
 }

@@ -39,6 +39,13 @@ SELECT count(*) FROM (SELECT id FROM hnsw_test.items WHERE n + 0 = 7 ORDER BY v 
 -- OFFSET
 SELECT count(*) FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 10 OFFSET 1995) x;
 
+-- many rows take a sweep of all, which comes first if LIMIT tells so: they are the nearest, in order
+SET hnsw.ef_search = 10;
+SELECT count(*), bool_and(d >= before) AS in_order, max(d) = (SELECT d FROM (SELECT v <-> '[1,2,3,4,5,4,3,2]' AS d FROM hnsw_test.items OFFSET 0) y ORDER BY d OFFSET 1199 LIMIT 1) AS nearest
+FROM (SELECT d, coalesce(lag(d) OVER (), 0) AS before FROM (SELECT v <-> '[1,2,3,4,5,4,3,2]' AS d FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 1200) x) y;
+SELECT swept > 1000 AS swept FROM gigavec.last_scan();
+RESET hnsw.ef_search;
+
 -- iterative scans
 SET hnsw.iterative_scan = off;
 SET hnsw.ef_search = 20;
