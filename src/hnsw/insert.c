@@ -34,6 +34,14 @@
 #define MAX_LINKS_BACK 12
 #define MAX_DEAR_LINKS_BACK 4
 
+/*
+ * A backend keeps so much memory for the vectors that inserts read, and for the
+ * rest: given back and asked for again by each row it took a quarter of an
+ * insert's time.
+ */
+#define KEPT_BYTES_OF_VECTORS (1024 * 1024)
+#define KEPT_BYTES (128 * 1024)
+
 /* A row on its way into the index */
 typedef struct Insertion
 {
@@ -78,6 +86,21 @@ search_surroundings(Insertion *ins, const GvHnswCache *cache)
 		gv_hnsw_search_seed_live(search, gv_hnsw_cache(ins->ix));
 		gv_hnsw_search_run(search);
 	}
+}
+
+/* Begin with no vectors of the nodes around, in memory that the backend keeps */
+static void
+init_vectors(Insertion *ins)
+{
+	static MemoryContext context = NULL;
+
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "hnsw insert vectors",
+										KEPT_BYTES_OF_VECTORS, ALLOCSET_DEFAULT_INITSIZE,
+										ALLOCSET_DEFAULT_MAXSIZE);
+	MemoryContextReset(context);
+	gv_hnsw_vectors_init(&ins->vectors, ins->ix, context,
+						 Max(work_mem * (Size) 1024, 2 * KEPT_BYTES_OF_VECTORS));
 }
 
 /* Choose neighbors among the best of the nodes found */
@@ -463,7 +486,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 	GV_TEST_POINT("hnsw-insert-searched");
 	if (join_equal_node(&ins))
 		return InvalidBlockNumber;
-	gv_hnsw_vectors_init(&ins.vectors, &ix, CurrentMemoryContext, work_mem * (Size) 1024);
+	init_vectors(&ins);
 	choose_neighbors(&ins);
 	write_node(&ins);
 	GV_TEST_POINT("hnsw-insert-written");
@@ -475,6 +498,7 @@ gv_hnsw_insert_value(Relation rel, Datum value, const GvAmFilterRow *filters,
 	point.z = ins.z;
 	point.key_bias = ins.rotated.key_bias;
 	gv_hnsw_consider_entry(&ix, ins.vector.id, &point, ins.n_linked == 0);
+	MemoryContextReset(ins.vectors.context);
 	return gv_hnsw_id_slot(&ix.layout, ins.vector.id) == 0 ?
 		gv_hnsw_id_block(&ix.layout, ins.vector.id) : InvalidBlockNumber;
 }
@@ -490,16 +514,20 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 {
 	GvAmFilterColumns columns;
 	GvAmFilterRow filters;
-	MemoryContext context;
+	static MemoryContext context = NULL;
 	MemoryContext old_context;
 	Datum		value;
+	Size		value_bytes;
 	BlockNumber blkno;
 
 	if (isnull[0])
 		return false;
 
-	context = AllocSetContextCreate(CurrentMemoryContext, "hnsw insert",
-									ALLOCSET_DEFAULT_SIZES);
+	if (context == NULL)
+		context = AllocSetContextCreate(TopMemoryContext, "hnsw insert", KEPT_BYTES,
+										ALLOCSET_DEFAULT_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+	/* of an insert that has failed */
+	MemoryContextReset(context);
 	old_context = MemoryContextSwitchTo(context);
 	gv_am_filter_columns(&columns, index);
 	gv_am_filter_row(&columns, values + 1, isnull + 1, &filters);
@@ -507,9 +535,10 @@ gv_hnsw_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid,
 	gv_hnsw_lock_nodes(index, ShareLock);
 	blkno = gv_hnsw_insert_value(index, value, &filters, tid);
 	gv_hnsw_unlock_nodes(index, ShareLock);
-	if (blkno != InvalidBlockNumber)
-		gv_hnsw_outgrow(index, blkno, VARSIZE(DatumGetPointer(value)));
+	value_bytes = VARSIZE(DatumGetPointer(value));
 	MemoryContextSwitchTo(old_context);
-	MemoryContextDelete(context);
+	MemoryContextReset(context);
+	if (blkno != InvalidBlockNumber)
+		gv_hnsw_outgrow(index, blkno, value_bytes);
 	return false;
 }

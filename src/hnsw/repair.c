@@ -51,7 +51,9 @@ gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 	repair->dead = dead;
 	repair->scratch = AllocSetContextCreate(context, "hnsw repair of a node",
 											ALLOCSET_DEFAULT_SIZES);
-	gv_hnsw_vectors_init(&repair->vectors, ix, context, Min(max_bytes, ENOUGH_BYTES));
+	gv_hnsw_vectors_init(&repair->vectors, ix,
+						 AllocSetContextCreate(context, "hnsw vectors", ALLOCSET_DEFAULT_SIZES),
+						 Min(max_bytes, ENOUGH_BYTES));
 }
 
 /*

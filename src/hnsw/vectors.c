@@ -88,8 +88,10 @@ make_places(GvHnswVectors *vectors, uint32 n_places)
  * gv_hnsw_vectors_init
  *		Begin with no vectors.
  *
- * context: parent of the context that holds them
+ * context: that holds them, and is reset whenever they are forgotten
  * max_bytes: what gv_hnsw_vectors_trim lets them take
+ *
+ * What is needed longer is in the current memory context.
  */
 void
 gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix, MemoryContext context,
@@ -98,12 +100,12 @@ gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix, MemoryContext cont
 	memset(vectors, 0, sizeof(*vectors));
 	vectors->ix = ix;
 	vectors->max_bytes = max_bytes;
-	vectors->context = AllocSetContextCreate(context, "hnsw vectors", ALLOCSET_DEFAULT_SIZES);
+	vectors->context = context;
 	vectors->reader.index = ix;
 	vectors->reader.context = vectors->context;
 	if (gv_hnsw_layout_has_codes(&ix->layout))
-		vectors->query.table = MemoryContextAlloc(context, ix->layout.code_dims /
-												  GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
+		vectors->query.table = palloc(ix->layout.code_dims / GV_RABITQ_GROUP_DIMS *
+									  GV_FASTSCAN_GROUP_BYTES);
 	make_places(vectors, MIN_PLACES);
 }
 
