@@ -113,6 +113,12 @@ SELECT count(*), bool_and(x = y) FROM (SELECT id, body <@> 'rare more' AS x FROM
 SELECT count(*), bool_and(p.x = w.x AND p.y = w.y) FROM (SELECT id, body <@> 'rare more' AS x, body <@> 'common' AS y FROM parts) p
 	JOIN (SELECT id, body <@> 'rare more' AS x, body <@> 'common' AS y FROM whole) w USING (id);
 SELECT id FROM parts_1 ORDER BY body <@> 'rare more' LIMIT 2;
+-- and one of them, if the query names the index of all
+SELECT count(*), bool_and(x = y) FROM (SELECT id, body <@> to_bm25query('rare more', 'parts_body') AS x FROM parts_1
+	ORDER BY body <@> to_bm25query('rare more', 'parts_body') LIMIT 10) p
+	JOIN (SELECT id, body <@> 'rare more' AS y FROM whole) w USING (id);
+SELECT count(*), bool_and(x = y) FROM (SELECT id, body <@> 'rare more' AS x FROM parts_1 ORDER BY body <@> 'rare more' LIMIT 10) p
+	JOIN (SELECT id, body <@> 'rare more' AS y FROM whole) w USING (id);
 SELECT count(*) FROM parts WHERE body @@@ 'rare';
 
 -- who may not read the table learns nothing of its words
