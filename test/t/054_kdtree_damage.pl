@@ -38,8 +38,6 @@ survive_damages($node,
 	orders => \%orders,
 	exact => sub { my ($table, $order) = @_; "$BY_TABLE SELECT count(*), count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s" },
 	is_complete => sub { my ($index, $table, $order, $name) = @_; is_complete($node, $table, $order, $name) },
-	# a version that a damage has made
-	other_errors => sub { $_[1] =~ /metapage/ ? qr/ERROR:  0A000: index "$_[0]" has version/ : undef },
 	statements => sub {
 		my ($index, $table, $order) = @_;
 

@@ -43,14 +43,6 @@ survive_damages($node,
 	tables => { map { $_ => /(.*)_/ } keys %orders },
 	orders => \%orders,
 	exact => sub { "SELECT count(*), count(DISTINCT ctid) FROM $_[0]" },
-	is_complete => sub {
-		my ($index, $table, $order, $name) = @_;
-
-		is($node->safe_psql('postgres', "$BY_INDEX SELECT count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s"),
-			$node->safe_psql('postgres', "SELECT count(*) FROM $table"), "$name: all rows are found");
-	},
-	# a version that a damage has made
-	other_errors => sub { $_[1] =~ /metapage/ ? qr/ERROR:  0A000: index "$_[0]" has version/ : undef },
 	statements => sub {
 		my ($index, $table, $order) = @_;
 		my $text = $texts{$index};

@@ -119,8 +119,10 @@ sub path_of
 # statements: called with index, table and order, returns what is run; the first must be the check, the
 #   fourth print what "exact" gives
 # exact: called with table and order, returns the query for that
-# is_complete: called with index, table, order and a name after REINDEX, tests that all rows are found
-# other_errors: called with index and kind, returns a pattern of further errors that are right
+# is_complete: called with index, table, order and a name after REINDEX, tests that all rows are found; if
+#   not told, that the index finds as many as the table has
+# other_errors: called with index and kind, returns a pattern of further errors that are right; if not told,
+#   that of a version which a damaged metapage may have
 # found: the least part of the damages that check must find, .7 if not told
 sub survive_damages
 {
@@ -131,6 +133,13 @@ sub survive_damages
 	my %path = map { $_ => path_of($node, $_) } @indexes;
 	my $foreign = $node->data_dir . '/' . path_of($node, (sort values %tables)[0]);
 	my $n_found = 0;
+	my $is_complete = $option{is_complete} // sub {
+		my ($index, $table, $order, $name) = @_;
+
+		is($node->safe_psql('postgres', "$BY_INDEX SELECT count(DISTINCT ctid) FROM (SELECT ctid FROM $table ORDER BY $order) s"),
+			$node->safe_psql('postgres', "SELECT count(*) FROM $table"), "$name: all rows are found");
+	};
+	my $other_errors = $option{other_errors} // sub { $_[1] =~ /metapage/ ? qr/ERROR:  0A000: index "$_[0]" has version/ : undef };
 
 	$node->safe_psql('postgres', 'CHECKPOINT');
 	$node->stop;
@@ -142,7 +151,7 @@ sub survive_damages
 		my $order = $option{orders}{$index};
 		my $block = damage($node->data_dir . "/$path{$index}", $kind, $foreign);
 		my $name = "trial $trial, $index, $kind, block $block";
-		my $others = $option{other_errors} ? $option{other_errors}->($index, $kind) : undef;
+		my $others = $other_errors->($index, $kind);
 		my ($out, $err, $differs);
 
 		$node->start;
@@ -167,7 +176,7 @@ sub survive_damages
 
 		$node->safe_psql('postgres', "REINDEX INDEX $index");
 		is_sound($node, $index, "$name, REINDEX");
-		$option{is_complete}->($index, $table, $order, "$name, REINDEX");
+		$is_complete->($index, $table, $order, "$name, REINDEX");
 		ok(!$node->log_contains('terminated by signal'), "$name: no process crashed") || BAIL_OUT('crash');
 
 		$path{$index} = path_of($node, $index);
