@@ -40,29 +40,15 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX few_l1 ON few USING hnsw (v vector_l1_ops);
 	INSERT INTO few SELECT i, point(i, 24) FROM generate_series(1, 3000) i;
 	CREATE TABLE source AS SELECT i AS id, point(i, 24, 1) AS v FROM generate_series(10001, 16000) i;
-	CREATE VIEW leftovers AS
-		SELECT 'file ' || name AS what
-		FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS name
-		WHERE name ~ '^[0-9]+' AND NOT EXISTS (SELECT FROM pg_class
-			WHERE pg_relation_filenode(oid) = substring(name FROM '^[0-9]+')::oid)
-		UNION ALL
-		SELECT 'lock on ' || relation::regclass FROM pg_locks
-		WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '^(items|few)') AND pid <> pg_backend_pid()
-		UNION ALL
-		SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
-		UNION ALL
-		SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker';
 });
+watch_leftovers($node, '^(items|few)');
 
 sub nothing_is_left
 {
 	my ($name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	# a worker may take a moment to end, and a session that was terminated, too
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	return ok($node->poll_query_until('postgres', q{SELECT coalesce(string_agg(what, ', '), '') FROM leftovers}, ''),
-		"$name: no files, locks or workers are left");
+	return is_tidy($node, $name);
 }
 
 # Milliseconds that a process has run, where the system tells

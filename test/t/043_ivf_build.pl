@@ -38,19 +38,8 @@ $node->safe_psql('postgres', qq{
 	INSERT INTO long SELECT l.id + 120 * j, l.v * array_fill(1 + j / 10.0, ARRAY[2000])::vector FROM long l, generate_series(1, 9) j;
 	CREATE UNLOGGED TABLE few AS SELECT * FROM items LIMIT 20;
 	CREATE UNLOGGED TABLE none AS TABLE items WITH NO DATA;
-	CREATE VIEW leftovers AS
-		SELECT 'file ' || name AS what
-		FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS name
-		WHERE name ~ '^[0-9]+' AND NOT EXISTS (SELECT FROM pg_class
-			WHERE pg_relation_filenode(oid) = substring(name FROM '^[0-9]+')::oid)
-		UNION ALL
-		SELECT 'lock on ' || relation::regclass FROM pg_locks
-		WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '^items') AND pid <> pg_backend_pid()
-		UNION ALL
-		SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
-		UNION ALL
-		SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker';
 });
+watch_leftovers($node, '^items');
 
 # the tables are not logged, so that pages tell no time
 sub digest
@@ -174,9 +163,7 @@ $session->{stderr} = '';
 is($session->query_safe('SELECT 1'), 1, "the session goes on after $ended workers were terminated");
 $session->query('DROP INDEX IF EXISTS items_new');
 $session->quit;
-$node->safe_psql('postgres', 'CHECKPOINT');
-ok($node->poll_query_until('postgres', q{SELECT coalesce(string_agg(what, ', '), '') FROM leftovers}, ''),
-	'no files, locks or workers are left');
+is_tidy($node, 'builds that were stopped');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|XX000|still referenced/, 'nothing else in the log');
 
 $node->stop;

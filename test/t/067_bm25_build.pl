@@ -34,19 +34,8 @@ $node->safe_psql('postgres', q{
 	CREATE FUNCTION content(index text) RETURNS text LANGUAGE sql AS
 		$$SELECT md5(string_agg(md5(substr(get_raw_page(index, 'main', b::int), 25)), '' ORDER BY b))
 		  FROM generate_series(0, pg_relation_size(index::regclass) / 8192 - 1) b$$;
-	CREATE VIEW leftovers AS
-		SELECT 'file ' || name AS what
-		FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS name
-		WHERE name ~ '^[0-9]+' AND NOT EXISTS (SELECT FROM pg_class
-			WHERE pg_relation_filenode(oid) = substring(name FROM '^[0-9]+')::oid)
-		UNION ALL
-		SELECT 'lock on ' || relation::regclass FROM pg_locks
-		WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '^items') AND pid <> pg_backend_pid()
-		UNION ALL
-		SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
-		UNION ALL
-		SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker';
 });
+watch_leftovers($node, '^items');
 
 # The same index, whoever builds it
 my $create = q{CREATE INDEX items_body ON items USING bm25 (body, id, (id % 50)) WITH (text_config = 'simple')};
@@ -109,9 +98,7 @@ sub stop
 	is($session->query_safe('SELECT 1'), 1, "$name: the session goes on");
 	$session->quit;
 	cmp_ok($stopped, '>=', 1, "$name: some timeouts came in time ($stopped)");
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	ok($node->poll_query_until('postgres', q{SELECT coalesce(string_agg(what, ', '), '') FROM leftovers}, ''),
-		"$name: no files, locks or workers are left");
+	is_tidy($node, $name);
 	is_sound($node, 'items_body', $name);
 	return;
 }

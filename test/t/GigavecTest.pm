@@ -13,15 +13,17 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
+use Time::HiRes qw(time usleep);
 
 our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
   %EVERY new_server prepare_database make_everything wide_enough start_again disable_checksums
-  is_sound is_complete top_lists make_truth recall
+  is_sound is_complete top_lists make_truth recall run_beside
+  watch_leftovers is_tidy
   data_folder copy_vectors pages
 );
 
@@ -306,6 +308,84 @@ sub copy_vectors
 	$node->safe_psql('postgres', "\\copy $table FROM '$path'");
 	unlink($path);
 	return $n;
+}
+
+# Run sessions beside each other, each of which repeats its statements, for so
+# many seconds and until $is_done says so; then end them all.
+#
+# No session may report an error but those of two writers who meet at a row.
+# Returns what each has printed.
+sub run_beside
+{
+	my ($node, $seconds, $is_done, @scripts) = @_;
+	my $start = time;
+	my $n = 0;
+	my @sessions;
+
+	for my $sql (@scripts)
+	{
+		my %session = (out => '', err => '');
+		my $file = $node->basedir . '/repeat' . ++$n . '.sql';
+
+		append_to_file($file, $sql x 20000);
+		$session{run} = IPC::Run::start([ 'psql', '-XqAt', '-f', $file, '-d', $node->connstr('postgres') ], '>', \$session{out}, '2>', \$session{err});
+		push @sessions, \%session;
+	}
+	while (time - $start < $seconds || !$is_done->())
+	{
+		last if time - $start > $seconds + $PostgreSQL::Test::Utils::timeout_default;
+		usleep(500_000);
+		for (@sessions)
+		{
+			# one that has ended is reported below
+			eval { $_->{run}->pump_nb };
+		}
+	}
+	note(sprintf('%d sessions for %.1f s', scalar @sessions, time - $start));
+	$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()});
+	for my $session (@sessions)
+	{
+		eval { $session->{run}->finish };
+		my @errors = grep { !/terminating connection|server closed|connection to server|abnormally|before or while|could not serialize|deadlock detected/ }
+		  grep { /ERROR|FATAL|PANIC|WARNING/ } split(/\n/, $session->{err});
+		is(join("\n", @errors), '', 'no errors');
+	}
+	unlink($node->basedir . "/repeat$_.sql") for 1 .. $n;
+	return map { $_->{out} } @sessions;
+}
+
+# Make the view "leftovers": files of no relation, locks on tables and indexes
+# whose names match a pattern, temporary files, workers
+sub watch_leftovers
+{
+	my ($node, $pattern) = @_;
+
+	$node->safe_psql('postgres', qq{
+		CREATE VIEW leftovers AS
+			SELECT 'file ' || name AS what
+			FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database WHERE datname = current_database())) AS name
+			WHERE name ~ '^[0-9]+' AND NOT EXISTS (SELECT FROM pg_class
+				WHERE pg_relation_filenode(oid) = substring(name FROM '^[0-9]+')::oid)
+			UNION ALL
+			SELECT 'lock on ' || relation::regclass FROM pg_locks
+			WHERE relation IN (SELECT oid FROM pg_class WHERE relname ~ '$pattern') AND pid <> pg_backend_pid()
+			UNION ALL
+			SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
+			UNION ALL
+			SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker'});
+	return;
+}
+
+# Nothing is left of work that was stopped
+sub is_tidy
+{
+	my ($node, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	# a worker may take a moment to end, and a session that was terminated, too
+	$node->safe_psql('postgres', 'CHECKPOINT');
+	return ok($node->poll_query_until('postgres', q{SELECT coalesce(string_agg(what, ', '), '') FROM leftovers}, ''),
+		"$name: no files, locks or workers are left");
 }
 
 1;
