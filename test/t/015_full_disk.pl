@@ -32,6 +32,11 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE items (id int, v vector(32));
 	INSERT INTO items SELECT i, point(i, 32) FROM generate_series(1, 1800) i;
 	CREATE TABLE template AS TABLE items;
+	-- words of no other row, so that an index is larger than the table
+	CREATE FUNCTION words(i int) RETURNS text LANGUAGE sql IMMUTABLE AS
+		'SELECT string_agg(''x'' || i::bigint * 1000 + j, '' '') FROM generate_series(1, 200) j';
+	CREATE TABLE told (id int);
+	CREATE INDEX told_words ON told USING bm25 (words(id)) WITH (text_config = 'simple');
 	CREATE TABLE low AS SELECT i AS id, point(i, 2)::vector(2) AS v FROM generate_series(1, 15000) i;
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
@@ -80,6 +85,18 @@ sub check_table
 	return;
 }
 
+# Each row is found by its own words
+sub check_words
+{
+	my ($name) = @_;
+
+	is_sound($node, 'told_words', $name);
+	is($node->safe_psql('postgres', qq{$BY_INDEX
+			SELECT count(*) FROM told t WHERE ARRAY(SELECT id FROM told ORDER BY words(id) <\@> ('x' || t.id::bigint * 1000 + 7) LIMIT 3)::int[] <> ARRAY[t.id]}),
+		0, "$name: words are found");
+	return;
+}
+
 my %of_items = ('items_l2' => '<->', 'items_cosine' => '<=>');
 my %of_grown = ('grown_l2' => '<->', 'grown_l1' => '<+>');
 
@@ -92,6 +109,11 @@ sub work
 			'CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
 		'CREATE INDEX CONCURRENTLY' => ['CREATE INDEX CONCURRENTLY template_new ON template USING hnsw (v vector_l1_ops) WITH ' . $options],
 	);
+
+	# in memory and through files, of other words than those that a table has
+	$builds{'CREATE INDEX USING bm25'} = ['CREATE INDEX template_new ON template USING bm25 (words(id))'];
+	$builds{'CREATE INDEX USING bm25 in little memory'} = [ "SET maintenance_work_mem = '1MB'",
+		'CREATE INDEX template_new ON template USING bm25 (words(id))' ];
 
 	# files for rows and then pages
 	$builds{'CREATE INDEX USING kdtree'} = [ "SET maintenance_work_mem = '1MB'",
@@ -137,6 +159,18 @@ sub work
 	check_table($name, 'grown', %of_grown);
 	ok(try_sql("$name, INSERT", "INSERT INTO grown SELECT i, point(i, 32) FROM generate_series($n + 1000, $n + 1020) i"),
 		"$name: there is room after it");
+
+	# rows with words, until neither they nor a merge have room
+	for my $i (1 .. 40)
+	{
+		last if !try_sql("level $level, INSERT of words", sprintf('INSERT INTO told SELECT i FROM generate_series(%d, %d) i', $i * 100, $i * 100 + 99));
+	}
+	check_words("level $level, INSERT of words");
+	try_sql("level $level, merge", q{SELECT gigavec.merge('told_words') \\g /dev/null});
+	check_words("level $level, merge");
+	$node->safe_psql('postgres', 'DELETE FROM told WHERE id % 3 = 0');
+	try_sql("level $level, VACUUM of words", 'VACUUM told');
+	check_words("level $level, VACUUM of words");
 	return;
 }
 
@@ -160,6 +194,10 @@ SKIP:
 		$node->start;
 		check_table("level $level, room again", 'items', %of_items);
 		check_table("level $level, room again", 'grown', %of_grown);
+		check_words("level $level, room again");
+		$node->safe_psql('postgres', q{SELECT gigavec.merge('told_words'); VACUUM told});
+		check_words("level $level, merged at last");
+		$node->safe_psql('postgres', 'TRUNCATE told');
 		$node->safe_psql('postgres', 'TRUNCATE grown; CHECKPOINT');
 	}
 	ok(!$node->log_contains('PANIC'), 'no PANIC');

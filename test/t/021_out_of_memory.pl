@@ -84,18 +84,21 @@ sub calls_failed
 # Run a statement with each of its allocations failing.
 #
 # failures: how many calls fail in a row
+# step: 1 tries each of its calls, and is what it is if not told but where all calls from one on fail: what
+#   follows the first failure is much the same for neighbors
 # before, after: what puts things in order for the next time
 sub fail_everywhere
 {
 	my ($name, $sql, %option) = @_;
 	my $failures = $option{failures} // 1;
+	my $step = $option{step} // ($failures > 1 && !$LONG ? 3 : 1);
 	my ($n, $n_errors, $wrong) = (0, 0, '');
 
 	# what is cached is not allocated
 	$session->query($option{before}) if $option{before};
 	$session->query($sql);
 	$session->query($option{after}) if $option{after};
-	for ($n = 0; $n < 5000; $n += $option{step} // 1)
+	for ($n = 0; $n < 5000; $n += $step)
 	{
 		$session->query($option{before}) if $option{before};
 		$session->{stderr} = '';
@@ -199,6 +202,34 @@ for my $operator ('<->', '<+>')
 	is_complete($node, 'queue', "v $operator (SELECT q FROM questions WHERE id = 2)", "$name, vacuumed");
 	is_sound($node, 'queue_v', "$name, vacuumed");
 }
+
+# bm25: queries of all kinds, rows for lanes, segments made of them
+$session->query_safe(q{
+	CREATE FUNCTION words(i bigint) RETURNS text LANGUAGE sql IMMUTABLE AS
+		$$SELECT 'all own' || i || string_agg(' w' || (pg_catalog.hashint8extended(i, j) & 255), '') FROM generate_series(1, 30) j$$;
+	CREATE TABLE told AS SELECT i AS id, words(i) AS body FROM generate_series(1, 300) i;
+	CREATE INDEX told_body ON told USING bm25 (body, id) WITH (text_config = 'simple');
+	INSERT INTO told SELECT i, words(i) FROM generate_series(301, 330) i});
+for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
+{
+	my %option = (failures => $failures);
+	my $add = 'INSERT INTO told SELECT m + i, words(m + i) FROM (SELECT max(id) AS m FROM told) s, generate_series(1, 5) i';
+
+	fail_everywhere('words', q{SELECT count(*) FROM (SELECT id FROM told ORDER BY body <@> 'w1 w2 w3' LIMIT 5) s}, %option);
+	fail_everywhere('a query of words', q{SELECT count(*) FROM (SELECT id FROM told WHERE id > 5 ORDER BY body <@> '+all -w9 "w1 w2"~9 w3* w44~1 (w5 w6 w7)~2' LIMIT 5) s}, %option);
+	fail_everywhere('match of words', q{SELECT count(*) FROM told WHERE body @@@ 'w1 w7'}, %option);
+	fail_everywhere('insert of words', $add, %option);
+	fail_everywhere('merge of words', q{SELECT gigavec.merge('told_body')}, %option, step => $LONG ? 1 : 5, before => $add);
+	fail_everywhere('vacuum of words', 'VACUUM told', %option, step => $LONG ? 1 : 5,
+		before => "DELETE FROM told WHERE id IN (SELECT id FROM told ORDER BY id LIMIT 5); $add");
+	fail_everywhere('build of words', 'CREATE INDEX told_new ON told USING bm25 (body)', %option, step => $LONG ? 1 : 7,
+		after => 'DROP INDEX IF EXISTS told_new');
+	fail_everywhere('check of words', q{SELECT count(*) FROM gigavec.check('told_body')}, %option, step => $LONG ? 1 : 5);
+}
+is_sound($node, 'told_body', 'after all');
+is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*) - (SELECT count(*) FROM told), count(*) - count(DISTINCT id) FROM (SELECT id FROM told ORDER BY body <\@> 'all') s"),
+	'0|0', 'after all: the index has all rows');
+ok(!$node->log_contains('terminated by signal|PANIC'), 'no process died of words');
 $session->quit;
 
 $node->stop;
