@@ -49,8 +49,35 @@ is($session->query_safe("SELECT count(*), count(DISTINCT id) FROM (SELECT id FRO
 $session->quit;
 is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname LIKE 'part%_v_idx'}), 0, '1,000 partitions: all are sound');
 
-# 100 indexes on one table
+# More scans than a process may hold locks of pages (200), by the other access methods
 $node->safe_psql('postgres', q{
+	SET client_min_messages = warning;
+	CREATE TABLE pieces (id int, v vector(8), body text, part int) PARTITION BY LIST (part);
+	DO $$BEGIN
+		FOR i IN 0 .. 209 LOOP EXECUTE format('CREATE TABLE piece%s PARTITION OF pieces FOR VALUES IN (%s)', i, i); END LOOP;
+	END$$;
+	INSERT INTO pieces SELECT i, point(i, 8), 'all own' || i || ' w' || i % 5, i % 210 FROM generate_series(1, 630) i;
+	CREATE INDEX pieces_kd ON pieces USING kdtree (v);
+	CREATE INDEX pieces_flat ON pieces USING ivfflat (v vector_cosine_ops) WITH (lists = 1);
+	CREATE INDEX pieces_text ON pieces USING bm25 (body) WITH (text_config = 'simple');
+	INSERT INTO pieces SELECT i, point(i, 8), 'all own' || i || ' w' || i % 5, i % 210 FROM generate_series(631, 840) i;
+	ANALYZE pieces;
+});
+for ([ 'kd', "v <-> '$q'" ], [ 'flat', "v <=> '$q'" ], [ 'text', q{body <@> 'all w3'} ])
+{
+	my ($method, $distance) = @$_;
+	my ($index) = $method eq 'kd' ? 'v_idx' : $method eq 'flat' ? 'v_idx1' : 'body_idx';
+
+	like($node->safe_psql('postgres', "$BY_INDEX EXPLAIN (COSTS off) SELECT id FROM pieces ORDER BY $distance LIMIT 5"),
+		qr/Merge Append\n(.*\n)*.*Index Scan using piece209_$index /, "210 partitions: a scan of each index, $method");
+	is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM pieces ORDER BY $distance) s"),
+		'840|840', "210 partitions: all rows, $method");
+}
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname ~ '^piece\d+_'}), 0, '210 partitions: all are sound');
+
+# 130 indexes on one table
+$node->safe_psql('postgres', q{
+	SET client_min_messages = warning;
 	CREATE TABLE items (id int, v vector(8));
 	INSERT INTO items SELECT i, point(i, 8) FROM generate_series(1, 100) i;
 	DO $$DECLARE
@@ -59,21 +86,26 @@ $node->safe_psql('postgres', q{
 		FOR i IN 0 .. 99 LOOP
 			EXECUTE format('CREATE INDEX items_%s ON items USING hnsw (v %s) WITH (m = %s, ef_construction = 64)', i, classes[1 + i % 4], 2 + i / 4);
 		END LOOP;
+		FOR i IN 100 .. 109 LOOP
+			EXECUTE format('CREATE INDEX items_%s ON items USING kdtree (v vector_linf_ops) WITH (fillfactor = %s)', i, i - 10);
+			EXECUTE format('CREATE INDEX items_%s ON items USING ivfflat (v %s) WITH (lists = %s)', i + 10, classes[1 + i % 3], i - 98);
+			EXECUTE format('CREATE INDEX items_%s ON items USING bm25 ((id::text)) WITH (text_config = simple)', i + 20);
+		END LOOP;
 	END$$;
 	INSERT INTO items SELECT i, point(i, 8) FROM generate_series(101, 200) i;
 	UPDATE items SET v = point(id, 8, 2) WHERE id % 4 = 0;
 	DELETE FROM items WHERE id % 3 = 0;
 	VACUUM items;
 	INSERT INTO items SELECT i, point(i, 8) FROM generate_series(201, 240) i});
-is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname ~ '^items_\d+$'}), 0, '100 indexes: all are sound');
-for my $operator ('<->', '<#>', '<=>', '<+>')
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname ~ '^items_\d+$'}), 0, '130 indexes: all are sound');
+for my $operator ('<->', '<#>', '<=>', '<+>', '<*>')
 {
 	is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*) FROM (SELECT id FROM items ORDER BY v $operator '$q') s"),
-		$node->safe_psql('postgres', "$BY_TABLE SELECT count(*) FROM items"), "100 indexes: all rows by $operator");
+		$node->safe_psql('postgres', "$BY_TABLE SELECT count(*) FROM items"), "130 indexes: all rows by $operator");
 }
 $node->stop('immediate');
 $node->start;
-is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname ~ '^items_\d+$'}), 0, '100 indexes: sound after a crash');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relname ~ '^items_\d+$'}), 0, '130 indexes: sound after a crash');
 
 # more columns than an index has, or a table
 my ($rc, $out, $err) = $node->psql('postgres', 'CREATE TABLE wide (v vector(8), ' . join(', ', map { "c$_ int" } 1 .. 1500) . ');'
