@@ -570,16 +570,16 @@ for my $n (1, 2)
 	check_index($name, '<->');
 }
 
-# A worker of a build meets rows that were updated while a transaction may still need their old versions: the index must not
-# serve that.  It is the worker that says so, for the leader has not begun to read.
+# A worker of a build meets a row that was updated while a transaction may still need its old version: the index must not
+# serve that.  It is the worker that says so, for the leader has not begun to read, and the last block is not in its sample.
 {
 	my $old = $node->background_psql('postgres');
 
 	$node->safe_psql('postgres', q{
-		CREATE TABLE chain (id int, v vector(8)) WITH (parallel_workers = 1, fillfactor = 50);
-		INSERT INTO chain SELECT i, point(i, 8) FROM generate_series(1, 500) i});
+		CREATE TABLE chain (id int, v vector(8)) WITH (parallel_workers = 1, fillfactor = 10);
+		INSERT INTO chain SELECT i, point(i, 8) FROM generate_series(1, 3000) i});
 	$old->query_safe('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM chain');
-	$node->safe_psql('postgres', 'UPDATE chain SET v = point(id + 500, 8) WHERE id % 10 = 0');
+	$node->safe_psql('postgres', 'UPDATE chain SET v = point(5000, 8) WHERE id = 3000');
 	my $stopped = stop_at($node, 'hnsw-build-begun', 'CREATE INDEX chain_v ON chain USING hnsw (v vector_l2_ops)');
 	$node->poll_query_until('postgres', q{
 		SELECT count(*) > 0 FROM pg_stat_activity
