@@ -197,10 +197,25 @@ begin_weighing(GvBm25Reader **readers, int n_readers, GvBm25QueryTree *tree)
 	return weighed;
 }
 
+/* The factors of term frequencies by norm, for an average length */
+static const float *
+make_factors(const GvBm25Weighed *weighed, float average_length)
+{
+	float	   *factors = palloc(256 * sizeof(float));
+
+	for (int i = 0; i < 256; i++)
+		factors[i] = gv_bm25_length_factor_of(weighed, (float) gv_bm25_length_of_norm(i),
+											  average_length);
+	return factors;
+}
+
 /* Compute weights, and factors of term frequencies, of what was counted */
 static void
 finish_weighing(GvBm25Weighed *weighed)
 {
+	for (int i = 0; weighed->uses_fields && i < GV_BM25_MAX_FIELDS; i++)
+		weighed->field[i].factor = weighed->field[i].is_used ?
+			make_factors(weighed, weighed->field[i].average_length) : NULL;
 	for (int i = 0; i < 256; i++)
 		weighed->factor[i] = gv_bm25_length_factor(weighed,
 												   (float) gv_bm25_length_of_norm(i));
@@ -328,10 +343,11 @@ gv_bm25_factor(const GvBm25Weighed *weighed, uint32 length)
 float
 gv_bm25_field_factor(const GvBm25Weighed *weighed, int field, uint32 length)
 {
-	if (!weighed->exact)
-		length = gv_bm25_length_of_norm(gv_bm25_norm_of_length(length));
-	return gv_bm25_length_factor_of(weighed, (float) length,
-									weighed->field[field - 1].average_length);
+	const GvBm25FieldLengths *lengths = &weighed->field[field - 1];
+
+	if (weighed->exact)
+		return gv_bm25_length_factor_of(weighed, (float) length, lengths->average_length);
+	return lengths->factor[gv_bm25_norm_of_length(length)];
 }
 
 /*

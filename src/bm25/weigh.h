@@ -37,6 +37,7 @@ typedef struct GvBm25FieldLengths
 	bool		is_used;		/* by a leaf */
 	uint64		n_docs;			/* documents that have a lexeme there */
 	float		average_length; /* of the field in these */
+	const float *factor;		/* float[256], by the field's norm; NULL if not used */
 } GvBm25FieldLengths;
 
 /* A query for an index, with weights */
@@ -82,6 +83,13 @@ static inline float
 gv_bm25_length_factor_of(const GvBm25Weighed *weighed, float length, float average_length)
 {
 	return 1.0f / (weighed->k1 * ((1.0f - weighed->b) + weighed->b * length / average_length));
+}
+
+/* The factors of a leaf's term frequencies, by norm */
+static inline const float *
+gv_bm25_factors_of_leaf(const GvBm25Weighed *weighed, const GvBm25Leaf *leaf)
+{
+	return leaf->field > 0 ? weighed->field[leaf->field - 1].factor : weighed->factor;
 }
 
 /* By a document's length: the factor of its term frequencies */
