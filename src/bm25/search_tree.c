@@ -97,7 +97,8 @@ add_member(TreeSearch *tree, const GvBm25TermEntry *entry, int leaf, int place)
 	member->is_lead = false;
 	member->cursor = palloc(sizeof(GvBm25Cursor));
 	gv_bm25_cursor_begin(member->cursor, tree->segment, entry,
-						 tree->weighed->leaves[leaf].weight, tree->weighed->factor);
+						 tree->weighed->leaves[leaf].weight,
+						 gv_bm25_factors_of_leaf(tree->weighed, &tree->weighed->leaves[leaf]));
 }
 
 /* The score that a leaf cannot exceed if its members cannot exceed theirs, added up */
@@ -149,8 +150,7 @@ add_leaf(TreeSearch *tree, const GvBm25TermEntry *entries, int number)
 	leaf->n_members = tree->n_members - leaf->first;
 	leaf->is_lead = false;
 
-	/* bounds of blocks are by the length of all fields together */
-	leaf->is_coarse = leaf->rarest >= 0 || weighed->field > 0 || leaf->n_members > MANY_LEAVES;
+	leaf->is_coarse = leaf->rarest >= 0 || leaf->n_members > MANY_LEAVES;
 	if (leaf->df == 0)
 		leaf->most = -1;
 	else if (leaf->is_coarse)

@@ -63,5 +63,26 @@ SELECT fill(14501, 14600);
 SELECT name, value > 1 AS several FROM gigavec.stats('many_byte') WHERE name IN ('segments', 'dead_rows', 'new_rows') ORDER BY name;
 SELECT form, queries, same FROM compare_all('many_byte');
 
+-- words of fields, whose blocks are bounded by the lengths of the fields: these are longer than the rows on average
+CREATE INDEX many_fields ON many USING bm25 ((ARRAY['w1 w' || part, CASE WHEN id % 10 = 0 THEN repeat(body || ' ', 8) END, body]), part) WITH (text_config = 'simple', fields = 'label,long');
+SELECT fill(14601, 14700);
+CREATE FUNCTION best_of_fields(query text, k integer, below integer, pruning text) RETURNS text LANGUAGE plpgsql SET extra_float_digits = 3 AS $$
+DECLARE
+	result text;
+BEGIN
+	PERFORM set_config('bm25.pruning', pruning, true);
+	SELECT string_agg(x.id || ':' || x.d::text, ' ' ORDER BY x.d, x.place) INTO result
+		FROM (SELECT id, ctid AS place, ARRAY['w1 w' || part, CASE WHEN id % 10 = 0 THEN repeat(body || ' ', 8) END, body] <@> query AS d FROM many
+			WHERE part < below ORDER BY ARRAY['w1 w' || part, CASE WHEN id % 10 = 0 THEN repeat(body || ' ', 8) END, body] <@> query LIMIT k) x;
+	RETURN result;
+END $$;
+SELECT form, count(*) AS queries, count(*) FILTER (WHERE best_of_fields(query, k, below, 'on') IS NOT DISTINCT FROM best_of_fields(query, k, below, 'off')) AS same
+	FROM unnest('{long:%s,long:%s long:%s,long:%s %s label:%s,+long:%s long:%s,+label:w1 long:%s,long:(%s %s %s)~2 %s,long:%s* -label:%s,"long:\"%s %s\" long:%s"}'::text[])
+		WITH ORDINALITY f (form, n), generate_series(1, 6) q,
+		LATERAL (SELECT format(form, VARIADIC ARRAY(SELECT random_word(q * 10 + j, 4) FROM generate_series(1, 4) j)) AS query,
+			(ARRAY[1, 10, 65])[1 + q % 3] AS k, CASE WHEN q % 2 = 0 THEN 1000 ELSE 30 END AS below) x
+	GROUP BY form, n ORDER BY n;
+SELECT * FROM gigavec.check('many_fields');
+
 SET client_min_messages = warning;
 DROP SCHEMA bm25_pruning CASCADE;
