@@ -18,6 +18,12 @@
 #include "base/compat.h"
 #include "ivf/build.h"
 
+/*
+ * The part of maintenance_work_mem that rows are sorted in.  The rest is for what
+ * each process has beside it.
+ */
+#define SORT_PART 0.75
+
 /* A worker */
 typedef struct Worker
 {
@@ -27,10 +33,16 @@ typedef struct Worker
 	GvIvfBuild	build;
 	GvIvfTrainer trainer;
 	bool		is_loading;
-	int			work_kilobytes;
 } Worker;
 
 PGDLLEXPORT void gv_ivf_build_worker_main(dsm_segment *segment, shm_toc *toc);
+
+/* Memory in which a process sorts, while the others do, or have not given it back */
+static int
+sort_kilobytes(const GvIvfBuildShared *shared)
+{
+	return (int) (maintenance_work_mem * SORT_PART / shared->n_processes);
+}
 
 static Sharedsort *
 shared_sort(GvIvfBuildShared *shared)
@@ -114,8 +126,7 @@ gv_ivf_team_start(GvIvfTeam *team, const GvIvfIndex *index)
 
 /* Load a share of the table, to a tape of the sort */
 static void
-load_share(GvIvfBuild *build, GvIvfBuildShared *shared, ParallelTableScanDesc scan,
-		   int work_kilobytes)
+load_share(GvIvfBuild *build, GvIvfBuildShared *shared, ParallelTableScanDesc scan)
 {
 	SortCoordinateData coordinate = {
 		.isWorker = true,
@@ -125,7 +136,7 @@ load_share(GvIvfBuild *build, GvIvfBuildShared *shared, ParallelTableScanDesc sc
 	double		heap_tuples;
 
 	heap_tuples = gv_ivf_build_load(build, table_beginscan_parallel(build->heap, scan),
-									work_kilobytes, &coordinate);
+									sort_kilobytes(shared), &coordinate);
 	gv_ivf_sort_end(&build->sort);
 	SpinLockAcquire(&shared->mutex);
 	shared->heap_tuples += heap_tuples;
@@ -144,8 +155,7 @@ work_as_leader(void *arg, int kind, uint32 part)
 {
 	Share	   *share = arg;
 
-	load_share(share->build, share->team->shared, share->team->parallel.scan,
-			   maintenance_work_mem / share->team->n_processes);
+	load_share(share->build, share->team->shared, share->team->parallel.scan);
 }
 
 /*
@@ -166,7 +176,7 @@ gv_ivf_team_load(GvIvfTeam *team, GvIvfBuild *build)
 	team->shared->is_trained = build->training.is_trained;
 	gv_am_parallel_run(gv_ivf_team_start(team, &build->ix), GV_IVF_JOB_LOAD, team->n_processes,
 					   work_as_leader, &share);
-	gv_ivf_sort_begin(&build->sort, &build->ix, maintenance_work_mem, &coordinate);
+	gv_ivf_sort_begin(&build->sort, &build->ix, sort_kilobytes(team->shared), &coordinate);
 	gv_ivf_sort_perform(&build->sort);
 	return team->shared->heap_tuples;
 }
@@ -253,7 +263,7 @@ work_as_worker(void *arg, int kind, uint32 part)
 		gv_ivf_build_begin_load(&worker->build, &worker->shared->n_rows);
 		worker->is_loading = true;
 	}
-	load_share(&worker->build, worker->shared, worker->parallel.scan, worker->work_kilobytes);
+	load_share(&worker->build, worker->shared, worker->parallel.scan);
 }
 
 /*
@@ -268,7 +278,6 @@ gv_ivf_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	gv_am_parallel_open(&worker->parallel, toc);
 	worker->shared = worker->parallel.shared;
 	tuplesort_attach_shared(shared_sort(worker->shared), segment);
-	worker->work_kilobytes = maintenance_work_mem / worker->shared->n_processes;
 	gv_ivf_build_begin(&worker->build, worker->parallel.heap, worker->parallel.index,
 					   worker->parallel.index_info);
 	gv_am_parallel_serve(&worker->parallel, work_as_worker, worker);

@@ -166,6 +166,22 @@ for my $workers (0, 2)
 	}
 }
 
+# ivf: training and loading, with many lists, so that both take long
+for my $workers (0, 2)
+{
+	for my $phase ('performing k-means', 'assigning rows to lists')
+	{
+		my $method = $phase =~ /means/ ? 'ivfflat' : 'ivfpq';
+
+		stop_everywhere("CREATE INDEX USING $method, $workers workers, $phase", "SET max_parallel_maintenance_workers = $workers",
+			"CREATE INDEX items_new ON items USING $method (v vector_l2_ops) WITH (lists = 2000)", sprintf($building, "p.phase LIKE '%%$phase'"));
+	}
+}
+$node->safe_psql('postgres', q{CREATE INDEX items_pq ON items USING ivfpq (v vector_l2_ops) WITH (lists = 1500)});
+stop_everywhere('gigavec.train', '', q{SELECT gigavec.train('items_pq')}, 'state = $$active$$ AND query LIKE $$%train%$$');
+is_sound($node, 'items_pq', 'stopped training');
+$node->safe_psql('postgres', 'DROP INDEX items_pq');
+
 # the end of a worker ends the build
 {
 	my ($out, $err) = ('', '');

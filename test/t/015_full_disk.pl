@@ -119,6 +119,10 @@ sub work
 	$builds{'CREATE INDEX USING kdtree'} = [ "SET maintenance_work_mem = '1MB'",
 		'CREATE INDEX template_new ON low USING kdtree (v, id) WITH (fillfactor = 10)' ];
 
+	# a sort, then two pages a list
+	$builds{'CREATE INDEX USING ivfflat'} = [ "SET maintenance_work_mem = '1MB'",
+		'CREATE INDEX template_new ON low USING ivfflat (v, id) WITH (lists = 400)' ];
+
 	for my $build (sort keys %builds)
 	{
 		my $name = "level $level, $build";
@@ -142,6 +146,18 @@ sub work
 		$node->safe_psql('postgres', "ALTER INDEX $index SET (m = 16, ef_construction = 64); REINDEX INDEX $index;
 			ALTER INDEX $index SET (m = 48, ef_construction = 96)") if $done;
 	}
+
+	# lists trained anew have no room beside those in use, which stay
+	$node->safe_psql('postgres', q{
+		SET client_min_messages = warning;
+		CREATE TABLE listed (id int, v vector(32));
+		CREATE INDEX listed_pq ON listed USING ivfpq (v vector_l2_ops) WITH (lists = 300);
+		INSERT INTO listed TABLE template});
+	my $trained = try_sql("level $level, training", q{SELECT gigavec.train('listed_pq') \\g /dev/null});
+	is_sound($node, 'listed_pq', "level $level, training");
+	is($node->safe_psql('postgres', "$BY_INDEX SET ivfpq.probes = 1000; SELECT count(*) FROM (SELECT id FROM listed ORDER BY v <-> (SELECT point(5, 32))) s"),
+		1800, "level $level, training: all rows");
+	$node->safe_psql('postgres', 'DROP TABLE listed');
 
 	# rows come until there is no room
 	my $name = "level $level, INSERT";

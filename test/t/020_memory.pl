@@ -81,6 +81,7 @@ my $warm_up = q{
 	CREATE INDEX ON warm USING hnsw (v vector_l2_ops);
 	CREATE INDEX ON warm USING hnsw (s sparsevec_l2_ops);
 	CREATE INDEX ON warm USING kdtree (v);
+	CREATE INDEX ON warm USING ivfflat (v);
 	SELECT v FROM warm ORDER BY v <-> '[1,2,3]' LIMIT 1 \g /dev/null
 	SELECT v FROM warm ORDER BY s <-> '{}/3' LIMIT 1 \g /dev/null
 };
@@ -129,7 +130,7 @@ sub is_frugal_build
 	return scalar(keys %own);
 }
 
-my $n_parallel = 0;
+my ($n_parallel, $n_parallel_ivf) = (0, 0);
 for my $mb (1, 4, 16, 64)
 {
 	for my $workers (0, 2)
@@ -144,10 +145,13 @@ for my $mb (1, 4, 16, 64)
 		is_frugal_build('wide', 'v vector_l1_ops', "id <= $n_wide", $mb, $workers) if $LONG;
 		is_frugal_build('sparse', 's sparsevec_l2_ops', 'id <= 200', $mb, $workers) if $LONG || $mb == 1;
 		is_frugal_build('low', 'v, id', 'true', $mb, $workers, 'kdtree');
+		$n_parallel_ivf += is_frugal_build('items', 'v vector_l2_ops, id', 'true', $mb, $workers, 'ivfpq');
+		$n_parallel_ivf += is_frugal_build('wide', 'v vector_ip_ops', "id <= $few_wide", $mb, $workers, 'ivfflat');
 		is_frugal_build('wide', '(v::halfvec(1500)) halfvec_ip_ops', "id <= $n_wide", $mb, $workers) if $LONG;
 	}
 }
 cmp_ok($n_parallel, '>', 0, "there were workers ($n_parallel)");
+cmp_ok($n_parallel_ivf, '>', 0, "there were workers of ivf ($n_parallel_ivf)");
 
 # Scans to the end in little memory
 $node->safe_psql('postgres', qq{

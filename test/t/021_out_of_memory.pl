@@ -52,6 +52,7 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw ((v::halfvec(24)) halfvec_cosine_ops);
 	CREATE INDEX items_kd ON items USING kdtree (v, id) WITH (fillfactor = 50);
+	CREATE INDEX items_ip ON items USING ivfflat (v vector_ip_ops) WITH (lists = 12);
 	CREATE TABLE long (id int, s sparsevec(3000), v vector(3000));
 	INSERT INTO long SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/3000'
 		FROM generate_series(1 + i % 3, 2990, 1 + i % 5) j)::sparsevec, point(i, 3000) FROM generate_series(1, 30) i;
@@ -155,17 +156,23 @@ for my $failures ($LONG ? (1, 2, 3, 5, 1000) : (1, 1000))
 	fail_everywhere("build of kdtree, $_ workers", 'CREATE INDEX items_new ON items USING kdtree (v, id)', %option,
 		step => $LONG ? 1 : 11,
 		before => "SET max_parallel_maintenance_workers = $_", after => 'DROP INDEX IF EXISTS items_new') for 0, 2;
+	fail_everywhere("build of ivfpq, $_ workers", 'CREATE INDEX items_new ON items USING ivfpq (v vector_l2_ops, id) WITH (lists = 20)', %option,
+		step => $LONG ? 1 : 23,
+		before => "SET max_parallel_maintenance_workers = $_", after => 'DROP INDEX IF EXISTS items_new') for 0, 2;
+	fail_everywhere('scan of lists', 'SELECT count(*) FROM (SELECT id FROM items ORDER BY v <#> (SELECT q FROM questions WHERE id = 1) LIMIT 20) s', %option);
+	fail_everywhere('training', q{SELECT gigavec.train('items_ip')}, %option, step => $LONG ? 1 : 23,
+		before => 'SELECT pg_current_xact_id()');
 	fail_everywhere('build in little memory', 'CREATE INDEX long_new ON long USING hnsw (v vector_l1_ops)', %option,
 		before => q{SET maintenance_work_mem = '1MB'}, after => 'RESET maintenance_work_mem; DROP INDEX IF EXISTS long_new');
 	fail_everywhere('reindex concurrently', 'REINDEX INDEX CONCURRENTLY items_cosine', %option,
 		after => 'DROP INDEX IF EXISTS items_cosine_ccnew, items_cosine_ccold') if $LONG;
 }
-is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine items_kd long_s long_v);
+is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine items_kd items_ip long_s long_v);
 is_complete($node, 'items', "v $_ (SELECT q FROM questions WHERE id = 2)", "after all, $_", 0.05) for '<->', '<+>';
 is_complete($node, 'long', 'v <+> (SELECT v FROM long WHERE id = 2)', 'after all, long values', 0.05);
 ok(!$node->log_contains('terminated by signal|PANIC'), 'no process died');
 $node->safe_psql('postgres', 'VACUUM items; VACUUM long');
-is_sound($node, $_, 'after all, vacuumed') for qw(items_l2 items_l1 items_cosine items_kd long_s long_v);
+is_sound($node, $_, 'after all, vacuumed') for qw(items_l2 items_l1 items_cosine items_kd items_ip long_s long_v);
 
 # A VACUUM that does not come to its end leaves dead nodes: they must not take
 # the places of live ones, neither in an answer nor among neighbors
