@@ -22,6 +22,7 @@
 #include "miscadmin.h"
 #include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -55,7 +56,7 @@ struct GvInspector
 	void		(*calibrate) (Relation index, Relation heap, const Datum *values,
 							  int n_queries);
 	/* NULL if there is nothing to train */
-	int			(*train) (Relation index, Relation heap);
+	int			(*train) (Relation index, Relation heap, const Datum *given, int n_given);
 };
 
 static const GvInspector inspectors[] = {
@@ -280,9 +281,32 @@ gv_show_index_stats(PG_FUNCTION_ARGS)
 	return (Datum) 0;
 }
 
+/* Take apart an array of vectors */
+static Datum *
+vectors_of_array(ArrayType *array, int *n)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int16		length;
+	bool		by_value;
+	char		align;
+
+	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
+	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, &values, &nulls, n);
+	for (int i = 0; i < *n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("centroid %d is null", i + 1)));
+		values[i] = PointerGetDatum(PG_DETOAST_DATUM(values[i]));
+	}
+	return values;
+}
+
 /*
  * gv_train_index
- *		gigavec.train(index)
+ *		gigavec.train(index), gigavec.train(index, centroids)
  *
  * For the index's owner.  Keeps VACUUM and the like away, as they do each other.
  */
@@ -293,10 +317,14 @@ gv_train_index(PG_FUNCTION_ARGS)
 	Oid			heap_oid;
 	GvInspected inspected;
 	int			n_lists;
+	Datum	   *given = NULL;
+	int			n_given = 0;
 
 	PreventCommandIfReadOnly("gigavec.train()");
 	PreventCommandDuringRecovery("gigavec.train()");
 	PreventCommandIfParallelMode("gigavec.train()");
+	if (PG_NARGS() > 1)
+		given = vectors_of_array(PG_GETARG_ARRAYTYPE_P(1), &n_given);
 	heap_oid = IndexGetRelation(index_oid, true);
 	if (OidIsValid(heap_oid) && !gv_base_owns_relation(index_oid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
@@ -318,7 +346,7 @@ gv_train_index(PG_FUNCTION_ARGS)
 				 errhint("Rebuild the index with REINDEX, or drop it.")));
 
 	gv_inspect_begin_as_owner(&inspected);
-	n_lists = inspected.inspector->train(inspected.index, inspected.heap);
+	n_lists = inspected.inspector->train(inspected.index, inspected.heap, given, n_given);
 	gv_inspect_end_as_owner(&inspected);
 	gv_inspect_close(&inspected);
 	PG_RETURN_INT32(n_lists);

@@ -54,6 +54,10 @@ CREATE FUNCTION gigavec.train(index regclass) RETURNS integer
 	AS 'MODULE_PATHNAME', 'gv_train_index' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION gigavec.train(regclass) IS 'divide the rows of an ivfflat or ivfpq index into lists anew, while others use it; returns the number of lists';
 
+CREATE FUNCTION gigavec.train(index regclass, centroids vector[]) RETURNS integer
+	AS 'MODULE_PATHNAME', 'gv_train_index' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION gigavec.train(regclass, vector[]) IS 'divide the rows of an ivfflat or ivfpq index into lists around the given centroids; returns the number of lists';
+
 -- Needs SELECT on the column; its code checks that.  Not STRICT: options and opclass may be NULL
 CREATE FUNCTION gigavec.estimate(relation regclass, column_name name, method name DEFAULT 'hnsw',
 		options text[] DEFAULT NULL, opclass name DEFAULT NULL,

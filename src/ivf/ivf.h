@@ -51,7 +51,8 @@ extern void gv_ivf_calibrate_queries(Relation index, Relation heap, const Datum 
 									 int n_queries);
 
 /* for gigavec.train */
-extern int	gv_ivf_train_later(Relation index, Relation heap);
+extern int	gv_ivf_train_later(Relation index, Relation heap, const Datum *given,
+							   int n_given);
 
 /* for gigavec.estimate */
 extern void gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double n_rows,

@@ -89,7 +89,7 @@ typedef struct GvIvfMetaPageData
 
 	uint32		longest_at_build;	/* rows of the longest list then */
 	uint16		extra_bits;		/* of a fine code in planes; else 0 */
-	uint16		reserved;		/* zero */
+	uint16		is_given;		/* 1: centroids were given; only who gave them trains anew */
 
 	/*
 	 * the set of lists before, which scans that have begun may still read;

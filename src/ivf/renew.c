@@ -313,6 +313,7 @@ write_set(Renewal *renewal)
 	gv_ivf_sort_write(&renewal->sort, writer, n_lists, renewal->used.newest + 1, renewal->lists);
 	gv_ivf_sort_end(&renewal->sort);
 	meta->longest_at_build = gv_ivf_longest_list(renewal->lists, n_lists);
+	meta->is_given = renewal->training.given != NULL;
 
 	renewal->directory = palloc(sizeof(BlockNumber) *
 								(n_lists / GV_IVF_LISTS_PER_PAGE + 1));
@@ -374,11 +375,13 @@ finish_set(Renewal *renewal)
  * Train the lists of an index anew.  Returns false if there are too few rows.
  *
  * index: its retired set is gone
+ * given: centroids, or NULL: they are found
  *
  * The caller keeps all others away who write lists anew.
  */
 static bool
-renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy)
+renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy,
+	  const Datum *given, uint32 n_given)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf training",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -389,6 +392,8 @@ renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy)
 	renewal->before = *index;
 	renewal->after = *index;
 	renewal->heap = heap;
+	renewal->training.given = given;
+	renewal->training.n_given = n_given;
 	renewal->row_context = AllocSetContextCreate(context, "ivf training row",
 												 ALLOCSET_DEFAULT_SIZES);
 	is_trained = train(renewal);
@@ -480,7 +485,7 @@ is_due(GvIvfIndex *index, double n_rows)
 	double		n_new = n_rows + (double) index->meta.removed_since_build -
 		(double) index->meta.n_rows_at_build;
 
-	if (wanted <= 1)
+	if (wanted <= 1 || index->meta.is_given)
 		return false;
 	if (wanted >= MORE_LISTS * n_lists || wanted * FEWER_LISTS <= n_lists ||
 		n_new >= NEW_ROWS * n_rows)
@@ -520,7 +525,7 @@ gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy)
 	if (index.meta.retired_lists == 0 && is_due(&index, n_rows) &&
 		ConditionalLockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock))
 	{
-		is_new = renew(&index, heap, strategy);
+		is_new = renew(&index, heap, strategy, NULL, 0);
 		UnlockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
 	}
 	if (!is_new && gv_ivf_calibration_is_stale(&index.meta, n_rows))
@@ -528,20 +533,46 @@ gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy)
 	table_close(heap, AccessShareLock);
 }
 
+/* Raise an error if vectors cannot be the centroids of an index */
+static void
+check_given(const GvIvfIndex *index, const Datum *given, int n_given)
+{
+	if (n_given < 1 || n_given > GV_IVF_MAX_LISTS)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("number of centroids must be between 1 and %d, not %d",
+						GV_IVF_MAX_LISTS, n_given)));
+	for (int i = 0; i < n_given; i++)
+	{
+		int			dim = ((GvVector *) DatumGetPointer(given[i]))->dim;
+
+		if (dim != (int) index->meta.dim)
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("centroids of index \"%s\" must have %u dimensions",
+							RelationGetRelationName(index->rel), index->meta.dim),
+					 errdetail("Centroid %d has %d dimensions.", i + 1, dim)));
+	}
+}
+
 /*
  * gv_ivf_train_later
  *		Train the lists of an index now; returns their number.
  *
+ * given: vectors that are to be the centroids, or NULL: they are found
+ *
  * The caller holds a lock of the table that keeps VACUUM away.
  */
 int
-gv_ivf_train_later(Relation rel, Relation heap)
+gv_ivf_train_later(Relation rel, Relation heap, const Datum *given, int n_given)
 {
 	GvIvfIndex	index;
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
 
 	LockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
 	gv_ivf_open(&index, rel);
+	if (given)
+		check_given(&index, given, n_given);
 	gv_ivf_drop_retired(&index);
 	if (index.meta.retired_lists > 0)
 		ereport(ERROR,
@@ -549,7 +580,7 @@ gv_ivf_train_later(Relation rel, Relation heap)
 				 errmsg("cannot train index \"%s\" now", RelationGetRelationName(rel)),
 				 errdetail("Transactions may still be reading the lists that it had before it was trained last."),
 				 errhint("Try again when the transactions that run now have ended.")));
-	if (!renew(&index, heap, strategy))
+	if (!renew(&index, heap, strategy, given, n_given))
 		ereport(NOTICE,
 				(errmsg("index \"%s\" has too few rows to divide them into lists",
 						RelationGetRelationName(rel)),

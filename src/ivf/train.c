@@ -49,6 +49,12 @@
 /* Room for rows of the sample beyond those that are expected */
 #define MIN_SAMPLE_ROOM 1024
 
+/* The largest float16 */
+#define MAX_HALF 65504.0f
+
+/* Rows of the sample that tell how near given centroids are */
+#define GIVEN_TRIALS 1024
+
 /* k-means wants what it works on to begin at multiples of this */
 #define ALIGNMENT 64
 
@@ -62,6 +68,7 @@ typedef struct Sample
 	int64		max;
 	int64		n;				/* rows kept */
 	int64		n_seen;
+	const char *given;			/* centroids, as lists keep them, while they are compared */
 	GvKmeansShared *kmeans;		/* room behind the rows, in the same piece of memory */
 	GvRandom	random;
 	MemoryContext row_context;
@@ -183,43 +190,65 @@ choose_geometry(Sample *sample)
 	}
 }
 
+/*
+ * Turn a row of floats into a point, before the center is taken off.  Returns
+ * false if it has no direction.
+ *
+ * value: room for one; not for bits
+ * row: may be where the point comes
+ */
+static bool
+make_point(const Sample *sample, const float *rotation, GvVector *value, const float *row,
+		   float *z)
+{
+	const GvIvfIndex *index = sample->index;
+	int			dims = index->layout.padded_dim;
+	int			dim = index->meta.dim;
+	GvAmRotated rotated;
+
+	if (index->opclass->element == GV_AM_ELEMENT_BIT)
+	{
+		memmove(z, row, sizeof(float) * dim);
+		memset(z + dim, 0, sizeof(float) * (dims - dim));
+		gv_rotation_apply(rotation, dims, z);
+		return true;
+	}
+	memcpy(value->x, row, sizeof(float) * dim);
+	gv_am_rotate_value(&sample->float_opclass, dim, dims, rotation, index->meta.inverse_unit,
+					   index->meta.max_norm, PointerGetDatum(value), false, z, &rotated);
+	return rotated.has_direction;
+}
+
+/* Room for a value that points are made of */
+static GvVector *
+make_value(const Sample *sample)
+{
+	const GvIvfIndex *index = sample->index;
+
+	if (index->opclass->element == GV_AM_ELEMENT_BIT)
+		return NULL;
+	return (GvVector *) DatumGetPointer(gv_am_zero_value(&sample->float_opclass,
+														 index->meta.dim));
+}
+
 /* Turn the sample's rows into points, and take their mean off */
 static void
 make_points(Sample *sample, const float *rotation, float *center)
 {
 	GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
-	int			dim = index->meta.dim;
-	bool		is_bits = index->opclass->element == GV_AM_ELEMENT_BIT;
-	GvVector   *value = NULL;
+	GvVector   *value = make_value(sample);
 	double	   *sum = palloc0(sizeof(double) * dims);
 	int64		n = 0;
 
-	if (!is_bits)
-		value = (GvVector *) DatumGetPointer(gv_am_zero_value(&sample->float_opclass, dim));
 	for (int64 i = 0; i < sample->n; i++)
 	{
 		float	   *z = sample->rows + n * dims;
-		float	   *row = sample->rows + i * dims;
-		GvAmRotated rotated;
 
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (is_bits)
-		{
-			memmove(z, row, sizeof(float) * dim);
-			memset(z + dim, 0, sizeof(float) * (dims - dim));
-			gv_rotation_apply(rotation, dims, z);
-		}
-		else
-		{
-			memcpy(value->x, row, sizeof(float) * dim);
-			gv_am_rotate_value(&sample->float_opclass, dim, dims, rotation,
-							   index->meta.inverse_unit, index->meta.max_norm,
-							   PointerGetDatum(value), false, z, &rotated);
-			if (!rotated.has_direction)
-				continue;
-		}
+		if (!make_point(sample, rotation, value, sample->rows + i * dims, z))
+			continue;
 		for (int d = 0; d < dims; d++)
 			sum[d] += z[d];
 		n++;
@@ -392,6 +421,126 @@ find_centroids(Sample *sample, uint32 n_lists, GvIvfTeam *team, GvIvfTraining *t
 }
 
 /*
+ * The mean of <x, c> of the sample's rows and the nearest of given centroids, as
+ * part of that of a row and itself; both have the same length.
+ */
+static double
+measure_nearness(const Sample *sample, const float *points, uint32 n_points, float radius,
+				 const float *center)
+{
+	int			dims = sample->index->layout.padded_dim;
+	int64		n = Min(sample->n, GIVEN_TRIALS);
+	float	   *x = palloc(sizeof(float) * dims);
+	double		sum = 0;
+
+	for (int64 i = 0; i < n; i++)
+	{
+		const float *row = sample->rows + sample->n / n * i * dims;
+		float		best = -FLT_MAX;
+
+		CHECK_FOR_INTERRUPTS();
+		for (int d = 0; d < dims; d++)
+			x[d] = row[d] + center[d];
+		for (uint32 j = 0; j < n_points; j++)
+			best = Max(best, gv_kernels->inner_product_f32(x, points + (Size) j * dims, dims));
+		sum += best;
+	}
+	pfree(x);
+	return sum / n / ((double) radius * radius);
+}
+
+/* qsort_arg comparator of centroids by what they are */
+static int
+compare_centroids(const void *a, const void *b, void *arg)
+{
+	const Sample *sample = arg;
+	Size		n_bytes = gv_ivf_centroid_bytes(&sample->index->layout);
+
+	return memcmp(sample->given + *(const uint32 *) a * n_bytes,
+				  sample->given + *(const uint32 *) b * n_bytes, n_bytes);
+}
+
+/* Raise an error if two of the centroids that were given are the same */
+static void
+check_differ(Sample *sample, const GvIvfTraining *training)
+{
+	uint32		n = training->n_given;
+	uint32	   *order = palloc(sizeof(uint32) * n);
+
+	sample->given = (const char *) training->centroids +
+		gv_ivf_centroid_bytes(&sample->index->layout);
+	for (uint32 i = 0; i < n; i++)
+		order[i] = i;
+	qsort_arg(order, n, sizeof(uint32), compare_centroids, sample);
+	for (uint32 i = 1; i < n; i++)
+	{
+		if (compare_centroids(&order[i - 1], &order[i], sample) == 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("centroids must differ"),
+					 errdetail("Centroids %u and %u are the same for the index.",
+							   Min(order[i - 1], order[i]) + 1,
+							   Max(order[i - 1], order[i]) + 1)));
+	}
+	pfree(order);
+}
+
+/*
+ * Take the centroids that were given.
+ *
+ * Where points have one length, centroids get the one that codes lose least with,
+ * as those that are found.
+ */
+static void
+take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
+{
+	GvIvfIndex *index = sample->index;
+	int			dims = index->layout.padded_dim;
+	Size		n_bytes = gv_ivf_centroid_bytes(&index->layout);
+	float		radius = point_length(&index->meta);
+	GvVector   *value = make_value(sample);
+	float	   *points;
+	double		part = 1;
+
+	points = MemoryContextAllocHuge(CurrentMemoryContext,
+									sizeof(float) * dims * training->n_given);
+	for (uint32 i = 0; i < training->n_given; i++)
+	{
+		const GvVector *vector = (const GvVector *) DatumGetPointer(training->given[i]);
+
+		CHECK_FOR_INTERRUPTS();
+		if (!make_point(sample, rotation, value, vector->x, points + (Size) i * dims))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("centroid %u has no direction", i + 1)));
+	}
+	if (radius > 0)
+		part = Max(measure_nearness(sample, points, training->n_given, radius,
+									training->center), 0.01);
+	memset(training->centroids, 0, n_bytes);
+	for (uint32 i = 0; i < training->n_given; i++)
+	{
+		float	   *point = points + (Size) i * dims;
+
+		for (int d = 0; d < dims; d++)
+		{
+			point[d] = (float) (part * point[d] - training->center[d]);
+			if (!(fabsf(point[d]) <= MAX_HALF))
+				ereport(ERROR,
+						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						 errmsg("centroid %u is too far away from the rows of the index",
+								i + 1)));
+		}
+		gv_kernels->f32_to_f16(point, training->centroids +
+							   (Size) (i + GV_IVF_FIRST_LIST) * dims, dims);
+	}
+	pfree(points);
+	check_differ(sample, training);
+	training->n_lists = training->n_given + GV_IVF_FIRST_LIST;
+	training->is_trained = true;
+}
+
+/*
  * gv_ivf_choose_lists
  *		How many lists, for so many rows?
  */
@@ -480,7 +629,8 @@ end_sample(Sample *sample, GvIvfTeam *team)
  *
  * index: what its metapage says of the geometry is written
  * team: of the processes of a build, which then has what training finds; or NULL
- * training: written, in the current memory context, but for is_build
+ * training: written, in the current memory context, but for is_build and what was
+ * given
  */
 void
 gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const float *rotation,
@@ -501,7 +651,8 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 
 	scan_pages(heap, index->rel, index_info, n_taken, count_row, &n_counted);
 	n_rows = n_taken == 0 ? 0 : (double) n_counted / n_taken * n_blocks;
-	lists = gv_ivf_choose_lists((GvIvfOptions *) index->rel->rd_options, n_rows);
+	lists = training->given ? training->n_given :
+		gv_ivf_choose_lists((GvIvfOptions *) index->rel->rd_options, n_rows);
 	sample.max = Min((int64) (n_rows * 1.1 + MIN_SAMPLE_ROOM), gv_ivf_sample_rows(lists));
 	sample.max = Max(Min(sample.max, (int64) (room / gv_ivf_sample_bytes(&index->layout))), 64);
 	begin_sample(&sample, (uint32) Max(lists, 1), team, training);
@@ -520,7 +671,9 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 		make_points(&sample, rotation, training->center);
 	}
 	lists = Min(lists, sample.n);
-	if (lists > 1)
+	if (training->given && sample.n > 0)
+		take_centroids(&sample, rotation, training);
+	else if (lists > 1)
 		find_centroids(&sample, (uint32) lists, team, training);
 	end_sample(&sample, team);
 }

@@ -22,6 +22,8 @@ typedef struct GvIvfTraining
 	GvHalf	   *centroids;		/* float16[n_lists][padded_dim] */
 	bool		is_trained;		/* else there is one list, and its centroid is zero */
 	bool		is_build;		/* CREATE INDEX, which shows its progress */
+	const Datum *given;			/* vectors that are to be the centroids, or NULL */
+	uint32		n_given;
 } GvIvfTraining;
 
 /* A list that is written whole: its pages are in memory until they are full */
