@@ -172,6 +172,10 @@ walk_plan(Plan *plan)
 			remove_unread_distances(((SubqueryScan *) plan)->subplan);
 			walk_plan(((SubqueryScan *) plan)->subplan);
 			break;
+		case T_Limit:
+			/* below a join it is a subquery that hands its columns on as they are */
+			remove_unread_distances(plan);
+			break;
 		case T_Append:
 			foreach(cell, ((Append *) plan)->appendplans)
 				walk_plan(lfirst(cell));

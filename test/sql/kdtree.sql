@@ -33,6 +33,21 @@ SELECT count(*) FROM kdtree_test.filled;
 RESET enable_seqscan;
 SELECT * FROM kdtree_test.compare('kdtree_test.items', '<->', 'kdtree_test.items_v');
 
+-- a distance that nobody reads is not computed, in a join neither; one that is read is
+CREATE FUNCTION kdtree_test.computes_distance(query text) RETURNS boolean LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+	line text;
+	found boolean := false;
+BEGIN
+	FOR line IN EXECUTE 'EXPLAIN (VERBOSE, COSTS OFF) ' || query LOOP
+		found := found OR line ~ 'Output:.*[.]v <->';
+	END LOOP;
+	RETURN found;
+END $$;
+SELECT kdtree_test.computes_distance('SELECT x.id FROM kdtree_test.items a, LATERAL (SELECT id FROM kdtree_test.items b ORDER BY b.v <-> a.v LIMIT 3) x') AS unread,
+	kdtree_test.computes_distance('SELECT x.id, d FROM kdtree_test.items a, LATERAL (SELECT id, b.v <-> a.v AS d FROM kdtree_test.items b ORDER BY b.v <-> a.v LIMIT 3) x') AS read,
+	kdtree_test.computes_distance('SELECT x.id FROM kdtree_test.items a, LATERAL (SELECT id FROM kdtree_test.items b ORDER BY b.v <-> a.v FETCH FIRST 3 ROWS WITH TIES) x') AS ties;
+
 -- every distance, type, scale; d where leaves and sums of kernels change their shape
 CREATE FUNCTION kdtree_test.try_all(type text, dim integer, scale real, n integer) RETURNS TABLE (operator text, queries bigint, differ bigint, differ_all bigint, problems bigint)
 LANGUAGE plpgsql SET client_min_messages = warning AS $$
