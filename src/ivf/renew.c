@@ -19,6 +19,7 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -93,6 +94,7 @@ typedef struct Renewal
 	bool		is_sorting;		/* else rows are appended */
 	GvIvfListData *lists;
 	BlockNumber *directory;
+	FullTransactionId xid;		/* of this transaction, but in VACUUM */
 } Renewal;
 
 /* Prepare to fetch rows of the table */
@@ -347,8 +349,14 @@ publish(Renewal *renewal)
 	GV_TEST_POINT("ivf-renew-publish");
 	buf = ReadBuffer(rel, GV_IVF_META_BLKNO);
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	/* snapshots that are taken from here on are of scans that find the new set */
-	after->retired_xid = U64FromFullTransactionId(ReadNextFullTransactionId());
+
+	/*
+	 * Snapshots that are taken from here on are of scans that find the new set.
+	 * To all before, this transaction is running, if snapshots look at it: so it
+	 * tells them from later ones as soon as it has ended.
+	 */
+	after->retired_xid = U64FromFullTransactionId(FullTransactionIdIsValid(renewal->xid) ?
+												  renewal->xid : ReadNextFullTransactionId());
 	xlog = gv_xlog_begin(rel);
 	meta = gv_ivf_page_meta(gv_xlog_page(xlog, buf));
 	*meta = *after;
@@ -376,12 +384,13 @@ finish_set(Renewal *renewal)
  *
  * index: its retired set is gone
  * given: centroids, or NULL: they are found
+ * xid: of this transaction; invalid in VACUUM, which snapshots do not look at
  *
  * The caller keeps all others away who write lists anew.
  */
 static bool
 renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy,
-	  const Datum *given, uint32 n_given)
+	  const Datum *given, uint32 n_given, FullTransactionId xid)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf training",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -394,6 +403,7 @@ renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy,
 	renewal->heap = heap;
 	renewal->training.given = given;
 	renewal->training.n_given = n_given;
+	renewal->xid = xid;
 	renewal->row_context = AllocSetContextCreate(context, "ivf training row",
 												 ALLOCSET_DEFAULT_SIZES);
 	is_trained = train(renewal);
@@ -525,7 +535,7 @@ gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy)
 	if (index.meta.retired_lists == 0 && is_due(&index, n_rows) &&
 		ConditionalLockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock))
 	{
-		is_new = renew(&index, heap, strategy, NULL, 0);
+		is_new = renew(&index, heap, strategy, NULL, 0, InvalidFullTransactionId);
 		UnlockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
 	}
 	if (!is_new && gv_ivf_calibration_is_stale(&index.meta, n_rows))
@@ -568,11 +578,14 @@ gv_ivf_train_later(Relation rel, Relation heap, const Datum *given, int n_given)
 {
 	GvIvfIndex	index;
 	BufferAccessStrategy strategy = GetAccessStrategy(BAS_VACUUM);
+	FullTransactionId xid;
 
 	LockPage(rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
 	gv_ivf_open(&index, rel);
 	if (given)
 		check_given(&index, given, n_given);
+	/* if VACUUM has trained, the next try finds a transaction after it */
+	xid = GetTopFullTransactionId();
 	gv_ivf_drop_retired(&index);
 	if (index.meta.retired_lists > 0)
 		ereport(ERROR,
@@ -580,7 +593,7 @@ gv_ivf_train_later(Relation rel, Relation heap, const Datum *given, int n_given)
 				 errmsg("cannot train index \"%s\" now", RelationGetRelationName(rel)),
 				 errdetail("Transactions may still be reading the lists that it had before it was trained last."),
 				 errhint("Try again when the transactions that run now have ended.")));
-	if (!renew(&index, heap, strategy, given, n_given))
+	if (!renew(&index, heap, strategy, given, n_given, xid))
 		ereport(NOTICE,
 				(errmsg("index \"%s\" has too few rows to divide them into lists",
 						RelationGetRelationName(rel)),

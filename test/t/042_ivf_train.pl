@@ -15,7 +15,7 @@ use lib 't';
 use GigavecPoints;
 use GigavecTest;
 
-my $node = new_server('train', "fsync = off\nshared_buffers = 32MB\nlog_min_messages = warning\n");
+my $node = new_server('train', "fsync = off\nshared_buffers = 32MB\nlog_min_messages = warning\nautovacuum = off\n");
 
 # Indexes that were created on few rows; searches read all lists
 sub make_table
@@ -111,6 +111,9 @@ make_table();
 	my $size = $node->safe_psql('postgres', q{SELECT pg_relation_size('items_flat')});
 	$node->safe_psql('postgres', $train);
 	cmp_ok($node->safe_psql('postgres', q{SELECT pg_relation_size('items_flat')}), '<=', 1.3 * $size, 'their pages are used again');
+	# without any other transaction meanwhile
+	(undef, undef, $err) = $node->psql('postgres', $train);
+	is($err, '', 'the next training finds nobody to read them');
 	check_indexes('after scans', 20);
 }
 
