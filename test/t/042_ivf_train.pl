@@ -15,7 +15,7 @@ use lib 't';
 use GigavecPoints;
 use GigavecTest;
 
-my $node = new_server('train', "fsync = off\nshared_buffers = 32MB\nlog_min_messages = warning\nautovacuum = off\n");
+my $node = new_server('train', "fsync = off\nshared_buffers = 32MB\nlog_min_messages = warning\n");
 
 # Indexes that were created on few rows; searches read all lists
 sub make_table
