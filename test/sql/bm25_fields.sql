@@ -139,9 +139,9 @@ CREATE INDEX unparted_fields ON unparted USING bm25 ((ARRAY[title, body])) WITH 
 INSERT INTO parted VALUES (8000, '東京都', '大阪'), (8001, '大阪', '東京都');
 INSERT INTO unparted VALUES (8000, '東京都', '大阪'), (8001, '大阪', '東京都');
 SET enable_seqscan = off;
-SELECT query, (SELECT array_agg(s) FROM (SELECT id, ARRAY[title, body] <@> query FROM parted ORDER BY ARRAY[title, body] <@> query, id LIMIT 20) s) =
-	(SELECT array_agg(s) FROM (SELECT id, ARRAY[title, body] <@> query FROM unparted ORDER BY ARRAY[title, body] <@> query, id LIMIT 20) s) AS same,
-	(SELECT string_agg(id::text, ' ') FROM (SELECT id FROM parted ORDER BY ARRAY[title, body] <@> query, id LIMIT 2) s) AS ids
+SELECT query, (SELECT array_agg(s) FROM (SELECT id, ARRAY[title, body] <@> query FROM parted WHERE ARRAY[title, body] @@@ query ORDER BY ARRAY[title, body] <@> query, id LIMIT 20) s) =
+	(SELECT array_agg(s) FROM (SELECT id, ARRAY[title, body] <@> query FROM unparted WHERE ARRAY[title, body] @@@ query ORDER BY ARRAY[title, body] <@> query, id LIMIT 20) s) AS same,
+	(SELECT string_agg(id::text, ' ') FROM (SELECT id FROM parted WHERE ARRAY[title, body] @@@ query ORDER BY ARRAY[title, body] <@> query, id LIMIT 2) s) AS ids
 	FROM unnest('{title:w1,+title:w2* w1,title:東京,title:東,東,title:w555~1,"title:\"東京都\" 大阪"}'::text[]) query;
 RESET enable_seqscan;
 
