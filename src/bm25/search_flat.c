@@ -480,13 +480,15 @@ sum_rest(FlatSearch *flat)
 static bool
 search_blocks(FlatSearch *flat, uint32 start, bool has_best)
 {
-	GvBm25Cursor *cursor = flat->cursors[0];
-	uint32		done = cursor->n_blocks;
+	GvBm25Cursor *cursor;
+	uint32		done;
 
 	if (flat->n == 0)
 		return true;
 	if (flat->mask != NULL || !is_hopeless(flat, flat->most))
 		return false;
+	cursor = flat->cursors[0];
+	done = cursor->n_blocks;
 	flat->start = start;
 	flat->n_essential = 1;
 	memcpy(flat->bounds, flat->most_of, flat->n * sizeof(float));
