@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <float.h>
+
 #include "catalog/pg_am.h"
 #include "commands/defrem.h"
 #include "miscadmin.h"
@@ -78,7 +80,7 @@ void
 gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 {
 	GvIvfLayout layout;
-	GvAmOpclass opclass = {(GvAmElement) meta->element, (GvAmMetric) meta->metric};
+	const GvAmOpclass *opclass = gv_am_opclass(rel);
 
 	if (meta->magic != GV_IVF_MAGIC)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
@@ -89,6 +91,10 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 				 errmsg("index \"%s\" has version %u, this library reads version %u",
 						RelationGetRelationName(rel), meta->version, GV_IVF_VERSION),
 				 errhint("Rebuild the index with REINDEX.")));
+
+	if (meta->metric != opclass->metric || meta->element != opclass->element)
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+								 "The metapage is of another operator class.");
 
 	/* An expression or a column that lost its dimensions has none to compare */
 	if (TupleDescAttr(rel->rd_att, 0)->atttypmod > 0 &&
@@ -102,8 +108,9 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 									 "A filter column is of no known kind.");
 	}
 	if (meta->row_kind < GV_IVF_ROWS_CODES || meta->row_kind > GV_IVF_ROWS_LAST ||
-		meta->dim < 1 || meta->dim > gv_am_max_dim(&opclass) ||
-		meta->padded_dim != gv_ivf_padded_dim(&opclass, meta->dim) ||
+		(meta->row_kind == GV_IVF_ROWS_BITS) != (opclass->element == GV_AM_ELEMENT_BIT) ||
+		meta->dim < 1 || meta->dim > gv_am_max_dim(opclass) ||
+		meta->padded_dim != gv_ivf_padded_dim(opclass, meta->dim) ||
 		meta->code_dims > meta->padded_dim || meta->code_dims % GV_RABITQ_ALIGN != 0 ||
 		(meta->code_dims == 0) != (meta->row_kind == GV_IVF_ROWS_BITS) ||
 		meta->extra_bits > GV_EXTRA_MAX_BITS ||
@@ -115,6 +122,8 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The number of lists is not valid.");
 	if (meta->retired_lists > 2 * GV_IVF_MAX_LISTS + GV_IVF_FIRST_LIST)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The number of lists is not valid.");
+	if (!(meta->inverse_unit >= 0 && meta->inverse_unit <= FLT_MAX) || !(meta->max_norm >= 0))
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The geometry is not valid.");
 	if (meta->calibration.n_buckets > 1)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The calibration is not valid.");
 }
@@ -161,10 +170,6 @@ gv_ivf_open(GvIvfIndex *index, Relation rel)
 
 	gv_ivf_check_meta(rel, &index->meta);
 	check_filters(index);
-	if (index->meta.metric != index->opclass->metric ||
-		index->meta.element != index->opclass->element)
-		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
-								 "The metapage is of another operator class.");
 	(void) gv_ivf_layout_set(&index->layout, &index->meta);
 }
 

@@ -22,12 +22,13 @@
 /* The centroids are kept with the codes if all of them take so many bytes at most */
 #define MAX_CACHED_CENTROIDS ((Size) 4 * 1024 * 1024)
 
-static inline char *
-place(char **next, Size size)
+/* Take so many bytes of an area; NULL: only count them */
+static inline void *
+place(char *area, Size *used, Size size)
 {
-	char	   *start = *next;
+	char	   *start = area ? area + *used : NULL;
 
-	*next += MAXALIGN(size);
+	*used += MAXALIGN(size);
 	return start;
 }
 
@@ -43,21 +44,21 @@ gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area, GvIvfRoo
 {
 	Size		n_lanes = TYPEALIGN(GV_FASTSCAN_LANES, n_lists);
 	Size		centroids = n_lanes * gv_ivf_centroid_bytes(layout);
-	char	   *next = area;
+	Size		used = 0;
 
 	root->n_lists = n_lists;
 	root->code_dims = layout->padded_dim;
-	root->add = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
-	root->rescale = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
-	root->error = (GvHalf *) place(&next, n_lanes * sizeof(GvHalf));
-	root->codes = (uint8 *) place(&next, n_lanes / GV_FASTSCAN_LANES *
-								  gv_rabitq_block_bytes(root->code_dims));
-	root->centroid_blkno = (BlockNumber *) place(&next, n_lanes * sizeof(BlockNumber));
-	root->centroid_slot = (uint16 *) place(&next, n_lanes * sizeof(uint16));
+	root->add = place(area, &used, n_lanes * sizeof(GvHalf));
+	root->rescale = place(area, &used, n_lanes * sizeof(GvHalf));
+	root->error = place(area, &used, n_lanes * sizeof(GvHalf));
+	root->codes = place(area, &used, n_lanes / GV_FASTSCAN_LANES *
+						gv_rabitq_block_bytes(root->code_dims));
+	root->centroid_blkno = place(area, &used, n_lanes * sizeof(BlockNumber));
+	root->centroid_slot = place(area, &used, n_lanes * sizeof(uint16));
 	root->centroids = NULL;
 	if (centroids <= MAX_CACHED_CENTROIDS)
-		root->centroids = (GvHalf *) place(&next, centroids);
-	return next - area;
+		root->centroids = place(area, &used, centroids);
+	return used;
 }
 
 /*
@@ -124,6 +125,22 @@ gv_ivf_read_centroid(GvIvfIndex *index, BlockNumber blkno, int slot, GvHalf *out
 		done += n;
 		blkno++;
 	} while (done < n_bytes);
+}
+
+/* Read the center; center: float[padded_dim], zero, written */
+static void
+read_center(GvIvfIndex *index, float *center)
+{
+	int			dims = index->layout.padded_dim;
+
+	(void) gv_ivf_read_chain(index, index->meta.center_blkno, GV_IVF_PAGE_CENTER, center,
+							 sizeof(float) * dims);
+	for (int i = 0; i < dims; i++)
+	{
+		/* not so of what is no number either */
+		if (!(fabsf(center[i]) <= GV_AM_MAX_ELEMENT))
+			gv_ivf_report_lost(index, index->meta.center_blkno, "The center is not of numbers.");
+	}
 }
 
 /* Is a page one of the directory, of the set of lists that the index has? */
@@ -196,7 +213,7 @@ gv_ivf_cache(GvIvfIndex *index)
 	GvIvfRoot	root;
 	Size		root_size;
 	uint32		n_directory;
-	char	   *next;
+	Size		used = 0;
 
 	if (cache != NULL && cache->generation == meta->generation &&
 		cache->inverse_unit == meta->inverse_unit)
@@ -215,20 +232,19 @@ gv_ivf_cache(GvIvfIndex *index)
 									   MAXALIGN(sizeof(float) * dims) +
 									   MAXALIGN(sizeof(BlockNumber) * n_directory) + root_size,
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	next = (char *) cache + MAXALIGN(sizeof(GvIvfCache));
+	(void) place((char *) cache, &used, sizeof(GvIvfCache));
 	cache->generation = meta->generation;
 	cache->inverse_unit = meta->inverse_unit;
-	cache->rotation = (float *) place(&next, sizeof(float) * gv_rotation_table_size(dims));
-	cache->center = (float *) place(&next, sizeof(float) * dims);
+	cache->rotation = place((char *) cache, &used, sizeof(float) * gv_rotation_table_size(dims));
+	cache->center = place((char *) cache, &used, sizeof(float) * dims);
 	cache->n_directory = n_directory;
-	cache->directory = (BlockNumber *) place(&next, sizeof(BlockNumber) * n_directory);
-	gv_ivf_root_size(&index->layout, meta->n_lists, next, &cache->root);
+	cache->directory = place((char *) cache, &used, sizeof(BlockNumber) * n_directory);
+	gv_ivf_root_size(&index->layout, meta->n_lists, (char *) cache + used, &cache->root);
 
 	gv_rotation_init(cache->rotation, dims, meta->seed);
 	/* an error leaves a chunk that nobody refers to until the index is closed */
 	if (meta->center_blkno != InvalidBlockNumber)
-		(void) gv_ivf_read_chain(index, meta->center_blkno, GV_IVF_PAGE_CENTER, cache->center,
-								 sizeof(float) * dims);
+		read_center(index, cache->center);
 	read_directory(index, cache);
 	read_root(index, cache);
 

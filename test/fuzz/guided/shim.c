@@ -151,6 +151,53 @@ gv_am_read_buffer(GvAmHints *hints, Relation rel, BlockNumber blkno)
 	return -(Buffer) blkno - 1;
 }
 
+Buffer
+ReadBuffer(Relation rel, BlockNumber blkno)
+{
+	return gv_am_read_buffer(NULL, rel, blkno);
+}
+
+Buffer
+ReadBufferExtended(Relation rel, ForkNumber fork, BlockNumber blkno, ReadBufferMode mode,
+				   BufferAccessStrategy strategy)
+{
+	return gv_am_read_buffer(NULL, rel, blkno);
+}
+
+BufferAccessStrategy
+GetAccessStrategy(BufferAccessStrategyType type)
+{
+	return NULL;
+}
+
+void
+FreeAccessStrategy(BufferAccessStrategy strategy)
+{
+}
+
+GvAmHints *
+gv_am_hints(Relation rel)
+{
+	return NULL;
+}
+
+bool
+gv_am_has_block(GvAmHints *hints, Relation rel, BlockNumber blkno)
+{
+	return blkno < n_pages;
+}
+
+void
+gv_am_check_block(Relation rel, BlockNumber blkno)
+{
+	(void) gv_am_read_buffer(NULL, rel, blkno);
+}
+
+void
+gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes)
+{
+}
+
 void
 PageInit(Page page, Size size, Size special)
 {
@@ -390,8 +437,33 @@ MemoryContextAllocHuge(MemoryContext memory, Size size)
 	return palloc(size);
 }
 
+void *
+MemoryContextAllocZero(MemoryContext memory, Size size)
+{
+	return palloc0(size);
+}
+
+void *
+MemoryContextAllocExtended(MemoryContext memory, Size size, int flags)
+{
+	return flags & MCXT_ALLOC_ZERO ? palloc0(size) : palloc(size);
+}
+
+/* One context is as good as another: all is freed when an input is done */
+MemoryContext
+AllocSetContextCreateInternal(MemoryContext parent, const char *name, Size least, Size first,
+							  Size most)
+{
+	return &context;
+}
+
 void
 MemoryContextReset(MemoryContext memory)
+{
+}
+
+void
+MemoryContextDelete(MemoryContext memory)
 {
 }
 
@@ -445,6 +517,24 @@ Datum
 DirectFunctionCall1Coll(PGFunction function, Oid collation, Datum a)
 {
 	return gv_fuzz_call(function, a, (Datum) 0, (Datum) 0);
+}
+
+Datum
+FunctionCall1Coll(FmgrInfo *function, Oid collation, Datum a)
+{
+	return gv_fuzz_call(function->fn_addr, a, (Datum) 0, (Datum) 0);
+}
+
+Datum
+FunctionCall2Coll(FmgrInfo *function, Oid collation, Datum a, Datum b)
+{
+	return gv_fuzz_call(function->fn_addr, a, b, (Datum) 0);
+}
+
+Datum
+FunctionCall3Coll(FmgrInfo *function, Oid collation, Datum a, Datum b, Datum c)
+{
+	return gv_fuzz_call(function->fn_addr, a, b, c);
 }
 
 int
