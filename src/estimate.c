@@ -31,6 +31,7 @@
 #include "am/inspect.h"
 #include "am/opclass.h"
 #include "base/compat.h"
+#include "estimate.h"
 #include "hnsw/hnsw.h"
 #include "ivf/ivf.h"
 #include "kdtree/kdtree.h"
@@ -48,19 +49,27 @@ enum
 	N_COLUMNS
 };
 
-/* Open a table of which the caller may read a column; returns the column's number */
-static AttrNumber
-open_table(Oid heap_oid, const char *column, Relation *heap)
+/*
+ * gv_estimate_open_table
+ *		Open a table of which the caller may read a column; returns the column's
+ *		number.
+ *
+ * with_partitions: may the table be a partitioned one?
+ */
+AttrNumber
+gv_estimate_open_table(Oid heap_oid, const char *column, bool with_partitions, Relation *heap)
 {
 	AttrNumber	attnum;
+	char		kind;
 
 	*heap = try_relation_open(heap_oid, AccessShareLock);
 	if (*heap == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", heap_oid)));
-	if ((*heap)->rd_rel->relkind != RELKIND_RELATION &&
-		(*heap)->rd_rel->relkind != RELKIND_MATVIEW)
+	kind = (*heap)->rd_rel->relkind;
+	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW &&
+		!(with_partitions && kind == RELKIND_PARTITIONED_TABLE))
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a table or materialized view",
@@ -77,18 +86,23 @@ open_table(Oid heap_oid, const char *column, Relation *heap)
 	return attnum;
 }
 
-/* The description of an operator class; with no name the first for the type */
-static const GvAmOpclass *
-find_opclass(Oid am_oid, Oid type, const char *name, const char *column)
+/*
+ * gv_estimate_find_opclass
+ *		The description of an operator class; NULL if there is none.
+ *
+ * name: of the class, or NULL: the first for the type
+ * found: set to the class
+ */
+const GvAmOpclass *
+gv_estimate_find_opclass(Oid am_oid, Oid type, const char *name, Oid *found)
 {
 	Relation	rel = table_open(OperatorClassRelationId, AccessShareLock);
 	ScanKeyData key;
 	SysScanDesc scan;
 	HeapTuple	tuple;
-	Oid			first = InvalidOid;
 	Oid			family = InvalidOid;
-	Oid			proc;
 
+	*found = InvalidOid;
 	ScanKeyInit(&key, Anum_pg_opclass_opcmethod, BTEqualStrategyNumber, F_OIDEQ,
 				ObjectIdGetDatum(am_oid));
 	scan = systable_beginscan(rel, OpclassAmNameNspIndexId, true, NULL, 1, &key);
@@ -100,31 +114,90 @@ find_opclass(Oid am_oid, Oid type, const char *name, const char *column)
 		if (form->opcintype != type ||
 			!OidIsValid(get_opfamily_proc(form->opcfamily, type, type, GV_AM_OPCLASS_PROC)) ||
 			(name ? strcmp(NameStr(form->opcname), name) != 0 :
-			 OidIsValid(first) && first < form->oid))
+			 OidIsValid(*found) && *found < form->oid))
 			continue;
-		first = form->oid;
+		*found = form->oid;
 		family = form->opcfamily;
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 
-	if (!OidIsValid(family) && name)
+	if (!OidIsValid(family))
+		return NULL;
+	return (const GvAmOpclass *)
+		DatumGetPointer(OidFunctionCall1(get_opfamily_proc(family, type, type,
+														   GV_AM_OPCLASS_PROC), (Datum) 0));
+}
+
+/*
+ * gv_estimate_refuse_opclass
+ *		Raise the error that there is no such operator class for the type, or none.
+ */
+void
+gv_estimate_refuse_opclass(const char *name, const char *column, Oid type)
+{
+	if (name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("operator class \"%s\" for type %s does not exist", name,
 						format_type_be(type))));
-	if (!OidIsValid(family))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("column \"%s\" has type %s, which cannot be indexed by this access method",
-						column, format_type_be(type))));
-	proc = get_opfamily_proc(family, type, type, GV_AM_OPCLASS_PROC);
-	if (!OidIsValid(proc))
-		elog(ERROR, "operator class %u has no description", first);
-	return (const GvAmOpclass *) DatumGetPointer(OidFunctionCall1(proc, (Datum) 0));
+	ereport(ERROR,
+			(errcode(ERRCODE_DATATYPE_MISMATCH),
+			 errmsg("column \"%s\" has type %s, which cannot be indexed by this access method",
+					column, format_type_be(type))));
 }
 
-/* The rows of a table whose column is not NULL, and the size of its values */
+/*
+ * gv_estimate_check_dim
+ *		Refuse a column that has no dimensions, or more than an index takes.
+ */
+void
+gv_estimate_check_dim(const GvAmOpclass *opclass, const char *method, const char *column, int dim)
+{
+	if (dim < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("column \"%s\" does not have dimensions", column),
+				 errhint("Give the column's type a number of dimensions, as in vector(384).")));
+	if (dim > gv_am_max_dim(opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an %s index",
+						gv_am_max_dim(opclass), method),
+				 errdetail("Column \"%s\" has %d dimensions.", column, dim)));
+}
+
+/*
+ * gv_estimate_is_method, gv_estimate_method
+ *		Can a build by an access method be foretold?  Foretell it.
+ *
+ * options: storage parameters as the catalog has them, or 0
+ */
+bool
+gv_estimate_is_method(const char *method)
+{
+	return strcmp(method, "hnsw") == 0 || strcmp(method, "ivfflat") == 0 ||
+		strcmp(method, "ivfpq") == 0 || strcmp(method, "kdtree") == 0;
+}
+
+void
+gv_estimate_method(const char *method, const GvAmOpclass *opclass, const GvEstimateColumn *column,
+				   Datum options, GvAmEstimate *estimate)
+{
+	if (strcmp(method, "kdtree") == 0)
+		gv_kdtree_estimate(opclass, column->name, column->dim, column->n_rows, options, estimate);
+	else if (strcmp(method, "hnsw") == 0)
+		gv_hnsw_estimate(opclass, column->dim, column->n_rows, column->value_bytes, options,
+						 estimate);
+	else
+		gv_ivf_estimate_build(opclass, strcmp(method, "ivfflat") == 0, column->dim,
+							  column->n_rows, options, estimate);
+}
+
+/*
+ * The rows of a table whose column is not NULL; *value_bytes: the size of its
+ * values, 0 if that is not known
+ */
 static double
 count_rows(Relation heap, AttrNumber attnum, int32 *value_bytes)
 {
@@ -152,19 +225,18 @@ count_rows(Relation heap, AttrNumber attnum, int32 *value_bytes)
 Datum
 gv_estimate_build(PG_FUNCTION_ARGS)
 {
-	const char *column;
+	GvEstimateColumn column = {0};
 	const char *method;
+	const char *name;
 	Form_pg_attribute attribute;
 	Relation	heap;
 	AttrNumber	attnum;
 	Oid			am_oid;
+	Oid			opclass_oid;
 	const GvAmOpclass *opclass;
 	GvAmEstimate estimate;
-	Datum		options;
 	TupleDesc	desc;
-	double		n_rows;
 	int32		value_bytes;
-	bool		is_ivf;
 	Datum		values[N_COLUMNS];
 	bool		nulls[N_COLUMNS] = {false};
 
@@ -173,45 +245,30 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 		if (PG_ARGISNULL(i))
 			PG_RETURN_NULL();
 	}
-	column = NameStr(*PG_GETARG_NAME(1));
+	column.name = NameStr(*PG_GETARG_NAME(1));
 	method = NameStr(*PG_GETARG_NAME(2));
+	name = PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4));
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 
-	attnum = open_table(PG_GETARG_OID(0), column, &heap);
+	attnum = gv_estimate_open_table(PG_GETARG_OID(0), column.name, false, &heap);
 	am_oid = get_index_am_oid(method, false);
-	is_ivf = strcmp(method, "ivfflat") == 0 || strcmp(method, "ivfpq") == 0;
-	if (!is_ivf && strcmp(method, "hnsw") != 0 && strcmp(method, "kdtree") != 0)
+	if (!gv_estimate_is_method(method))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot estimate indexes of access method \"%s\"", method)));
 	attribute = TupleDescAttr(RelationGetDescr(heap), attnum - 1);
-	opclass = find_opclass(am_oid, attribute->atttypid,
-						   PG_ARGISNULL(4) ? NULL : NameStr(*PG_GETARG_NAME(4)), column);
-	if (attribute->atttypmod < 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column \"%s\" does not have dimensions", column),
-				 errhint("Give the column's type a number of dimensions, as in vector(384).")));
-	if (attribute->atttypmod > gv_am_max_dim(opclass))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an %s index",
-						gv_am_max_dim(opclass), method),
-				 errdetail("Column \"%s\" has %d dimensions.", column, attribute->atttypmod)));
+	opclass = gv_estimate_find_opclass(am_oid, attribute->atttypid, name, &opclass_oid);
+	if (opclass == NULL)
+		gv_estimate_refuse_opclass(name, column.name, attribute->atttypid);
+	gv_estimate_check_dim(opclass, method, column.name, attribute->atttypmod);
 
-	n_rows = count_rows(heap, attnum, &value_bytes);
-	if (value_bytes <= 0)
-		value_bytes = get_typavgwidth(attribute->atttypid, attribute->atttypmod);
-	options = PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3);
-	if (strcmp(method, "kdtree") == 0)
-		gv_kdtree_estimate(opclass, column, attribute->atttypmod, n_rows, options, &estimate);
-	else if (is_ivf)
-		gv_ivf_estimate_build(opclass, strcmp(method, "ivfflat") == 0, attribute->atttypmod,
-							  n_rows, options, &estimate);
-	else
-		gv_hnsw_estimate(opclass, attribute->atttypmod, n_rows, value_bytes, options,
-						 &estimate);
+	column.dim = attribute->atttypmod;
+	column.n_rows = count_rows(heap, attnum, &value_bytes);
+	column.value_bytes = value_bytes > 0 ? value_bytes :
+		get_typavgwidth(attribute->atttypid, attribute->atttypmod);
+	gv_estimate_method(method, opclass, &column, PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3),
+					   &estimate);
 	table_close(heap, AccessShareLock);
 
 	values[COLUMN_ROWS] = Int64GetDatum((int64) estimate.rows);

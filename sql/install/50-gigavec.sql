@@ -65,3 +65,12 @@ CREATE FUNCTION gigavec.estimate(relation regclass, column_name name, method nam
 	RETURNS record
 	AS 'MODULE_PATHNAME', 'gv_estimate_build' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION gigavec.estimate(regclass, name, name, text[], name) IS 'what CREATE INDEX would take: maintenance_work_mem for a build in one part, parts and seconds with the present setting, size of the index';
+
+-- Needs SELECT on the column; its code checks that.  Not STRICT: opclass and expected_rows may be NULL
+CREATE FUNCTION gigavec.advise(relation regclass, column_name name, opclass name DEFAULT NULL,
+		expected_rows bigint DEFAULT NULL,
+		OUT rank integer, OUT method name, OUT options text[], OUT statement text,
+		OUT size bigint, OUT memory bigint, OUT seconds double precision, OUT reason text)
+	RETURNS SETOF record
+	AS 'MODULE_PATHNAME', 'gv_advise_index' LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 7;
+COMMENT ON FUNCTION gigavec.advise(regclass, name, name, bigint) IS 'which index a column should have, the best first, with the statement that creates it, what it takes and the reason; no method: no index';

@@ -70,3 +70,13 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 	estimate->seconds = n_rows *
 		(SECONDS_OF_ROW + SECONDS_OF_ELEMENT * dim + SECONDS_OF_DIVISION * divisions);
 }
+
+/*
+ * gv_kdtree_takes_dim
+ *		Does an index take so many dimensions?
+ */
+bool
+gv_kdtree_takes_dim(int dim)
+{
+	return dim <= GV_KDTREE_MAX_DIM;
+}

@@ -44,11 +44,12 @@ extern bool gv_kdtree_get_tuple(IndexScanDesc scan, ScanDirection direction);
 extern int64 gv_kdtree_get_bitmap(IndexScanDesc scan, TIDBitmap *bitmap);
 extern void gv_kdtree_end_scan(IndexScanDesc scan);
 
-/* for gigavec.check, gigavec.stats and gigavec.estimate */
+/* for gigavec.check, gigavec.stats, gigavec.estimate and gigavec.advise */
 extern void gv_kdtree_check(Relation index, Relation heap, GvAmReportProblem report,
 							void *arg);
 extern void gv_kdtree_stats(Relation index, GvAmReportStat report, void *arg);
 extern void gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim,
 							   double n_rows, Datum options, GvAmEstimate *estimate);
+extern bool gv_kdtree_takes_dim(int dim);
 
 #endif							/* GV_KDTREE_KDTREE_H */

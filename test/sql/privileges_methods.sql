@@ -71,7 +71,8 @@ INSERT INTO attempts (SELECT row_number() OVER (), sql FROM unnest(ARRAY[
 	$$SELECT id FROM "the 'table'" ORDER BY "v, w" <#> '[1,2,3]' LIMIT 1$$,
 	$$SELECT id FROM "the 'table'" ORDER BY "v, w" <=> '[18,4,7]' LIMIT 1$$,
 	$$SELECT id FROM "the 'table'" ORDER BY "v, w" <+> '[18,4,7]' LIMIT 1$$,
-	$$SELECT count(*) FROM "the 'table'" WHERE "v, w" <+> '[18,4,7]' < 1000$$
+	$$SELECT count(*) FROM "the 'table'" WHERE "v, w" <+> '[18,4,7]' < 1000$$,
+	$$SELECT count(*) > 3 FROM gigavec.advise('"the ''table''"', 'v, w')$$
 	]) sql);
 GRANT SELECT ON attempts TO PUBLIC;
 ALTER FUNCTION attempt(name, text) OWNER TO CURRENT_USER;
