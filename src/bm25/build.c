@@ -25,6 +25,7 @@
 #include "bm25/bm25.h"
 #include "bm25/build.h"
 #include "bm25/filter.h"
+#include "bm25/positions.h"
 
 /* Part of maintenance_work_mem that documents may take, the rest is for merging */
 #define MEMORY_PART 0.75
@@ -35,7 +36,7 @@ begin_documents(GvBm25Build *build)
 {
 	MemoryContext old = MemoryContextSwitchTo(build->context);
 
-	build->invert = gv_bm25_invert_create(build->index->filters.packed_size);
+	build->invert = gv_bm25_invert_create(build->index);
 	MemoryContextSwitchTo(old);
 }
 
@@ -68,6 +69,7 @@ add_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_aliv
 {
 	GvBm25Build *build = arg;
 	const GvBm25Document *document;
+	GvBm25Bytes positions = {0};	/* of a lexeme */
 	MemoryContext old;
 
 	if (isnull[0])
@@ -82,8 +84,11 @@ add_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_aliv
 		{
 			const GvBm25Term *term = &document->terms[i];
 
+			positions.n = 0;
+			if (gv_bm25_has_positions(build->index))
+				gv_bm25_append_positions(&positions, term);
 			gv_bm25_invert_term(build->invert, term->lexeme, term->len, (uint32) term->hash,
-								term->tf);
+								term->tf, positions.bytes);
 		}
 		build->n_rows++;
 	}
@@ -196,7 +201,8 @@ gv_bm25_build_begin(GvBm25Build *build, GvBm25Index *index, int n_processes)
 										   ALLOCSET_DEFAULT_SIZES);
 	build->row_context = AllocSetContextCreate(build->context, "bm25 row",
 											   ALLOCSET_DEFAULT_SIZES);
-	build->tokenizer = gv_bm25_tokenizer_of(index, build->context, 0);
+	build->tokenizer = gv_bm25_tokenizer_of(index, build->context,
+											gv_bm25_document_flags(index));
 	build->limit = (Size) (maintenance_work_mem * MEMORY_PART * 1024) / n_processes;
 	begin_documents(build);
 }

@@ -4,8 +4,9 @@
  *		gigavec.check for a bm25 index.
  *
  * All lexemes and postings are read under the merge lock.  For each document
- * there is a sum over its postings of what lexeme and frequency hash to, which
- * the table's row must have as well: so no posting is missing, wrong or too many.
+ * there is a sum over its postings of what lexeme, frequency and positions hash to,
+ * which the table's row must have as well: so no posting is missing, wrong or too
+ * many.
  *
  *-------------------------------------------------------------------------
  */
@@ -23,6 +24,7 @@
 #include "bm25/delta.h"
 #include "bm25/filter.h"
 #include "bm25/pages.h"
+#include "bm25/positions.h"
 
 /* What is known of a row */
 typedef struct Document
@@ -61,11 +63,15 @@ report_problem(CheckState *state, BlockNumber block, const ItemPointerData *tid,
 	state->report(state->arg, &problem);
 }
 
-/* What a lexeme adds to the sum of a document */
+/* What a lexeme adds to the sum of a document; positions: NULL, or as codec.h tells */
 static uint64
-hash_posting(uint32 lexeme_hash, uint32 tf)
+hash_posting(uint32 lexeme_hash, uint32 tf, const uint8 *positions, Size n_bytes)
 {
-	return hash_bytes_uint32_extended(tf, lexeme_hash);
+	uint64		result = hash_bytes_uint32_extended(tf, lexeme_hash);
+
+	if (positions != NULL)
+		result = hash_bytes_extended(positions, (int) n_bytes, result);
+	return result;
 }
 
 static uint32
@@ -95,14 +101,21 @@ add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, u
 /* Check the postings of a lexeme against the skips' bounds, and add them to the sums */
 static void
 check_postings(CheckState *state, GvBm25Segment *segment, const GvBm25TermScan *scan,
-			   const GvBm25Posting *postings, const uint8 *norms, uint64 *sums)
+			   const GvBm25Posting *postings, const GvBm25Bytes *positions,
+			   const uint8 *norms, uint64 *sums)
 {
 	uint32		df = scan->entry.df;
 	uint32		hash = (uint32) gv_bm25_hash_lexeme(scan->lexeme, scan->len);
 
 	for (uint32 i = 0; i < df; i++)
 	{
-		sums[postings[i].doc] += hash_posting(hash, postings[i].tf);
+		Size		end = i + 1 < df ? postings[i + 1].positions : positions->n;
+
+		sums[postings[i].doc] +=
+			hash_posting(hash, postings[i].tf,
+						 gv_bm25_has_positions(&state->index) ?
+						 positions->bytes + postings[i].positions : NULL,
+						 end - postings[i].positions);
 		if (i > 0 && postings[i].doc <= postings[i - 1].doc)
 			report_problem(state, segment->entry.head, NULL, "Postings are not in order.");
 	}
@@ -167,6 +180,7 @@ check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint6
 	uint8	  **field_norms = palloc(GV_BM25_MAX_FIELDS * sizeof(uint8 *));
 	GvBm25TermScan *scan = palloc(sizeof(GvBm25TermScan));
 	GvBm25Posting *postings = NULL;
+	GvBm25Bytes positions = {0};
 	uint32		size = 0;
 	char		last[GV_BM25_MAX_LEXEME];
 	uint32		last_len = 0;
@@ -206,11 +220,13 @@ check_terms(CheckState *state, GvBm25Segment *segment, const uint8 *norms, uint6
 			postings = MemoryContextAllocHuge(CurrentMemoryContext,
 											  (Size) size * sizeof(GvBm25Posting));
 		}
-		gv_bm25_read_postings(segment, &scan->entry, postings);
+		positions.n = 0;
+		gv_bm25_read_postings(segment, &scan->entry, postings,
+							  gv_bm25_has_positions(&state->index) ? &positions : NULL);
 		if (field > (int) state->index.meta.fields.n)
 			report_problem(state, segment->entry.head, NULL, "A lexeme is of no field.");
 		else
-			check_postings(state, segment, scan, postings,
+			check_postings(state, segment, scan, postings, &positions,
 						   field > 0 ? field_norms[field - 1] : norms, sums);
 		n_terms++;
 		n_postings += scan->entry.df;
@@ -300,7 +316,10 @@ check_lanes(CheckState *state)
 			if (hash != scan->hashes[i] || (i > 0 && hash < scan->hashes[i - 1]))
 				report_problem(state, scan->row_block, &scan->row->tid,
 							   "A hash of a new row is wrong.");
-			sum += hash_posting(hash, term.tf);
+			gv_bm25_delta_check_positions(scan, &term);
+			sum += hash_posting(hash, term.tf,
+								gv_bm25_has_positions(&state->index) ? term.positions : NULL,
+								term.n_position_bytes);
 		}
 		if (!(scan->row->flags & GV_BM25_ROW_DEAD))
 			add_document(state, scan->row_block, &scan->row->tid,
@@ -319,6 +338,7 @@ check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_al
 	MemoryContext old;
 	const GvBm25Document *document;
 	Document   *known;
+	GvBm25Bytes positions = {0};
 	uint64		sum = 0;
 
 	if (isnull[0])
@@ -335,11 +355,19 @@ check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_al
 		uint32		length = document->length;
 
 		for (int i = 0; i < document->n_terms; i++)
-			sum += hash_posting((uint32) document->terms[i].hash, document->terms[i].tf);
+		{
+			positions.n = 0;
+			if (gv_bm25_has_positions(&state->index))
+				gv_bm25_append_positions(&positions, &document->terms[i]);
+			sum += hash_posting((uint32) document->terms[i].hash, document->terms[i].tf,
+								positions.bytes, positions.n);
+		}
 		if (!(state->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH))
 			length = gv_bm25_length_of_norm(gv_bm25_norm_of_length(length));
 		if (sum != known->sum)
 			report_problem(state, InvalidBlockNumber, tid,
+						   gv_bm25_has_positions(&state->index) ?
+						   "The index has other words of the row, or in other places, than the table." :
 						   "The index has other words of the row than the table.");
 		else if (length != known->length)
 			report_problem(state, InvalidBlockNumber, tid,
@@ -417,7 +445,8 @@ gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
 
 	if (heap != NULL)
 	{
-		state.tokenizer = gv_bm25_tokenizer_of(&state.index, CurrentMemoryContext, 0);
+		state.tokenizer = gv_bm25_tokenizer_of(&state.index, CurrentMemoryContext,
+											   gv_bm25_document_flags(&state.index));
 		state.row_context = AllocSetContextCreate(CurrentMemoryContext, "bm25 row",
 												  ALLOCSET_DEFAULT_SIZES);
 		check_heap(&state, heap, snapshot);

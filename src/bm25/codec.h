@@ -7,6 +7,10 @@
  * so that four of them are taken out by one instruction on any machine with
  * vectors of 16 bytes.
  *
+ * Positions of a lexeme in a document are as many varints as its tf: the first
+ * position plus one, then each less the one before.  A lexeme of a tsvector without
+ * positions has a zero.
+ *
  *-------------------------------------------------------------------------
  */
 #ifndef GV_BM25_CODEC_H
@@ -84,6 +88,30 @@ static inline int
 gv_bm25_bits_of(uint32 value)
 {
 	return value == 0 ? 0 : pg_leftmost_one_pos32(value) + 1;
+}
+
+/* Write ascending positions; NULL: there are none, and n is 1 */
+static inline uint8 *
+gv_bm25_put_positions(uint8 *out, const uint32 *positions, uint32 n)
+{
+	if (positions == NULL)
+	{
+		*out++ = 0;
+		return out;
+	}
+	out = gv_bm25_put_varint(out, positions[0] + 1);
+	for (uint32 i = 1; i < n; i++)
+		out = gv_bm25_put_varint(out, positions[i] - positions[i - 1]);
+	return out;
+}
+
+/* The end of so many varints; NULL if it is not before a place */
+static inline const uint8 *
+gv_bm25_skip_varints(const uint8 *in, const uint8 *end, uint64 n)
+{
+	while (n > 0 && in < end)
+		n -= *in++ < 0x80;
+	return n > 0 ? NULL : in;
 }
 
 /* Number i of a packed block */

@@ -79,6 +79,19 @@ gv_bm25_cursor_begin(GvBm25Cursor *cursor, const GvBm25Segment *segment,
 	gv_bm25_cursor_seek(cursor, 0);
 }
 
+/*
+ * gv_bm25_cursor_end
+ *		Free what a cursor holds, but not the cursor.
+ */
+void
+gv_bm25_cursor_end(GvBm25Cursor *cursor)
+{
+	if (cursor->supers == NULL)
+		return;
+	pfree(cursor->supers);
+	pfree(cursor->super_bounds);
+}
+
 /* Read the skips of a superblock */
 static void
 load_super(GvBm25Cursor *cursor, uint32 super)

@@ -45,6 +45,7 @@ typedef struct GvBm25Cursor
 extern void gv_bm25_cursor_begin(GvBm25Cursor *cursor, const GvBm25Segment *segment,
 								 const GvBm25TermEntry *entry, float weight,
 								 const float *factor);
+extern void gv_bm25_cursor_end(GvBm25Cursor *cursor);
 extern void gv_bm25_cursor_return(GvBm25Cursor *cursor, uint32 block);
 extern float gv_bm25_cursor_most(GvBm25Cursor *cursor);
 extern void gv_bm25_cursor_seek(GvBm25Cursor *cursor, uint32 doc);

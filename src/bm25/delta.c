@@ -19,6 +19,7 @@
 #include "am/testpoint.h"
 #include "bm25/delta.h"
 #include "bm25/invert.h"
+#include "bm25/positions.h"
 
 /* Pages of long rows, not yet led to, are known by this lock; see README.md */
 #define LONG_ROW_TAG GV_BM25_FREE_BLKNO
@@ -85,14 +86,26 @@ make_row(const GvBm25Index *index, const GvBm25Document *document, const char *f
 	Size		size = head_size + n * sizeof(uint32) + sizeof(uint32);
 	GvBm25Term *terms = MemoryContextAllocHuge(CurrentMemoryContext,
 											   (Size) n * sizeof(GvBm25Term));
+	GvBm25Bytes positions = {0};	/* of all lexemes, and where those of each end */
+	Size	   *ends = NULL;
 	GvBm25Row	row;
 	uint32	   *hashes;
 	uint8	   *out;
 
 	memcpy(terms, document->terms, (Size) n * sizeof(GvBm25Term));
 	qsort(terms, n, sizeof(GvBm25Term), compare_hashes);
+	if (gv_bm25_has_positions(index))
+		ends = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Size));
 	for (int i = 0; i < n; i++)
+	{
 		size += 2 * GV_BM25_MAX_VARINT + terms[i].len;
+		if (ends == NULL)
+			continue;
+		gv_bm25_append_positions(&positions, &terms[i]);
+		ends[i] = positions.n;
+	}
+	if (ends != NULL)
+		size += (Size) n * GV_BM25_MAX_VARINT + positions.n;
 	if (size > MAX_ROW_SIZE)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -114,6 +127,14 @@ make_row(const GvBm25Index *index, const GvBm25Document *document, const char *f
 		out = gv_bm25_put_varint(out, terms[i].len);
 		memcpy(out, terms[i].lexeme, terms[i].len);
 		out += terms[i].len;
+		if (ends != NULL)
+		{
+			Size		start = i == 0 ? 0 : ends[i - 1];
+
+			out = gv_bm25_put_varint(out, (uint32) (ends[i] - start));
+			memcpy(out, positions.bytes + start, ends[i] - start);
+			out += ends[i] - start;
+		}
 	}
 	row->size = TYPEALIGN(sizeof(uint32), out - (uint8 *) row);
 	pfree(terms);
@@ -540,15 +561,40 @@ gv_bm25_delta_term(const GvBm25DeltaScan *scan, const uint8 *in, GvBm25RowTerm *
 		term->len > scan->end - in || term->tf == 0)
 		gv_bm25_report_corruption(scan->index->rel, scan->row_block, "A new row is not valid.");
 	term->lexeme = (const char *) in;
-	return in + term->len;
+	in += term->len;
+	term->positions = in;
+	term->n_position_bytes = 0;
+	if (!gv_bm25_has_positions(scan->index))
+		return in;
+	in = gv_bm25_get_varint(in, scan->end, &term->n_position_bytes);
+	if (in == NULL || term->n_position_bytes > scan->end - in)
+		gv_bm25_report_corruption(scan->index->rel, scan->row_block, "A new row is not valid.");
+	term->positions = in;
+	return in + term->n_position_bytes;
+}
+
+/*
+ * gv_bm25_delta_check_positions
+ *		Raise an error unless a lexeme of the row has as many positions as it
+ *		should, if the index has any.
+ */
+void
+gv_bm25_delta_check_positions(const GvBm25DeltaScan *scan, const GvBm25RowTerm *term)
+{
+	const uint8 *end = term->positions + term->n_position_bytes;
+
+	if (gv_bm25_has_positions(scan->index) &&
+		gv_bm25_skip_varints(term->positions, end, term->tf) != end)
+		gv_bm25_report_corruption(scan->index->rel, scan->row_block, "A new row is not valid.");
 }
 
 /*
  * gv_bm25_delta_find
- *		How often does the row have a lexeme?
+ *		Find a lexeme in the row; false, and a tf of 0, if it is not there.
  */
-uint32
-gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len, uint32 hash)
+bool
+gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len, uint32 hash,
+				   GvBm25RowTerm *term)
 {
 	uint32		n = scan->row->n_terms;
 	uint32		low = 0;
@@ -564,17 +610,17 @@ gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len, 
 		else
 			high = middle;
 	}
+	term->tf = 0;
 	if (low == n || scan->hashes[low] != hash)
-		return 0;
+		return false;
 	for (uint32 i = 0; i < n && scan->hashes[i] <= hash; i++)
 	{
-		GvBm25RowTerm term;
-
-		in = gv_bm25_delta_term(scan, in, &term);
-		if (i >= low && term.len == len && memcmp(term.lexeme, lexeme, len) == 0)
-			return term.tf;
+		in = gv_bm25_delta_term(scan, in, term);
+		if (i >= low && term->len == len && memcmp(term->lexeme, lexeme, len) == 0)
+			return true;
 	}
-	return 0;
+	term->tf = 0;
+	return false;
 }
 
 /*
@@ -671,7 +717,7 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 {
 	GvBm25DeltaScan *scan = palloc(sizeof(GvBm25DeltaScan));
 	uint32		filters_size = gv_bm25_filters_size(index);
-	GvBm25Invert *invert = gv_bm25_invert_create(index->filters.packed_size);
+	GvBm25Invert *invert = gv_bm25_invert_create(index);
 	BlockNumber last_block = InvalidBlockNumber;
 	SealedRow  *rows = NULL;
 	int			n_rows = 0;
@@ -724,7 +770,9 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 			GvBm25RowTerm term;
 
 			in = gv_bm25_delta_term(scan, in, &term);
-			gv_bm25_invert_term(invert, term.lexeme, term.len, rows[i].hashes[j], term.tf);
+			gv_bm25_delta_check_positions(scan, &term);
+			gv_bm25_invert_term(invert, term.lexeme, term.len, rows[i].hashes[j], term.tf,
+								term.positions);
 		}
 	}
 	return gv_bm25_invert_source(invert);

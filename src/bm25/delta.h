@@ -46,6 +46,8 @@ typedef struct GvBm25RowTerm
 	const char *lexeme;
 	uint32		len;
 	uint32		tf;
+	const uint8 *positions;		/* as codec.h tells, if the index has any */
+	uint32		n_position_bytes;
 } GvBm25RowTerm;
 
 extern bool gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document,
@@ -54,8 +56,10 @@ extern void gv_bm25_delta_begin(GvBm25DeltaScan *scan, GvBm25Index *index);
 extern bool gv_bm25_delta_next(GvBm25DeltaScan *scan);
 extern const uint8 *gv_bm25_delta_term(const GvBm25DeltaScan *scan, const uint8 *in,
 									   GvBm25RowTerm *term);
-extern uint32 gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len,
-								 uint32 hash);
+extern void gv_bm25_delta_check_positions(const GvBm25DeltaScan *scan,
+										  const GvBm25RowTerm *term);
+extern bool gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len,
+							   uint32 hash, GvBm25RowTerm *term);
 extern void gv_bm25_seal_lanes(GvBm25Index *index);
 extern GvBm25Source *gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal);
 extern void gv_bm25_long_row_pages(const GvBm25DeltaScan *scan, GvBm25Extents *pages);

@@ -351,6 +351,8 @@ gv_bm25_init_meta(GvBm25Index *index, Relation rel)
 	meta->version = GV_BM25_VERSION;
 	if (gv_bm25_options_exact_length(options))
 		meta->flags |= GV_BM25_FLAG_EXACT_LENGTH;
+	if (gv_bm25_options_positions(options))
+		meta->flags |= GV_BM25_FLAG_POSITIONS;
 	if (gv_bm25_options_cjk_bigram(options))
 	{
 		meta->flags |= GV_BM25_FLAG_CJK_BIGRAM;

@@ -50,6 +50,20 @@ extern void gv_bm25_write_free(Page page, const GvBm25ExtentData *extents, uint3
 pg_noreturn extern void gv_bm25_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *detail);
 
+/* Does it have the positions of lexemes? */
+static inline bool
+gv_bm25_has_positions(const GvBm25Index *index)
+{
+	return (index->meta.flags & GV_BM25_FLAG_POSITIONS) != 0;
+}
+
+/* What a tokenizer is to tell of documents for the index */
+static inline int
+gv_bm25_document_flags(const GvBm25Index *index)
+{
+	return gv_bm25_has_positions(index) ? GV_BM25_TOKENS_POSITIONS : 0;
+}
+
 /* The field, from 1, that a lexeme is of; 0: of none */
 static inline int
 gv_bm25_field_of(const GvBm25Index *index, const char *lexeme, uint32 len)

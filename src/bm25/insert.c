@@ -35,7 +35,8 @@ get_state(const GvBm25Index *index, IndexInfo *index_info)
 		return state;
 	old = MemoryContextSwitchTo(index_info->ii_Context);
 	state = palloc(sizeof(InsertState));
-	state->tokenizer = gv_bm25_tokenizer_of(index, index_info->ii_Context, 0);
+	state->tokenizer = gv_bm25_tokenizer_of(index, index_info->ii_Context,
+											gv_bm25_document_flags(index));
 	state->row_context = AllocSetContextCreate(index_info->ii_Context, "bm25 row",
 											   ALLOCSET_DEFAULT_SIZES);
 	index_info->ii_AmCache = state;

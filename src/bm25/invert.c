@@ -4,7 +4,8 @@
  *		Documents in memory, turned into lexemes with postings.
  *
  * Lexemes are found by a table of open addressing; the postings of each are
- * varints in chunks that double in size, the first in the entry itself.  All of
+ * varints in chunks that double in size, the first in the entry itself, with the
+ * positions of each after its tf.  All of
  * it comes from large pieces of memory that are freed together.
  *
  *-------------------------------------------------------------------------
@@ -16,6 +17,7 @@
 
 #include "bm25/codec.h"
 #include "bm25/invert.h"
+#include "bm25/positions.h"
 
 #define PIECE_SIZE (256 * 1024)
 #define FIRST_TABLE 4096
@@ -94,62 +96,80 @@ next_entry(GvBm25Source *source)
 	return true;
 }
 
+/* Where numbers of an entry are read */
+typedef struct EntryReader
+{
+	const Entry *entry;
+	const Chunk *chunk;			/* NULL: the bytes of the entry */
+	const uint8 *in;
+	const uint8 *end;
+} EntryReader;
+
+/* The next number, which may go on in the next chunk */
+static inline uint32
+read_number(EntryReader *reader)
+{
+	uint32		value = 0;
+	int			shift = 0;
+	uint8		byte;
+
+	do
+	{
+		if (reader->in == reader->end)
+		{
+			reader->chunk = reader->chunk == NULL ? reader->entry->first : reader->chunk->next;
+			reader->in = reader->chunk->bytes;
+			reader->end = reader->in + reader->chunk->size;
+		}
+		byte = *reader->in++;
+		value |= (uint32) (byte & 0x7F) << shift;
+		shift += 7;
+	} while (byte >= 0x80);
+	return value;
+}
+
 /* read of GvBm25Source */
 static void
-read_entry(GvBm25Source *source, GvBm25Posting *postings)
+read_entry(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
 {
 	GvBm25Invert *invert = (GvBm25Invert *) source;
-	Entry	   *entry = invert->table[invert->next_entry - 1];
-	const Chunk *chunk = NULL;
-	const uint8 *in = entry->bytes;
-	const uint8 *end = in + FIRST_CHUNK;
+	const Entry *entry = invert->table[invert->next_entry - 1];
+	EntryReader reader = {entry, NULL, entry->bytes, entry->bytes + FIRST_CHUNK};
 	uint32		doc = 0;
 
-	/* a number may go on in the next chunk */
 	for (uint32 i = 0; i < entry->df; i++)
 	{
-		for (int field = 0; field < 2; field++)
-		{
-			uint32		value = 0;
-			int			shift = 0;
-			uint8		byte;
-
-			do
-			{
-				if (in == end)
-				{
-					chunk = chunk == NULL ? entry->first : chunk->next;
-					in = chunk->bytes;
-					end = in + chunk->size;
-				}
-				byte = *in++;
-				value |= (uint32) (byte & 0x7F) << shift;
-				shift += 7;
-			} while (byte >= 0x80);
-			if (field == 0)
-				doc += value;
-			else
-				postings[i].tf = value;
-		}
+		doc += read_number(&reader);
 		postings[i].doc = doc;
+		postings[i].tf = read_number(&reader);
+		postings[i].positions = 0;
+		if (!source->has_positions)
+			continue;
+		postings[i].positions = positions->n;
+		for (uint32 j = 0; j < postings[i].tf; j++)
+		{
+			uint8		varint[GV_BM25_MAX_VARINT];
+			uint8	   *end = gv_bm25_put_varint(varint, read_number(&reader));
+
+			gv_bm25_append_bytes(positions, varint, end - varint);
+		}
 	}
 }
 
 /*
  * gv_bm25_invert_create
  *		Begin with no documents, in a memory context of its own below the current.
- *
- * filters_size: bytes of a row's packed words
  */
 GvBm25Invert *
-gv_bm25_invert_create(uint32 filters_size)
+gv_bm25_invert_create(const GvBm25Index *index)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "bm25 documents",
 												  ALLOCSET_DEFAULT_SIZES);
 	GvBm25Invert *invert = MemoryContextAllocZero(context, sizeof(GvBm25Invert));
 
 	invert->context = context;
-	invert->source.documents.filters_size = filters_size;
+	invert->source.documents.filters_size = index->filters.packed_size;
+	invert->source.has_positions = gv_bm25_has_positions(index);
 	invert->source.next = next_entry;
 	invert->source.read = read_entry;
 	invert->table = MemoryContextAllocZero(context, FIRST_TABLE * sizeof(Entry *));
@@ -266,9 +286,11 @@ grow_table(GvBm25Invert *invert)
  *		Add a lexeme of the document begun last, once for each.
  *
  * hash: any of the lexeme, the same each time
+ * positions: as codec.h tells, if the index has any
  */
 void
-gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len, uint32 hash, uint32 tf)
+gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len, uint32 hash, uint32 tf,
+					const uint8 *positions)
 {
 	uint32		doc = invert->source.documents.n - 1;
 	uint32		place = hash & invert->mask;
@@ -299,6 +321,11 @@ gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len, uint32
 	}
 	put_number(invert, entry, doc - entry->last_doc);
 	put_number(invert, entry, tf);
+	for (uint32 n = invert->source.has_positions ? tf : 0; n > 0; positions++)
+	{
+		put_byte(invert, entry, *positions);
+		n -= *positions < 0x80;
+	}
 	entry->last_doc = doc;
 	entry->df++;
 }

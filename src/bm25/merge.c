@@ -46,11 +46,12 @@ next_term(GvBm25Source *source)
 }
 
 static void
-read_term(GvBm25Source *source, GvBm25Posting *postings)
+read_term(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
 {
 	SegmentSource *from = (SegmentSource *) source;
 
-	gv_bm25_read_postings(&from->segment, &from->scan.entry, postings);
+	gv_bm25_read_postings(&from->segment, &from->scan.entry, postings,
+						  source->has_positions ? positions : NULL);
 }
 
 /*
@@ -69,6 +70,7 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	gv_bm25_terms_begin(&from->scan, &from->segment);
 	from->source.next = next_term;
 	from->source.read = read_term;
+	from->source.has_positions = gv_bm25_has_positions(index);
 	documents->n = n;
 	documents->total_length = entry->total_length;
 	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -231,6 +233,7 @@ typedef struct PostingBuffer
 	GvBm25Posting *postings;
 	GvBm25Posting *other;		/* as many, once they had to be merged */
 	Size		size;
+	GvBm25Bytes positions;
 	uint32	   *starts;			/* uint32[sources + 1]: where each source's begin */
 } PostingBuffer;
 
@@ -303,13 +306,14 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 		buffer->postings = MemoryContextAllocHuge(CurrentMemoryContext,
 												  buffer->size * sizeof(GvBm25Posting));
 	}
+	buffer->positions.n = 0;
 	for (int i = 0; i < n_which; i++)
 	{
 		GvBm25Source *source = sources[which[i]];
 		GvBm25Posting *in = buffer->postings + n;
 
 		buffer->starts[i] = n;
-		source->read(source, in);
+		source->read(source, in, &buffer->positions);
 		for (uint32 j = 0; j < source->df; j++)
 		{
 			uint32		doc = source->map[in[j].doc];
@@ -321,8 +325,7 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 				is_sorted = false;
 				are_parts_sorted &= n == buffer->starts[i];
 			}
-			buffer->postings[n] = (GvBm25Posting) {doc, in[j].tf};
-			n++;
+			buffer->postings[n++] = (GvBm25Posting) {doc, in[j].tf, in[j].positions};
 		}
 	}
 	buffer->starts[n_which] = n;
@@ -376,7 +379,7 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 		df = collect_postings(sources, which, n_which, &buffer);
 		if (df > 0)
 			gv_bm25_writer_add(writer, sources[which[0]]->lexeme, sources[which[0]]->len,
-							   buffer.postings, df);
+							   buffer.postings, df, buffer.positions.bytes);
 		for (int i = 0; i < n_which; i++)
 			sources[which[i]]->at_end = !sources[which[i]]->next(sources[which[i]]);
 		if (n_terms % 64 == 0)
@@ -386,6 +389,8 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 		pfree(buffer.postings);
 	if (buffer.other != NULL)
 		pfree(buffer.other);
+	if (buffer.positions.bytes != NULL)
+		pfree(buffer.positions.bytes);
 	pfree(buffer.starts);
 	pfree(which);
 }

@@ -20,13 +20,17 @@ struct GvBm25Source
 	/* go to the next lexeme; false at the end */
 	bool		(*next) (GvBm25Source *source);
 
-	/* write the postings of the lexeme, documents ascending: GvBm25Posting[df] */
-	void		(*read) (GvBm25Source *source, GvBm25Posting *postings);
+	/*
+	 * write the postings of the lexeme, documents ascending: GvBm25Posting[df]; with
+	 * positions these are appended
+	 */
+	void		(*read) (GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions);
 
 	const char *lexeme;
 	uint32		len;
 	uint32		df;
 
+	bool		has_positions;
 	GvBm25Documents documents;
 	uint32	   *map;			/* uint32[documents.n]: numbers in the new segment */
 	bool		at_end;

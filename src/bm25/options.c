@@ -40,6 +40,7 @@ struct GvBm25Options
 	int			cjk;			/* CjkOption */
 	int			boosts;			/* offset of the list; 0: there is none */
 	int			fields;			/* likewise */
+	bool		positions;
 };
 
 bool		gv_bm25_pruning;
@@ -175,6 +176,9 @@ gv_bm25_define_settings(void)
 					   "Valid values are \"off\" and \"bigram\".",
 					   AccessExclusiveLock);
 
+	add_bool_reloption(relation_options, "positions",
+					   "Whether the index keeps where words stand, for phrases",
+					   false, AccessExclusiveLock);
 	add_string_reloption(relation_options, "boosts",
 						 "How many times each element of an array counts",
 						 NULL, check_boosts, AccessExclusiveLock);
@@ -204,6 +208,7 @@ gv_bm25_reloptions(Datum reloptions, bool validate)
 		{"cjk", RELOPT_TYPE_ENUM, offsetof(GvBm25Options, cjk)},
 		{"boosts", RELOPT_TYPE_STRING, offsetof(GvBm25Options, boosts)},
 		{"fields", RELOPT_TYPE_STRING, offsetof(GvBm25Options, fields)},
+		{"positions", RELOPT_TYPE_BOOL, offsetof(GvBm25Options, positions)},
 	};
 
 	return (bytea *) build_reloptions(reloptions, validate, relation_options,
@@ -259,4 +264,10 @@ bool
 gv_bm25_options_cjk_bigram(const GvBm25Options *options)
 {
 	return options && options->cjk == CJK_BIGRAM;
+}
+
+bool
+gv_bm25_options_positions(const GvBm25Options *options)
+{
+	return options && options->positions;
 }

@@ -31,5 +31,6 @@ extern double gv_bm25_options_k1(const GvBm25Options *options);
 extern double gv_bm25_options_b(const GvBm25Options *options);
 extern bool gv_bm25_options_exact_length(const GvBm25Options *options);
 extern bool gv_bm25_options_cjk_bigram(const GvBm25Options *options);
+extern bool gv_bm25_options_positions(const GvBm25Options *options);
 
 #endif							/* GV_BM25_OPTIONS_H */

@@ -20,6 +20,8 @@
  *			new row, pages of words in a segment; boosts in the metapage
  *		3	fields: their names in the metapage, their counts in a segment's head,
  *			their lexemes and lengths
+ *		4	positions: their places in a segment's head, after lists in pages of
+ *			terms, after lexemes of new rows, pages of their own
  *
  *-------------------------------------------------------------------------
  */
@@ -35,7 +37,7 @@
 #include "bm25/tokens.h"
 
 #define GV_BM25_MAGIC 0x626D3235	/* "bm25" */
-#define GV_BM25_VERSION 3
+#define GV_BM25_VERSION 4
 
 #define GV_BM25_META_BLKNO 0
 #define GV_BM25_FREE_BLKNO 1
@@ -55,7 +57,9 @@ typedef enum GvBm25PageKind
 	GV_BM25_PAGE_NORMS,			/* lengths of documents */
 	GV_BM25_PAGE_TIDS,			/* rows of documents */
 	GV_BM25_PAGE_DEAD,			/* bits of documents whose rows are gone */
-	GV_BM25_PAGE_FILTERS		/* words of a filter column */
+	GV_BM25_PAGE_FILTERS,		/* words of a filter column */
+	GV_BM25_PAGE_POSITIONS,
+	GV_BM25_PAGE_SPOTS			/* GvBm25SpotData[] */
 } GvBm25PageKind;
 
 /* What the content of a page of an owner begins with */
@@ -123,6 +127,7 @@ typedef struct GvBm25LaneData
 /* Flags of an index */
 #define GV_BM25_FLAG_EXACT_LENGTH 0x01	/* norms are lengths, 4 bytes */
 #define GV_BM25_FLAG_CJK_BIGRAM 0x02
+#define GV_BM25_FLAG_POSITIONS 0x04 /* positions of lexemes are there */
 
 typedef struct GvBm25MetaPageData
 {
@@ -194,7 +199,8 @@ typedef GvBm25LanePageData *GvBm25LanePage;
  * A new row.  After it come the packed words of its filter columns and lengths of
  * its fields, with zeros to a multiple of 4; then uint32 hash[n_terms], the lower halves of the
  * lexemes' hashes in ascending order, and for each term in this order varint
- * tf, varint length, and the lexeme.  Lexemes of a field are there once more, after
+ * tf, varint length, and the lexeme; with positions then varint bytes of them, and
+ * the positions, as codec.h tells.  Lexemes of a field are there once more, after
  * a byte that is the field's number.
  */
 typedef struct GvBm25RowData
@@ -215,7 +221,7 @@ typedef struct GvBm25LongRowData
 	uint32		n_bytes;
 } GvBm25LongRowData;
 
-#define GV_BM25_MAX_EXTENTS 960
+#define GV_BM25_MAX_EXTENTS 956
 
 /* What was counted of a field in a segment, dead documents too */
 typedef struct GvBm25FieldCountData
@@ -248,6 +254,9 @@ typedef struct GvBm25HeadPageData
 	uint16		offset_bits;	/* bits of a row's line pointer */
 	uint16		norm_size;		/* 1, or 4 with exact lengths */
 	uint16		reserved;		/* zero */
+	uint64		position_bytes; /* of all positions, as they are stored */
+	uint32		positions;		/* place of the first page of positions; 0: there are none */
+	uint32		spots;			/* of spots */
 	GvBm25FieldCountData field[GV_BM25_MAX_FIELDS]; /* zeros after the last */
 	uint32		n_extents;
 	GvBm25ExtentData extent[FLEXIBLE_ARRAY_MEMBER]; /* in the order of places */
@@ -273,6 +282,10 @@ typedef GvBm25HeadPageData *GvBm25HeadPage;
  *		else varint number of the first skip
  * A list is for each posting varint document less the one before (the first: as
  * it is), varint tf.
+ *
+ * With positions there follows for df <= GV_BM25_BLOCK varint n_bytes, and if that
+ * is not 0 the positions of all postings; else varint place, offset and n_bytes of
+ * the spot where they are.
  */
 typedef struct GvBm25TermsPageData
 {
@@ -332,6 +345,32 @@ typedef struct GvBm25SkipData
 typedef GvBm25SkipData *GvBm25Skip;
 
 #define GV_BM25_SKIPS_PER_PAGE (GV_BM25_ROOM / sizeof(GvBm25SkipData))
+
+/*
+ * Where the positions of a block's postings begin.  There is one for each skip,
+ * with zeros for those of superblocks.  The positions of a full block are packed,
+ * those of the last one, or of the only one, are as codec.h tells.
+ */
+typedef struct GvBm25SpotData
+{
+	uint32		place;
+	uint32		offset;			/* in bytes after GvBm25PositionsPageData */
+	uint32		n_bytes;		/* > 0 */
+} GvBm25SpotData;
+
+#define GV_BM25_SPOTS_PER_PAGE (GV_BM25_ROOM / sizeof(GvBm25SpotData))
+
+/* A page of positions, whose bytes go on, after its end, on the next one */
+typedef struct GvBm25PositionsPageData
+{
+	GvBm25PageData page;
+	uint32		next;			/* place of the next page, or 0 */
+	uint32		n_bytes;		/* used, after this */
+} GvBm25PositionsPageData;
+
+typedef GvBm25PositionsPageData *GvBm25PositionsPage;
+
+#define GV_BM25_POSITIONS_ROOM (GV_AM_PAGE_ROOM - sizeof(GvBm25PositionsPageData))
 
 /* Norms of a page: of two windows, or with exact lengths of half a window */
 #define GV_BM25_NORMS_PER_PAGE(norm_size) \

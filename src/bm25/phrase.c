@@ -12,26 +12,11 @@
 
 #include "bm25/weigh.h"
 
-/* A word of the phrase where a document has it */
-typedef struct Occurrence
-{
-	int64		start;			/* where the phrase would begin, if it is in place */
-	uint32		position;
-	int			place;			/* of the phrase, from 0 */
-} Occurrence;
-
-typedef struct Occurrences
-{
-	int			n;
-	int			size;
-	Occurrence *occurrence;
-} Occurrences;
-
 static int
 compare_occurrences(const void *a, const void *b)
 {
-	const Occurrence *x = a;
-	const Occurrence *y = b;
+	const GvBm25Occurrence *x = a;
+	const GvBm25Occurrence *y = b;
 
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
@@ -48,28 +33,33 @@ is_term(const GvBm25PhraseTerm *wanted, const GvBm25Term *term)
 		memcmp(term->lexeme, wanted->lexeme, wanted->len) == 0;
 }
 
-/* Add the occurrences of a term at a place */
-static void
-add_occurrences(Occurrences *all, const GvBm25Term *term, uint32 offset, int place)
+/*
+ * gv_bm25_occurrences_add
+ *		Add the occurrences of a lexeme at a place of a phrase, in the current memory
+ *		context.
+ *
+ * offset: of the place
+ */
+void
+gv_bm25_occurrences_add(GvBm25Occurrences *all, const uint32 *positions, uint32 n, uint32 offset,
+						int place)
 {
-	for (uint32 i = 0; term->positions != NULL && i < term->tf; i++)
+	if (n > all->size - all->n)
 	{
-		if (all->n == all->size)
-		{
-			all->size = Max(64, all->size * 2);
-			all->occurrence = all->occurrence == NULL ?
-				palloc(all->size * sizeof(Occurrence)) :
-				repalloc_huge(all->occurrence, (Size) all->size * sizeof(Occurrence));
-		}
-		all->occurrence[all->n++] = (Occurrence) {
-			(int64) term->positions[i] - offset, term->positions[i], place
-		};
+		all->size = Max(Max(64, all->size * 2), all->n + n);
+		all->occurrence = all->occurrence == NULL ?
+			MemoryContextAllocHuge(CurrentMemoryContext, all->size * sizeof(GvBm25Occurrence)) :
+			repalloc_huge(all->occurrence, all->size * sizeof(GvBm25Occurrence));
 	}
+	for (uint32 i = 0; i < n; i++)
+		all->occurrence[all->n++] = (GvBm25Occurrence) {
+			(int64) positions[i] - offset, positions[i], place
+		};
 }
 
 /* Do two places of the phrase use the same word of the document? */
 static bool
-shares_word(const Occurrence *const *last, int n_places)
+shares_word(const GvBm25Occurrence *const *last, int n_places)
 {
 	for (int i = 0; i < n_places; i++)
 	{
@@ -84,14 +74,14 @@ shares_word(const Occurrence *const *last, int n_places)
 
 /* Count matches among occurrences in the order of their starts */
 static float
-count_matches(const Occurrences *all, int n_places, int slop)
+count_matches(const GvBm25Occurrences *all, int n_places, int slop)
 {
-	const Occurrence **last = palloc0(n_places * sizeof(Occurrence *));
+	const GvBm25Occurrence **last = palloc0(n_places * sizeof(GvBm25Occurrence *));
 	float		result = 0;
 
-	for (int i = 0; i < all->n; i++)
+	for (Size i = 0; i < all->n; i++)
 	{
-		const Occurrence *now = &all->occurrence[i];
+		const GvBm25Occurrence *now = &all->occurrence[i];
 		int64		first = now->start;
 		bool		complete = true;
 
@@ -106,10 +96,27 @@ count_matches(const Occurrences *all, int n_places, int slop)
 			continue;
 		result += 1.0f / (1.0f + (float) (now->start - first));
 		/* the next match is another one */
-		memset(last, 0, n_places * sizeof(Occurrence *));
+		memset(last, 0, n_places * sizeof(GvBm25Occurrence *));
 	}
 	pfree(last);
 	return result;
+}
+
+/*
+ * gv_bm25_occurrences_count
+ *		How often does a phrase stand in a document whose occurrences these are?
+ *
+ * n_places: of the phrase, each with an occurrence
+ *
+ * With slop a match counts 1 / (1 + moves), as Lucene counts it.
+ */
+float
+gv_bm25_occurrences_count(GvBm25Occurrences *all, int n_places, int slop)
+{
+	if (all->n < 2)
+		return (float) all->n;
+	qsort(all->occurrence, all->n, sizeof(GvBm25Occurrence), compare_occurrences);
+	return count_matches(all, n_places, slop);
 }
 
 /*
@@ -117,21 +124,20 @@ count_matches(const Occurrences *all, int n_places, int slop)
  *		How often does a phrase stand in a document?
  *
  * document: with positions; lexemes of a tsvector may have none
- *
- * With slop a match counts 1 / (1 + moves), as Lucene counts it.
  */
 float
 gv_bm25_phrase_frequency(const GvBm25Node *node, const GvBm25Document *document)
 {
-	Occurrences all = {0};
+	GvBm25Occurrences all = {0};
 	int			n_places = 0;
+	bool		is_complete = node->n_terms > 0;
 	float		result;
 
-	for (int i = 0; i < node->n_terms; n_places++)
+	for (int i = 0; i < node->n_terms && is_complete; n_places++)
 	{
 		uint32		offset = node->terms[i].offset;
 		int			end = i;
-		int			n_before = all.n;
+		Size		n_before = all.n;
 
 		while (end < node->n_terms && node->terms[end].offset == offset)
 			end++;
@@ -142,22 +148,15 @@ gv_bm25_phrase_frequency(const GvBm25Node *node, const GvBm25Document *document)
 
 			for (int k = i; k < end && !found; k++)
 				found = is_term(&node->terms[k], term);
-			if (found)
-				add_occurrences(&all, term, offset, n_places);
+			if (found && term->positions != NULL)
+				gv_bm25_occurrences_add(&all, term->positions, term->tf, offset, n_places);
 		}
-		if (all.n == n_before)
-		{
-			if (all.occurrence != NULL)
-				pfree(all.occurrence);
-			return 0;
-		}
+		is_complete = all.n > n_before;
 		i = end;
 	}
-	if (n_places == 0)
-		return 0;
-	qsort(all.occurrence, all.n, sizeof(Occurrence), compare_occurrences);
-	result = count_matches(&all, n_places, node->slop);
-	pfree(all.occurrence);
+	result = is_complete ? gv_bm25_occurrences_count(&all, n_places, node->slop) : 0;
+	if (all.occurrence != NULL)
+		pfree(all.occurrence);
 	return result;
 }
 

@@ -279,8 +279,9 @@ gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
 			for (int j = 0; j < lexemes->n; j++)
 			{
 				GvBm25Lexeme *lexeme = &lexemes->lexeme[j];
+				GvBm25RowTerm term;
 
-				if (gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash) > 0)
+				if (gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash, &term))
 					lexeme->df++;
 			}
 		}

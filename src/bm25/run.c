@@ -5,9 +5,9 @@
  *		into memory.
  *
  * For each lexeme: uint32 length, df and bytes of postings, the lexeme, the
- * postings: varint document less the one before, varint tf; at the end three
- * zeros.  The documents themselves stay in memory; in a file for another process
- * they come first.
+ * postings: varint document less the one before, varint tf, positions if there are
+ * any; at the end three zeros.  The documents themselves stay in memory; in a file
+ * for another process they come first.
  *
  *-------------------------------------------------------------------------
  */
@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 
 #include "bm25/build.h"
+#include "bm25/positions.h"
 
 typedef struct RunHead
 {
@@ -36,6 +37,7 @@ typedef struct Run
 	char		lexeme[GV_BM25_MAX_LEXEME];
 	uint8	   *bytes;
 	Size		size;
+	GvBm25Bytes positions;		/* of the lexeme being written */
 } Run;
 
 static void
@@ -61,10 +63,11 @@ make_room(Run *run, Size size)
 
 /* read of GvBm25Source */
 static void
-read_postings(GvBm25Source *source, GvBm25Posting *postings)
+read_postings(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
 {
 	Run		   *run = (Run *) source;
 	const uint8 *in;
+	const uint8 *first;
 	const uint8 *end;
 	uint32		doc = 0;
 
@@ -80,10 +83,16 @@ read_postings(GvBm25Source *source, GvBm25Posting *postings)
 		in = gv_bm25_get_varint(in, end, &step);
 		if (in != NULL)
 			in = gv_bm25_get_varint(in, end, &postings[i].tf);
+		first = in;
+		if (in != NULL && source->has_positions)
+			in = gv_bm25_skip_varints(in, end, postings[i].tf);
 		if (in == NULL)
 			elog(ERROR, "postings in a temporary file end too early");
 		doc += step;
 		postings[i].doc = doc;
+		postings[i].positions = source->has_positions ? positions->n : 0;
+		if (in > first)
+			gv_bm25_append_bytes(positions, first, in - first);
 	}
 }
 
@@ -119,13 +128,22 @@ write_lexeme(Run *run, const GvBm25Source *from, const GvBm25Posting *postings)
 	uint8	   *out;
 	uint32		doc = 0;
 
-	make_room(run, (Size) from->df * 2 * GV_BM25_MAX_VARINT);
+	make_room(run, (Size) from->df * 2 * GV_BM25_MAX_VARINT + run->positions.n);
 	out = run->bytes;
 	for (uint32 i = 0; i < from->df; i++)
 	{
 		out = gv_bm25_put_varint(out, postings[i].doc - doc);
 		out = gv_bm25_put_varint(out, postings[i].tf);
 		doc = postings[i].doc;
+		if (from->has_positions)
+		{
+			/* those of the postings follow each other */
+			Size		end = i + 1 < from->df ? postings[i + 1].positions : run->positions.n;
+			Size		n = end - postings[i].positions;
+
+			memcpy(out, run->positions.bytes + postings[i].positions, n);
+			out += n;
+		}
 	}
 	head.len = from->len;
 	head.df = from->df;
@@ -154,12 +172,16 @@ write_lexemes(Run *run, GvBm25Source *from)
 											  (Size) size * sizeof(GvBm25Posting));
 		}
 		CHECK_FOR_INTERRUPTS();
-		from->read(from, postings);
+		run->positions.n = 0;
+		from->read(from, postings, &run->positions);
 		write_lexeme(run, from, postings);
 	}
 	BufFileWrite(run->file, &end, sizeof(end));
 	if (postings != NULL)
 		pfree(postings);
+	if (run->positions.bytes != NULL)
+		pfree(run->positions.bytes);
+	memset(&run->positions, 0, sizeof(run->positions));
 }
 
 /* Begin to read, or write, a file */
@@ -208,6 +230,7 @@ gv_bm25_run_write(GvBm25Invert *invert)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file of an index build")));
+	run->source.has_positions = from->has_positions;
 	documents->total_length = from->documents.total_length;
 	allocate_documents(documents, n, from->documents.filters_size);
 	memcpy(documents->tids, from->documents.tids, (Size) n * sizeof(ItemPointerData));
@@ -233,6 +256,7 @@ gv_bm25_run_export(GvBm25Invert *invert, FileSet *files, const char *name)
 	BufFileWrite(run->file, &documents->n, sizeof(documents->n));
 	BufFileWrite(run->file, &documents->total_length, sizeof(documents->total_length));
 	BufFileWrite(run->file, &documents->filters_size, sizeof(documents->filters_size));
+	BufFileWrite(run->file, &from->has_positions, sizeof(from->has_positions));
 	BufFileWrite(run->file, documents->tids, (Size) documents->n * sizeof(ItemPointerData));
 	BufFileWrite(run->file, documents->lengths, (Size) documents->n * sizeof(uint32));
 	BufFileWrite(run->file, documents->filters, (Size) documents->n * documents->filters_size);
@@ -260,6 +284,7 @@ gv_bm25_run_open(FileSet *files, const char *name)
 	read_file(run, &n, sizeof(n));
 	read_file(run, &documents->total_length, sizeof(documents->total_length));
 	read_file(run, &filters_size, sizeof(filters_size));
+	read_file(run, &run->source.has_positions, sizeof(run->source.has_positions));
 	allocate_documents(documents, n, filters_size);
 	read_file(run, documents->tids, (Size) n * sizeof(ItemPointerData));
 	read_file(run, documents->lengths, (Size) n * sizeof(uint32));

@@ -171,7 +171,8 @@ begin_order(IndexScanDesc scan, GvBm25Tokenizer *tokenizer)
 	}
 	if (state->order->n_leaves == 0)
 		state->is_empty = true;
-	if (state->order->tree->needs_positions)
+	if (state->order->tree->needs_positions &&
+		!gv_bm25_knows_phrases(&state->reader->index, state->order))
 	{
 		gv_bm25_fetch_init(&state->fetch, scan);
 		state->has_fetch = true;
@@ -210,7 +211,8 @@ add_condition(IndexScanDesc scan, const ScanKeyData *key, GvBm25Tokenizer *token
 	gv_bm25_corpus_close(corpus);
 	if (condition->n_leaves == 0)
 		state->is_empty = true;
-	if (condition->tree->needs_positions)
+	if (condition->tree->needs_positions &&
+		!gv_bm25_knows_phrases(&state->reader->index, condition))
 		state->recheck = true;
 	state->conditions[state->n_conditions++] = condition;
 }

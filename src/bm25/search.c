@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 
 #include "am/testpoint.h"
+#include "bm25/codec.h"
 #include "bm25/delta.h"
 #include "bm25/search.h"
 
@@ -119,45 +120,109 @@ gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
 	add_hit(search, &hit);
 }
 
-/* Count how often a row of a lane has the leaves, phrases without positions */
+/* Find a lexeme of a query in a row of a lane */
+static bool
+find_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, int number,
+			GvBm25RowTerm *term)
+{
+	const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[number];
+
+	return gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash, term);
+}
+
+/* Add the occurrences of a lexeme in a row of a lane */
 static void
-count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, float *tf)
+add_occurrences(GvBm25Occurrences *all, const GvBm25DeltaScan *delta, const GvBm25RowTerm *term,
+				uint32 offset, int place)
+{
+	const uint8 *in = term->positions;
+	const uint8 *end = in + term->n_position_bytes;
+	uint32		position = 0;
+
+	gv_bm25_delta_check_positions(delta, term);
+	for (uint32 i = 0; i < term->tf; i++)
+	{
+		uint32		step;
+
+		in = gv_bm25_get_varint(in, end, &step);
+		if (in == NULL || (i == 0 && step == 0))
+			return;
+		position += i == 0 ? step - 1 : step;
+		gv_bm25_occurrences_add(all, &position, 1, offset, place);
+	}
+}
+
+/* Count how often a row of a lane has a phrase, by its positions */
+static float
+count_phrase(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, const GvBm25Leaf *leaf)
+{
+	GvBm25Occurrences all = {0};
+	bool		is_complete = leaf->n_places > 0;
+	float		result;
+
+	for (int place = 0; place < leaf->n_places && is_complete; place++)
+	{
+		Size		n_before = all.n;
+
+		for (int i = 0; i < leaf->n_place[place]; i++)
+		{
+			GvBm25RowTerm term;
+
+			if (find_in_row(weighed, delta, leaf->place[place][i], &term))
+				add_occurrences(&all, delta, &term, leaf->offset[place], place);
+		}
+		is_complete = all.n > n_before;
+	}
+	result = is_complete ? gv_bm25_occurrences_count(&all, leaf->n_places, leaf->node->slop) : 0;
+	if (all.occurrence != NULL)
+		pfree(all.occurrence);
+	return result;
+}
+
+/*
+ * Count how often a row of a lane has the leaves.
+ *
+ * with_phrases: by their positions, else they are taken for their words
+ */
+static void
+count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, bool with_phrases,
+			 float *tf)
 {
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		const GvBm25Leaf *leaf = &weighed->leaves[i];
+		GvBm25RowTerm term;
 		int			n_found = 0;
 
 		tf[i] = 0;
 		for (int j = 0; j < leaf->n_lexemes; j++)
 		{
-			const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[leaf->lexemes[j]];
-
-			tf[i] += (float) gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash);
+			if (find_in_row(weighed, delta, leaf->lexemes[j], &term))
+				tf[i] += (float) term.tf;
+		}
+		if (with_phrases && leaf->n_places > 0)
+		{
+			tf[i] = count_phrase(weighed, delta, leaf);
+			continue;
 		}
 		for (int place = 0; place < leaf->n_places && n_found == place; place++)
 		{
 			for (int j = 0; j < leaf->n_place[place] && n_found == place; j++)
-			{
-				const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[leaf->place[place][j]];
-
-				n_found += gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len,
-											  lexeme->hash) > 0;
-			}
+				n_found += find_in_row(weighed, delta, leaf->place[place][j], &term);
 		}
 		if (leaf->n_places > 0 && n_found == leaf->n_places && !leaf->is_excluded)
 			tf[i] = 1;
 	}
 }
 
-/* May the row of a lane match?  Phrases are taken for their words. */
+/* May the row of a lane match?  Phrases may be taken for their words. */
 static bool
 match_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta)
 {
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
 	bool		result;
 
-	count_in_row(weighed, delta, tf);
+	count_in_row(weighed, delta, gv_bm25_knows_phrases(delta->index, weighed), tf);
 	result = gv_bm25_matches(weighed, tf);
 	pfree(tf);
 	return result;
@@ -165,7 +230,7 @@ match_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta)
 
 /*
  * gv_bm25_allows_row
- *		May the row of a lane be returned?  Phrases are taken for their words.
+ *		May the row of a lane be returned?  Phrases may be taken for their words.
  *
  * delta_scan: GvBm25DeltaScan *, at the row
  */
@@ -211,6 +276,7 @@ search_lanes(GvBm25Search *search)
 	const GvBm25Weighed *weighed = search->weighed;
 	GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
+	bool		with_phrases = gv_bm25_knows_phrases(&search->reader->index, weighed);
 
 	gv_bm25_delta_begin(delta, &search->reader->index);
 	while (gv_bm25_delta_next(delta))
@@ -221,7 +287,7 @@ search_lanes(GvBm25Search *search)
 		if ((delta->row->flags & GV_BM25_ROW_DEAD) ||
 			(search->allowed != NULL && !gv_bm25_allows_row(search->allowed, delta)))
 			continue;
-		count_in_row(weighed, delta, tf);
+		count_in_row(weighed, delta, with_phrases, tf);
 		hit.tid = delta->row->tid;
 		hit.doc = GV_BM25_NO_DOC;
 		hit.segment = -1;

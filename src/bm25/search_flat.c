@@ -760,11 +760,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 
 	for (int i = 0; i < flat->n; i++)
 	{
-		if (flat->cursors[i]->supers != NULL)
-		{
-			pfree(flat->cursors[i]->supers);
-			pfree(flat->cursors[i]->super_bounds);
-		}
+		gv_bm25_cursor_end(flat->cursors[i]);
 		pfree(flat->cursors[i]);
 	}
 	pfree(flat->cursors);

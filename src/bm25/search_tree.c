@@ -10,6 +10,9 @@
  * Only documents of leads are found by going through postings, window by window;
  * the other parts are looked up for them, while they can still be wanted.
  *
+ * Whether a document has a phrase its positions tell, which are read last; if the
+ * index has none, its row.
+ *
  * Bounds are computed as scores are, part by part in the order of the tree, so a
  * bound is never below a score.  A part that stands for several lexemes sums up
  * frequencies; it scores at most what the lexemes would score one by one, which
@@ -25,6 +28,7 @@
 
 #include "bm25/cursor.h"
 #include "bm25/options.h"
+#include "bm25/positions.h"
 #include "bm25/search.h"
 
 /* Numbers of a window: documents times leaves */
@@ -46,6 +50,7 @@ typedef struct Member
 	int			place;			/* of a phrase; -1: the leaf is none */
 	bool		is_lead;
 	GvBm25Cursor *cursor;
+	GvBm25PositionsCursor *positions;	/* NULL: not yet needed */
 } Member;
 
 /* A part of the query without parts */
@@ -77,6 +82,8 @@ typedef struct TreeSearch
 	float	   *tf;				/* float[width][n_leaves] */
 	uint64	   *found;			/* bit for each document */
 	uint32		n_found;
+	bool		knows_phrases;	/* the index has positions, and the query phrases */
+	GvBm25Occurrences occurrences;	/* of a phrase in a document */
 	uint8	   *n_places;		/* uint8[width]: of the phrase being looked at */
 	void	   *norms;
 	uint32	   *field_lengths[GV_BM25_MAX_FIELDS]; /* uint32[width] of each that a leaf asks for */
@@ -95,6 +102,7 @@ add_member(TreeSearch *tree, const GvBm25TermEntry *entry, int leaf, int place)
 	member->leaf = leaf;
 	member->place = place;
 	member->is_lead = false;
+	member->positions = NULL;
 	member->cursor = palloc(sizeof(GvBm25Cursor));
 	gv_bm25_cursor_begin(member->cursor, tree->segment, entry,
 						 tree->weighed->leaves[leaf].weight,
@@ -120,7 +128,7 @@ add_leaf(TreeSearch *tree, const GvBm25TermEntry *entries, int number)
 	Leaf	   *leaf = &tree->leaves[number];
 
 	leaf->first = tree->n_members;
-	leaf->n_places = Min(weighed->n_places, PG_UINT8_MAX);
+	leaf->n_places = Min(weighed->n_places, GV_BM25_MAX_PLACES);
 	leaf->df = 0;
 	leaf->rarest = weighed->node->kind == GV_BM25_PHRASE ? 0 : -1;
 	for (int i = 0; i < weighed->n_lexemes; i++)
@@ -190,6 +198,8 @@ begin_tree(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed, GvBm25
 	tree->segment = &reader->segments[which];
 	tree->search = search;
 	tree->least = -2;			/* none were chosen */
+	tree->knows_phrases = weighed->tree->needs_positions &&
+		gv_bm25_knows_phrases(&reader->index, weighed);
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		n_members += weighed->leaves[i].n_lexemes;
@@ -224,15 +234,13 @@ end_tree(TreeSearch *tree)
 {
 	for (int i = 0; i < tree->n_members; i++)
 	{
-		GvBm25Cursor *cursor = tree->members[i].cursor;
-
-		if (cursor->supers != NULL)
-		{
-			pfree(cursor->supers);
-			pfree(cursor->super_bounds);
-		}
-		pfree(cursor);
+		gv_bm25_cursor_end(tree->members[i].cursor);
+		pfree(tree->members[i].cursor);
+		if (tree->members[i].positions != NULL)
+			gv_bm25_positions_cursor_end(tree->members[i].positions);
 	}
+	if (tree->occurrences.occurrence != NULL)
+		pfree(tree->occurrences.occurrence);
 	pfree(tree->members);
 	pfree(tree->leaves);
 	pfree(tree->by_df);
@@ -694,6 +702,51 @@ search_window(TreeSearch *tree, GvBm25Mask *mask)
 	return true;
 }
 
+/* Count how often a document has a phrase, by its positions */
+static float
+count_phrase(TreeSearch *tree, int number, uint32 doc)
+{
+	const GvBm25Leaf *weighed = &tree->weighed->leaves[number];
+	const Leaf *leaf = &tree->leaves[number];
+	int			n_places = 0;
+
+	tree->occurrences.n = 0;
+	for (int i = leaf->first; i < leaf->first + leaf->n_members; i++)
+	{
+		Member	   *member = &tree->members[i];
+		const uint32 *positions;
+		uint32		n;
+
+		/* members are in the order of places */
+		if (member->place > n_places)
+			return 0;
+		if (member->positions == NULL)
+			member->positions = gv_bm25_positions_cursor(tree->segment, member->cursor->entry);
+		n = gv_bm25_positions_find(member->positions, doc, &positions);
+		if (n == 0)
+			continue;
+		gv_bm25_occurrences_add(&tree->occurrences, positions, n, weighed->offset[member->place],
+								member->place);
+		n_places = member->place + 1;
+	}
+	if (n_places < weighed->n_places || n_places == 0)
+		return 0;
+	return gv_bm25_occurrences_count(&tree->occurrences, n_places, weighed->node->slop);
+}
+
+/* Count how often a document has the phrases whose words it has */
+static void
+count_phrases(TreeSearch *tree, uint32 doc, float *tf)
+{
+	for (int i = 0; i < tree->weighed->n_leaves; i++)
+	{
+		const GvBm25Leaf *leaf = &tree->weighed->leaves[i];
+
+		if (leaf->node->kind == GV_BM25_PHRASE && (leaf->is_excluded || tf[i] > 0))
+			tf[i] = count_phrase(tree, i, tree->start + doc);
+	}
+}
+
 /* Does a document match, all of whose leaves are counted but phrases? */
 static bool
 score_document(TreeSearch *tree, uint32 doc, float *tf, float *score)
@@ -706,12 +759,17 @@ score_document(TreeSearch *tree, uint32 doc, float *tf, float *score)
 	factors_of(tree, doc, factors);
 	if (!gv_bm25_evaluate(weighed, tf, factors, score))
 		return false;
-	if (!weighed->tree->needs_positions || search->read_row == NULL)
+	if (!tree->knows_phrases && (!weighed->tree->needs_positions || search->read_row == NULL))
 		return true;
 	if (gv_bm25_pruning && is_document_hopeless(tree, tf, factors))
 		return false;
 	if (tree->segment->entry.n_dead > 0 && gv_bm25_is_dead(tree->segment, tree->start + doc))
 		return false;
+	if (tree->knows_phrases)
+	{
+		count_phrases(tree, doc, tf);
+		return gv_bm25_evaluate(weighed, tf, factors, score);
+	}
 	tid = gv_bm25_tid_of(tree->segment, tree->start + doc);
 	return search->read_row(search->row_arg, &tid, tf) &&
 		gv_bm25_evaluate(weighed, tf, factors, score);
@@ -744,7 +802,7 @@ gv_bm25_search_tree(GvBm25Search *search, int which)
 /*
  * gv_bm25_match_segment
  *		Return a bit for each document of a segment that may match, the lowest of a
- *		byte first.  Phrases are taken for their words.
+ *		byte first.  Phrases are taken for their words, if the index has no positions.
  */
 uint8 *
 gv_bm25_match_segment(GvBm25Reader *reader, int which, const GvBm25Weighed *weighed)
@@ -759,8 +817,11 @@ gv_bm25_match_segment(GvBm25Reader *reader, int which, const GvBm25Weighed *weig
 		for (uint32 doc = next_found(tree, 0); doc < tree->width; doc = next_found(tree, doc))
 		{
 			uint32		number = tree->start + doc;
+			float	   *tf = &tree->tf[(Size) doc * weighed->n_leaves];
 
-			if (gv_bm25_matches(weighed, &tree->tf[(Size) doc * weighed->n_leaves]))
+			if (tree->knows_phrases)
+				count_phrases(tree, doc, tf);
+			if (gv_bm25_matches(weighed, tf))
 				bits[number / 8] |= 1 << number % 8;
 			forget(tree, doc);
 		}

@@ -13,6 +13,7 @@
 
 #include "miscadmin.h"
 
+#include "bm25/positions.h"
 #include "bm25/segment.h"
 
 /*
@@ -185,9 +186,9 @@ descend(const GvBm25Segment *segment, const char *lexeme, uint32 len)
 	return place;
 }
 
-/* Read what follows the lexeme of an entry; NULL if it is not valid */
+/* Read where the list of an entry is, or the list; NULL if it is not valid */
 static const uint8 *
-read_entry(const uint8 *in, const uint8 *end, GvBm25TermEntry *entry)
+read_list_place(const uint8 *in, const uint8 *end, GvBm25TermEntry *entry)
 {
 	uint32		df;
 
@@ -211,6 +212,30 @@ read_entry(const uint8 *in, const uint8 *end, GvBm25TermEntry *entry)
 	if (in == NULL)
 		return NULL;
 	return gv_bm25_get_varint(in, end, &entry->offset);
+}
+
+/* Read what follows the lexeme of an entry; NULL if it is not valid */
+static const uint8 *
+read_entry(const uint8 *in, const uint8 *end, bool has_positions, GvBm25TermEntry *entry)
+{
+	in = read_list_place(in, end, entry);
+	entry->n_inline_positions = 0;
+	if (in == NULL || !has_positions || entry->df > GV_BM25_BLOCK)
+		return in;
+	in = gv_bm25_get_varint(in, end, &entry->n_inline_positions);
+	if (in != NULL && entry->n_inline_positions > 0)
+	{
+		if (entry->n_inline_positions > GV_BM25_MAX_INLINE ||
+			end - in < entry->n_inline_positions)
+			return NULL;
+		memcpy(entry->inline_positions, in, entry->n_inline_positions);
+		return in + entry->n_inline_positions;
+	}
+	if (in != NULL)
+		in = gv_bm25_get_varint(in, end, &entry->spot.place);
+	if (in != NULL)
+		in = gv_bm25_get_varint(in, end, &entry->spot.offset);
+	return in == NULL ? NULL : gv_bm25_get_varint(in, end, &entry->spot.n_bytes);
 }
 
 /* Read the lexeme of an entry, over the one before it; NULL if it is not valid */
@@ -238,7 +263,8 @@ read_lexeme(const uint8 *in, const uint8 *end, char *lexeme, uint32 *len)
  * Returns 1 if it is there, 0 if not, -1 if the page is not valid.
  */
 static int
-find_in_page(Page page, const char *lexeme, uint32 len, GvBm25TermEntry *entry)
+find_in_page(Page page, const char *lexeme, uint32 len, bool has_positions,
+			 GvBm25TermEntry *entry)
 {
 	GvBm25TermsPage terms = (GvBm25TermsPage) gv_bm25_page(page);
 	const uint8 *first = (const uint8 *) (terms + 1);
@@ -280,7 +306,7 @@ find_in_page(Page page, const char *lexeme, uint32 len, GvBm25TermEntry *entry)
 
 		in = read_lexeme(in, end, found, &found_len);
 		if (in != NULL)
-			in = read_entry(in, end, entry);
+			in = read_entry(in, end, has_positions, entry);
 		if (in == NULL)
 			return -1;
 		comparison = compare_lexemes(found, found_len, lexeme, len);
@@ -300,7 +326,8 @@ gv_bm25_segment_find(const GvBm25Segment *segment, const char *lexeme, uint32 le
 {
 	uint32		place = descend(segment, lexeme, len);
 	Buffer		buf = gv_bm25_segment_lock(segment, place, GV_BM25_PAGE_TERMS);
-	int			found = find_in_page(BufferGetPage(buf), lexeme, len, entry);
+	int			found = find_in_page(BufferGetPage(buf), lexeme, len,
+									 gv_bm25_has_positions(segment->index), entry);
 
 	UnlockReleaseBuffer(buf);
 	if (found < 0)
@@ -367,7 +394,8 @@ gv_bm25_terms_next(GvBm25TermScan *scan)
 	scan->n_left--;
 	scan->in = read_lexeme(scan->in, scan->end, scan->lexeme, &scan->len);
 	if (scan->in != NULL)
-		scan->in = read_entry(scan->in, scan->end, &scan->entry);
+		scan->in = read_entry(scan->in, scan->end, gv_bm25_has_positions(scan->segment->index),
+							  &scan->entry);
 	if (scan->in == NULL)
 		gv_bm25_segment_damaged(scan->segment, gv_bm25_page(scan->page.data)->place,
 								"A page of terms is not valid.");
@@ -521,10 +549,11 @@ gv_bm25_read_skips(const GvBm25Segment *segment, uint32 first, uint32 n, GvBm25S
  *		Read all postings of a lexeme.
  *
  * postings: GvBm25Posting[entry->df], written
+ * positions: gets theirs, or NULL
  */
 void
 gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
-					  GvBm25Posting *postings)
+					  GvBm25Posting *postings, GvBm25Bytes *positions)
 {
 	uint32		docs[GV_BM25_BLOCK];
 	uint32		tfs[GV_BM25_BLOCK];
@@ -537,7 +566,9 @@ gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry
 	{
 		gv_bm25_read_list(segment, entry, docs, tfs);
 		for (uint32 i = 0; i < entry->df; i++)
-			postings[i] = (GvBm25Posting) {docs[i], tfs[i]};
+			postings[i] = (GvBm25Posting) {docs[i], tfs[i], 0};
+		if (positions != NULL)
+			gv_bm25_read_positions(segment, entry, 0, postings, entry->df, positions);
 		return;
 	}
 	for (uint32 block = 0; block < n_blocks; block++)
@@ -554,7 +585,10 @@ gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry
 		gv_bm25_read_block(segment, skip, before, n, docs, tfs);
 		before = skip->last_doc;
 		for (uint32 i = 0; i < n; i++)
-			*postings++ = (GvBm25Posting) {docs[i], tfs[i]};
+			postings[i] = (GvBm25Posting) {docs[i], tfs[i], 0};
+		if (positions != NULL)
+			gv_bm25_read_positions(segment, entry, block, postings, n, positions);
+		postings += n;
 	}
 }
 

@@ -20,7 +20,16 @@ typedef struct GvBm25Posting
 {
 	uint32		doc;
 	uint32		tf;				/* > 0 */
+	uint64		positions;		/* where they begin in bytes beside; 0: there are none */
 } GvBm25Posting;
+
+/* A growing array of bytes */
+typedef struct GvBm25Bytes
+{
+	uint8	   *bytes;
+	Size		n;
+	Size		size;
+} GvBm25Bytes;
 
 /* An open segment */
 typedef struct GvBm25Segment
@@ -40,7 +49,10 @@ typedef struct GvBm25TermEntry
 	uint32		place;			/* of a list */
 	uint32		offset;
 	uint32		first_skip;		/* if df > GV_BM25_BLOCK */
+	uint32		n_inline_positions; /* bytes; 0: not inline */
+	GvBm25SpotData spot;		/* of positions, if df <= GV_BM25_BLOCK */
 	uint8		inline_list[GV_BM25_MAX_INLINE];
+	uint8		inline_positions[GV_BM25_MAX_INLINE];
 } GvBm25TermEntry;
 
 /* All lexemes of a segment in their order */
@@ -84,7 +96,7 @@ extern void gv_bm25_terms_seek(GvBm25TermScan *scan, GvBm25Segment *segment,
 									const char *prefix, uint32 len);
 extern bool gv_bm25_terms_next(GvBm25TermScan *scan);
 extern void gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
-								  GvBm25Posting *postings);
+								  GvBm25Posting *postings, GvBm25Bytes *positions);
 extern void gv_bm25_read_skips(const GvBm25Segment *segment, uint32 first, uint32 n,
 							   GvBm25SkipData *skips);
 extern void gv_bm25_read_list(const GvBm25Segment *segment, const GvBm25TermEntry *entry,

@@ -24,6 +24,7 @@ typedef struct Counts
 	uint64		n_terms;
 	uint64		n_new;
 	uint64		segment_pages;
+	uint64		position_bytes;
 	uint64		free_pages;
 } Counts;
 
@@ -51,6 +52,7 @@ count_index(GvBm25Index *index, Counts *counts)
 		counts->n_postings += segment.head.n_postings;
 		counts->n_terms += segment.head.n_terms;
 		counts->segment_pages += segment.head.n_pages;
+		counts->position_bytes += segment.head.position_bytes;
 	}
 	gv_bm25_delta_begin(delta, index);
 	while (gv_bm25_delta_next(delta))
@@ -106,6 +108,10 @@ gv_bm25_stats(Relation rel, GvAmReportStat report, void *arg)
 	report(arg, "bytes_per_posting",
 		   counts.n_postings > 0 ? (double) n_pages * BLCKSZ / counts.n_postings : 0, 2,
 		   "size of the index for each posting");
+	report(arg, "positions", gv_bm25_has_positions(&index), 0,
+		   "1: the index knows where words stand; 0: phrases are looked up in texts");
+	report(arg, "position_bytes", (double) counts.position_bytes, 0,
+		   "bytes of positions in segments");
 	report(arg, "k1", gv_bm25_options_k1(options), 3, "how much further occurrences count");
 	report(arg, "b", gv_bm25_options_b(options), 3, "how much the length of a row counts");
 	report(arg, "exact_length", (index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0, 0,

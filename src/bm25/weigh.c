@@ -83,6 +83,7 @@ collect_phrase(GvBm25Weighed *weighed, GvBm25Reader **readers, int n_readers, Gv
 
 	leaf->n_place = palloc(Max(node->n_terms, 1) * sizeof(int));
 	leaf->place = palloc(Max(node->n_terms, 1) * sizeof(int *));
+	leaf->offset = palloc(Max(node->n_terms, 1) * sizeof(uint32));
 	for (int i = 0; i < node->n_terms;)
 	{
 		List	   *found = NIL;
@@ -103,6 +104,7 @@ collect_phrase(GvBm25Weighed *weighed, GvBm25Reader **readers, int n_readers, Gv
 				gv_bm25_reader_expand(readers[j], term->lexeme, term->len, NULL, NULL,
 									  &weighed->lexemes, &found);
 		}
+		leaf->offset[leaf->n_places] = offset;
 		leaf->place[leaf->n_places] = number_array(found, &leaf->n_place[leaf->n_places]);
 		leaf->n_places++;
 	}
@@ -320,6 +322,20 @@ gv_bm25_has_expansion(const GvBm25Node *node)
 		result |= node->terms[i].partial;
 	for (int i = 0; i < node->n_children; i++)
 		result |= gv_bm25_has_expansion(node->children[i]);
+	return result;
+}
+
+/*
+ * gv_bm25_knows_phrases
+ *		Can an index tell by itself which documents have the phrases of a query?
+ */
+bool
+gv_bm25_knows_phrases(const GvBm25Index *index, const GvBm25Weighed *weighed)
+{
+	bool		result = gv_bm25_has_positions(index);
+
+	for (int i = 0; i < weighed->n_leaves; i++)
+		result &= weighed->leaves[i].n_places <= GV_BM25_MAX_PLACES;
 	return result;
 }
 

@@ -29,7 +29,26 @@ typedef struct GvBm25Leaf
 	int			n_places;
 	int		   *n_place;		/* int[n_places]: lexemes of each place */
 	int		  **place;			/* int *[n_places] */
+	uint32	   *offset;			/* uint32[n_places]: positions after the first place */
 } GvBm25Leaf;
+
+/* Most places of a phrase that an index answers by its positions */
+#define GV_BM25_MAX_PLACES 255
+
+/* A word of a phrase where a document has it */
+typedef struct GvBm25Occurrence
+{
+	int64		start;			/* where the phrase would begin, if it is in place */
+	uint32		position;
+	int			place;			/* of the phrase, from 0 */
+} GvBm25Occurrence;
+
+typedef struct GvBm25Occurrences
+{
+	Size		n;
+	Size		size;
+	GvBm25Occurrence *occurrence;
+} GvBm25Occurrences;
 
 /* What is known of a field */
 typedef struct GvBm25FieldLengths
@@ -116,6 +135,10 @@ extern bool gv_bm25_matches(const GvBm25Weighed *weighed, const float *tf);
 extern void gv_bm25_count_leaves(const GvBm25Weighed *weighed, const GvBm25Document *document,
 								 float *tf);
 extern bool gv_bm25_fuzzy_match(const GvBm25Node *node, const char *lexeme, uint32 len);
+extern bool gv_bm25_knows_phrases(const GvBm25Index *index, const GvBm25Weighed *weighed);
+extern void gv_bm25_occurrences_add(GvBm25Occurrences *all, const uint32 *positions, uint32 n,
+									uint32 offset, int place);
+extern float gv_bm25_occurrences_count(GvBm25Occurrences *all, int n_places, int slop);
 extern float gv_bm25_phrase_frequency(const GvBm25Node *node, const GvBm25Document *document);
 
 #endif							/* GV_BM25_WEIGH_H */

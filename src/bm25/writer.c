@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 
 #include "bm25/filter.h"
+#include "bm25/positions.h"
 #include "bm25/writer.h"
 
 /* The first lexeme that a page of terms, or of the tree, can hold */
@@ -61,6 +62,9 @@ struct GvBm25Writer
 	GvBm25SkipData *skips;
 	uint32		n_skips;
 	uint32		skips_size;
+
+	GvBm25PositionsWriter *positions;	/* NULL: the index has none */
+	GvBm25Bytes list_positions; /* of the lexeme */
 };
 
 /* Begin a page of postings */
@@ -171,6 +175,8 @@ gv_bm25_writer_begin(GvBm25Index *index, GvBm25Space *space, const GvBm25Documen
 	begin_terms(writer, writer->first_terms);
 	add_separator(&writer->separators, writer->first_terms, "", 0);
 	begin_postings(writer);
+	if (gv_bm25_has_positions(index))
+		writer->positions = gv_bm25_positions_begin(space);
 	return writer;
 }
 
@@ -267,7 +273,8 @@ write_block(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n, uint3
 
 /* Write more postings than fit into one block; returns the number of the first skip */
 static uint32
-write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, const uint8 *norms)
+write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, const uint8 *norms,
+			 const uint8 *positions)
 {
 	uint32		first_skip = writer->n_skips;
 	uint32		n_supers = gv_bm25_n_superblocks(df);
@@ -297,6 +304,9 @@ write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, con
 			gv_bm25_pairs_add(&super_pairs, pairs.tf[i], pairs.norm[i]);
 		write_block(writer, postings + start, n, before, &skip);
 		put_skip(writer, &skip, &pairs);
+		if (writer->positions != NULL)
+			gv_bm25_positions_put_block(writer->positions, postings + start, n, positions,
+										writer->n_skips - 1);
 		before = skip.last_doc;
 
 		if ((start / GV_BM25_BLOCK + 1) % GV_BM25_SUPERBLOCK == 0 || start + n == df)
@@ -312,35 +322,78 @@ write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, con
 	return first_skip;
 }
 
+/*
+ * Encode the positions of at most GV_BM25_BLOCK postings in their entry; they are
+ * written if they are too many for that.
+ */
+static uint8 *
+encode_positions(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df,
+				 const uint8 *positions, uint8 *out)
+{
+	GvBm25Bytes *all = &writer->list_positions;
+	GvBm25SpotData spot;
+
+	/* those of a posting are together, not those of all */
+	all->n = 0;
+	for (uint32 i = 0; i < df; i++)
+	{
+		const uint8 *first = positions + postings[i].positions;
+
+		gv_bm25_append_bytes(all, first,
+							 gv_bm25_skip_varints(first, first + (uint64) postings[i].tf *
+												  GV_BM25_MAX_VARINT, postings[i].tf) - first);
+	}
+	if (all->n <= GV_BM25_MAX_INLINE)
+	{
+		out = gv_bm25_put_varint(out, (uint32) all->n);
+		memcpy(out, all->bytes, all->n);
+		writer->positions->n_bytes += all->n;
+		return out + all->n;
+	}
+	gv_bm25_positions_put_list(writer->positions, all, &spot);
+	out = gv_bm25_put_varint(out, 0);
+	out = gv_bm25_put_varint(out, spot.place);
+	out = gv_bm25_put_varint(out, spot.offset);
+	return gv_bm25_put_varint(out, spot.n_bytes);
+}
+
+/* Encode a list of postings, or where it is written */
+static uint8 *
+encode_list_place(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, uint8 *out)
+{
+	uint8		list[GV_BM25_BLOCK * 2 * GV_BM25_MAX_VARINT];
+	uint32		size = encode_list(postings, df, 0, list) - list;
+	uint32		offset;
+
+	if (size <= GV_BM25_MAX_INLINE)
+	{
+		out = gv_bm25_put_varint(out, df * 2 + 1);
+		out = gv_bm25_put_varint(out, size);
+		memcpy(out, list, size);
+		return out + size;
+	}
+	offset = put_postings(writer, list, size);
+	out = gv_bm25_put_varint(out, df * 2);
+	out = gv_bm25_put_varint(out, writer->postings_place);
+	return gv_bm25_put_varint(out, offset);
+}
+
 /* Encode what follows the lexeme in its entry; the postings are written if need be */
 static uint8 *
 encode_entry(GvBm25Writer *writer, const char *lexeme, uint32 len,
-			 const GvBm25Posting *postings, uint32 df, uint8 *out)
+			 const GvBm25Posting *postings, uint32 df, const uint8 *positions, uint8 *out)
 {
 	if (df > GV_BM25_BLOCK)
 	{
 		out = gv_bm25_put_varint(out, df * 2);
 		return gv_bm25_put_varint(out, write_blocks(writer, postings, df,
-														norms_of(writer, lexeme, len)));
+														norms_of(writer, lexeme, len),
+														positions));
 	}
-	else
-	{
-		uint8		list[GV_BM25_BLOCK * 2 * GV_BM25_MAX_VARINT];
-		uint32		size = encode_list(postings, df, 0, list) - list;
-		uint32		offset;
-
-		if (size <= GV_BM25_MAX_INLINE)
-		{
-			out = gv_bm25_put_varint(out, df * 2 + 1);
-			out = gv_bm25_put_varint(out, size);
-			memcpy(out, list, size);
-			return out + size;
-		}
-		offset = put_postings(writer, list, size);
-		out = gv_bm25_put_varint(out, df * 2);
-		out = gv_bm25_put_varint(out, writer->postings_place);
-		return gv_bm25_put_varint(out, offset);
-	}
+	out = encode_list_place(writer, postings, df, out);
+	if (writer->positions != NULL)
+		out = encode_positions(writer, postings, df, positions, out);
+	return out;
 }
 
 /* Bytes that two lexemes have in common at their beginning */
@@ -359,13 +412,15 @@ shared_bytes(const char *a, uint32 a_len, const char *b, uint32 b_len)
  *		Write a lexeme, which comes after the one before, and its postings.
  *
  * postings: GvBm25Posting[df], documents ascending
+ * positions: bytes with theirs, if the index has positions
  */
 void
 gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
-				   const GvBm25Posting *postings, uint32 df)
+				   const GvBm25Posting *postings, uint32 df, const uint8 *positions)
 {
-	uint8		entry[4 * GV_BM25_MAX_VARINT + GV_BM25_MAX_INLINE];
-	uint32		entry_size = encode_entry(writer, lexeme, len, postings, df, entry) - entry;
+	uint8		entry[8 * GV_BM25_MAX_VARINT + 2 * GV_BM25_MAX_INLINE];
+	uint32		entry_size = encode_entry(writer, lexeme, len, postings, df, positions, entry) -
+		entry;
 	GvBm25TermsPage terms = (GvBm25TermsPage) gv_bm25_page((Page) writer->terms.data);
 	uint32		shared = shared_bytes(writer->last_lexeme, writer->last_len, lexeme, len);
 	uint32		n_restarts = terms->n_entries / GV_BM25_RESTART + 1;
@@ -641,6 +696,15 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 		head->norm_size = 1;
 		head->norms = write_array(writer, GV_BM25_PAGE_NORMS, writer->norms, documents->n,
 								  GV_BM25_NORMS_PER_PAGE(1));
+	}
+	if (writer->positions != NULL)
+	{
+		gv_bm25_positions_finish(writer->positions, writer->n_skips);
+		head->position_bytes = writer->positions->n_bytes;
+		head->positions = writer->positions->first_place;
+		head->spots = write_array(writer, GV_BM25_PAGE_SPOTS, writer->positions->spots,
+								  (Size) writer->n_skips * sizeof(GvBm25SpotData),
+								  GV_BM25_SPOTS_PER_PAGE * sizeof(GvBm25SpotData));
 	}
 	write_tids(writer, head);
 	head->dead = write_array(writer, GV_BM25_PAGE_DEAD, NULL, ((Size) documents->n + 7) / 8,

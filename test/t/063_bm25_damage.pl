@@ -31,7 +31,7 @@ my $node = damage_server(q{
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1701, 1800) i;
 	INSERT INTO items SELECT 1900, string_agg(words(i), ' ') FROM generate_series(1, 60) i;
 	CREATE TABLE articles AS SELECT * FROM items WHERE id < 1000;
-	CREATE INDEX articles_fields ON articles USING bm25 ((ARRAY[body, id::text]), id) WITH (text_config = 'simple', fields = 'body');
+	CREATE INDEX articles_fields ON articles USING bm25 ((ARRAY[body, id::text]), id) WITH (text_config = 'simple', fields = 'body', positions = on);
 	INSERT INTO articles SELECT * FROM items WHERE id >= 1000;
 });
 
@@ -66,7 +66,7 @@ survive_damages($node,
 # A metapage of another version, or of another access method
 survive_metapages($node, 'items_byte',
 	cases => [
-	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 3\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
+	[ 28, pack('V', 77), 'version', qr/ERROR:  0A000: index "items_byte" has version 77, this library reads version 4\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 		[ 24, 'XYZW', 'magic', qr/ERROR:  XX002: index "items_byte" contains a damaged page at block 0\n(.*\n)*HINT:  Rebuild the index with REINDEX\./ ],
 	],
 	statements => [ "$BY_INDEX SELECT id FROM items ORDER BY $orders{items_byte} LIMIT 1",

@@ -12,7 +12,7 @@
 #include "storage/bufpage.h"
 
 /* Pages of the only relation, at most */
-#define GV_FUZZ_MAX_PAGES 16
+#define GV_FUZZ_MAX_PAGES 20
 
 /* Bytes of an input that is being taken apart */
 typedef struct GvFuzzBytes

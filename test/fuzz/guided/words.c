@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "bm25/delta.h"
+#include "bm25/positions.h"
 #include "bm25/segment.h"
 #include "shim.h"
 
@@ -17,12 +18,14 @@
 static const uint16 kinds[] = {
 	GV_BM25_PAGE_HEAD, GV_BM25_PAGE_TERMS, GV_BM25_PAGE_TERMS, GV_BM25_PAGE_TREE,
 	GV_BM25_PAGE_TREE, GV_BM25_PAGE_POSTINGS, GV_BM25_PAGE_SKIPS, GV_BM25_PAGE_NORMS,
-	GV_BM25_PAGE_TIDS, GV_BM25_PAGE_DEAD,
+	GV_BM25_PAGE_TIDS, GV_BM25_PAGE_DEAD, GV_BM25_PAGE_POSITIONS, GV_BM25_PAGE_POSITIONS,
+	GV_BM25_PAGE_SPOTS,
 	/* of lanes */
 	GV_BM25_PAGE_LANE, GV_BM25_PAGE_LANE, GV_BM25_PAGE_LONG_ROW, GV_BM25_PAGE_LONG_ROW
 };
 
-#define N_PLACES 10
+#define N_PLACES 13
+#define FIRST_POSITIONS 10
 #define N_LANES 2
 
 /* Documents of the segment, at most: their norms are on one page */
@@ -70,6 +73,8 @@ fill_head(GvFuzzBytes *bytes, Input *input)
 	head->norms = 7;
 	head->tids = 8;
 	head->dead = 9;
+	head->positions = FIRST_POSITIONS;
+	head->spots = FIRST_POSITIONS + 2;
 	head->norm_size = flags & 4 ? sizeof(uint32) : 1;
 	head->block_bits = gv_fuzz_take(bytes, 1) % 34;
 	head->offset_bits = gv_fuzz_take(bytes, 1) % 18;
@@ -83,6 +88,24 @@ fill_head(GvFuzzBytes *bytes, Input *input)
 	input->entry.n_docs = head->n_docs;
 }
 
+/* As a search for a phrase reads positions */
+static void
+find_positions(Input *input, const GvBm25Segment *segment, const GvBm25TermEntry *entry,
+			   const GvBm25Posting *postings)
+{
+	GvBm25PositionsCursor *cursor = gv_bm25_positions_cursor(segment, entry);
+
+	for (uint32 i = 0; i < entry->df; i += 1 + i % 3)
+	{
+		const uint32 *positions;
+		uint32		n = gv_bm25_positions_find(cursor, postings[i].doc, &positions);
+
+		if (n > 0)
+			input->sum += positions[0] + positions[n - 1];
+	}
+	gv_bm25_positions_cursor_end(cursor);
+}
+
 /* As gigavec.check reads a segment */
 static void
 read_segment(void *arg)
@@ -90,6 +113,7 @@ read_segment(void *arg)
 	Input	   *input = arg;
 	GvBm25Segment segment;
 	GvBm25TermScan *scan = palloc(sizeof(GvBm25TermScan));
+	GvBm25Bytes positions = {0};
 	uint32		n;
 	char	   *norms;
 	uint8	   *dead;
@@ -109,13 +133,19 @@ read_segment(void *arg)
 		if (scan->entry.df > n)
 			continue;
 		postings = palloc(scan->entry.df * sizeof(GvBm25Posting));
-		gv_bm25_read_postings(&segment, &scan->entry, postings);
+		positions.n = 0;
+		gv_bm25_read_postings(&segment, &scan->entry, postings,
+							  gv_bm25_has_positions(&input->index) ? &positions : NULL);
 		for (uint32 j = 0; j < scan->entry.df; j++)
 		{
 			if (postings[j].doc >= n)
 				gv_fuzz_fail("document %u of %u", postings[j].doc, n);
+			if (postings[j].positions > positions.n)
+				gv_fuzz_fail("positions at %zu of %zu", (Size) postings[j].positions, positions.n);
 			input->sum += postings[j].tf;
 		}
+		if (gv_bm25_has_positions(&input->index))
+			find_positions(input, &segment, &scan->entry, postings);
 	}
 	norms = palloc((Size) n * segment.head.norm_size);
 	gv_bm25_read_norms(&segment, 0, n, norms);
@@ -163,10 +193,11 @@ read_lanes(void *arg)
 		GvBm25RowTerm term;
 
 		/* the terms of one row follow each other, those of a long row too */
-		input->sum += gv_bm25_delta_find(scan, "ab", 2, scan->hashes[0]);
+		input->sum += gv_bm25_delta_find(scan, "ab", 2, scan->hashes[0], &term);
 		for (uint32 j = 0; j < scan->row->n_terms; j++)
 		{
 			in = gv_bm25_delta_term(scan, in, &term);
+			gv_bm25_delta_check_positions(scan, &term);
 			input->sum += scan->hashes[j] + (uint8) term.lexeme[term.len - 1];
 		}
 	}
@@ -180,14 +211,17 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	FormData_pg_class form = {0};
 	Input	   *input = palloc0(sizeof(Input));
 	uint32		wrong = gv_fuzz_take(&bytes, 1);
-	bool		lanes = gv_fuzz_take(&bytes, 1) % 2 == 1;
+	uint32		choice = gv_fuzz_take(&bytes, 1);
+	bool		lanes = choice % 2 == 1;
 
 	rel.rd_rel = &form;
 	input->index.rel = &rel;
+	if (choice & 2)
+		input->index.meta.flags |= GV_BM25_FLAG_POSITIONS;
 	for (int i = 0; i < lengthof(kinds); i++)
 	{
 		/* those that are not read get no bytes */
-		if (i > 0 && lanes == (i >= N_PLACES))
+		if (i > 0 && lanes == (i >= N_PLACES) && (i < FIRST_POSITIONS || lanes))
 			fill_page(&bytes, i, kinds[i], i >= N_PLACES ? 2 + (kinds[i] != GV_BM25_PAGE_LANE) : 1,
 					  kinds[i] == GV_BM25_PAGE_LONG_ROW ? i - N_PLACES - N_LANES :
 					  i < N_PLACES ? i : 0);
@@ -196,6 +230,8 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	}
 	if (!lanes)
 		fill_head(&bytes, input);
+	for (int i = FIRST_POSITIONS; i < N_PLACES && !lanes; i++)
+		fill_page(&bytes, i, kinds[i], 1, i);
 	for (int i = 0; i < GV_BM25_LANES; i++)
 		input->index.meta.lane[i] = (GvBm25LaneData) {InvalidBlockNumber, 0};
 	if (lanes)
