@@ -214,5 +214,32 @@ does_not_grow('insert', $times / 100, 'BEGIN; INSERT INTO few SELECT 1000 + i, p
 does_not_grow('check', $times / 1000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM gigavec.check('few_l2'), gigavec.stats('few_l1'); END LOOP; END$$});
 does_not_grow('build', $times / 2000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP REINDEX INDEX few_l2; REINDEX INDEX few_l1; END LOOP; END$$});
 
+# bm25, with rows in a segment and in none, a filter, phrases looked up in texts and in the index
+$node->safe_psql('postgres', q{
+	CREATE TABLE texts AS SELECT i AS id, (SELECT string_agg('w' || trunc(30 * noise(i, j, 7) + 15)::int, ' ') FROM generate_series(1, 12) j) AS body FROM generate_series(1, 300) i;
+	CREATE INDEX texts_body ON texts USING bm25 (body, id) WITH (text_config = 'simple');
+	CREATE INDEX texts_positions ON texts USING bm25 ((body || '')) WITH (text_config = 'simple', positions = on);
+	INSERT INTO texts SELECT 1000 + id, body FROM texts WHERE id <= 20;
+	ANALYZE texts;
+	CREATE TABLE words AS SELECT format('"w%s w%s" w%s', i % 30, i / 30, i % 7) AS query FROM generate_series(1, 1000) i;
+});
+my $times_bm25 = $LONG ? 100_000 : 6000;
+for my $case (
+	[ 'body', 'w3', '' ], [ 'body', 'w3 w4 w5', '' ], [ 'body', 'w3 w4', 'WHERE id < 60' ], [ 'body', '+w3 (w4 w5)^2 -w1* w22~1', '' ],
+	[ 'body', '"w3 w4"~5 w2', '' ], [ "(body || '')", '"w3 w4"~5 w2', '' ], [ "(body || '')", 'w2', q{WHERE (body || '') @@@ '"w3 w4"~5'} ])
+{
+	my ($text, $query, $where) = @$case;
+	my $sql = "FROM texts $where ORDER BY $text <\@> '$query' LIMIT 3";
+
+	does_not_grow("bm25, query of $text for $query $where", $times_bm25, "DO \$\$BEGIN FOR i IN 1 .. %d LOOP PERFORM id $sql; END LOOP; END\$\$");
+}
+for my $text ('body', "(body || '')")
+{
+	does_not_grow("bm25, 1000 rescans of $text", $times_bm25 / 1000,
+		"SELECT grown(:old) + 0 * count(s.id) FROM generate_series(1, %d) g, words q, LATERAL (SELECT id FROM texts ORDER BY $text <\@> q.query LIMIT 1) s");
+}
+does_not_grow('bm25, insert', $times / 1000, q{BEGIN; INSERT INTO texts SELECT 2000 + i, 'w1 w2 w' || i FROM generate_series(1, %d) i; ROLLBACK; VACUUM texts});
+does_not_grow('bm25, check', $times / 1000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM gigavec.check('texts_positions'), gigavec.stats('texts_body'); END LOOP; END$$});
+
 $node->stop;
 done_testing();
