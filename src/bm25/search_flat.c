@@ -18,6 +18,9 @@
  * of a heavy term have by this term alone.  If it leaves one term essential, the
  * search begins with the best block of that term.
  *
+ * Where few documents pass a filter, windows are all there is: they look at these
+ * documents only.
+ *
  * The best documents for a single word are found by search_best.c.
  *
  * Sums in the order of terms are exact bounds, for addition is monotonic.  Where
@@ -47,6 +50,10 @@
 /* So many documents are looked for in a block by noting all of it */
 #define MANY_CANDIDATES 4
 
+/* A filter that one of so many documents passes is sparse, as a sample of windows tells */
+#define SPARSE 48
+#define SAMPLED_WINDOWS 8
+
 /* So many documents are looked for at most before the first window */
 #define MAX_SEED 64
 
@@ -67,6 +74,7 @@ typedef struct FlatSearch
 	float		seed;			/* that so many documents as are wanted reach; -1: not known */
 	float		least;			/* what does not reach this is not wanted */
 	GvBm25Mask *mask;			/* NULL: all documents may be returned */
+	bool		is_sparse;		/* few pass it */
 
 	/* the window */
 	uint32		base;			/* its first document by the grid */
@@ -413,19 +421,26 @@ take_block(FlatSearch *flat)
 	GvBm25Cursor *cursor = flat->cursors[0];
 	float		rest = flat->rest[1];
 	float		product = least_product(cursor->weight, (flat->least - rest) / ENLARGED);
+	uint32		n_docs = 0;
 	uint32		n = 0;
 
 	gv_bm25_cursor_load(cursor);
-	gv_bm25_compute_factors(flat->weighed, flat->segment, cursor->docs, cursor->n,
-							flat->factors);
 	for (uint32 i = 0; i < cursor->n; i++)
 	{
-		float		tf = (float) cursor->tfs[i];
+		flat->docs[n_docs] = cursor->docs[i];
+		flat->sums[n_docs] = (float) cursor->tfs[i];
+		n_docs += flat->mask == NULL || gv_bm25_mask_has(flat->mask, cursor->docs[i]);
+	}
+	gv_bm25_compute_factors(flat->weighed, flat->segment, flat->docs, n_docs, flat->factors);
+	for (uint32 i = 0; i < n_docs; i++)
+	{
+		float		tf = flat->sums[i];
+		uint32		doc = flat->docs[i];
 
-		flat->docs[n] = cursor->docs[i];
+		flat->docs[n] = doc;
 		flat->sums[n] = tf;
 		flat->factors[n] = flat->factors[i];
-		n += tf * flat->factors[i] >= product && cursor->docs[i] >= flat->start;
+		n += tf * flat->factors[i] >= product && doc >= flat->start;
 	}
 	for (uint32 i = 0; i < n; i++)
 		flat->sums[i] = gv_bm25_score(cursor->weight, flat->sums[i], flat->factors[i]);
@@ -485,7 +500,7 @@ search_blocks(FlatSearch *flat, uint32 start, bool has_best)
 
 	if (flat->n == 0)
 		return true;
-	if (flat->mask != NULL || !is_hopeless(flat, flat->most))
+	if (flat->is_sparse || !is_hopeless(flat, flat->most))
 		return false;
 	cursor = flat->cursors[0];
 	done = cursor->n_blocks;
@@ -679,6 +694,7 @@ seed_of(FlatSearch *flat, GvBm25Cursor *cursor)
 		uint32		j;
 
 		if ((n == k && score <= best[k - 1]) ||
+			(flat->mask != NULL && !gv_bm25_mask_has(flat->mask, cursor->docs[i])) ||
 			(flat->segment->entry.n_dead > 0 && gv_bm25_is_dead(flat->segment, cursor->docs[i])))
 			continue;
 		n = Min(n + 1, k);
@@ -688,6 +704,25 @@ seed_of(FlatSearch *flat, GvBm25Cursor *cursor)
 	}
 	gv_bm25_cursor_return(cursor, 0);
 	return n < k ? -1 : best[k - 1];
+}
+
+/* Do few documents pass a filter? */
+static bool
+is_mask_sparse(GvBm25Mask *mask)
+{
+	uint32		step = Max(1, mask->n_windows / SAMPLED_WINDOWS);
+	uint64		n_docs = 0;
+	uint64		n = 0;
+
+	for (uint32 window = 0; window < mask->n_windows; window += step)
+	{
+		const uint64 *bits = gv_bm25_mask_window(mask, window * GV_BM25_WINDOW);
+
+		for (int i = 0; i < WINDOW_WORDS; i++)
+			n += pg_popcount64(bits[i]);
+		n_docs += Min(GV_BM25_WINDOW, mask->segment->head.n_docs - window * GV_BM25_WINDOW);
+	}
+	return n < n_docs / SPARSE;
 }
 
 /*
@@ -707,6 +742,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	flat->segment = &search->reader->segments[which];
 	flat->which = which;
 	flat->mask = gv_bm25_mask_of(search, which);
+	flat->is_sparse = flat->mask != NULL && is_mask_sparse(flat->mask);
 	flat->n = 0;
 	flat->seed = -1;
 	flat->cursors = palloc(weighed->n_leaves * sizeof(GvBm25Cursor *));
@@ -733,12 +769,12 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 			flat->most += flat->most_of[flat->n - 1] * ENLARGED;
 	}
 
-	if (flat->n == 1 && flat->mask == NULL)
+	if (flat->n == 1 && !flat->is_sparse)
 		gv_bm25_search_best(search, which, flat->cursors[0]);
 	else
 	{
 		if (search->n_hits < search->k && search->k <= MAX_SEED && !search->has_bound &&
-			flat->mask == NULL && gv_bm25_pruning)
+			!flat->is_sparse && gv_bm25_pruning)
 		{
 			for (int i = 0; i < Min(flat->n, 2); i++)
 				flat->seed = Max(flat->seed, seed_of(flat, flat->cursors[i]));
