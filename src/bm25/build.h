@@ -33,8 +33,8 @@ typedef struct GvBm25Build
 	GvBm25Invert *invert;
 	List	   *runs;			/* of GvBm25Source * */
 	FileSet    *files;			/* of a worker, for the leader to read; else NULL */
-	int			number;			/* of the worker among them */
-	int			n_files;
+	int			number;			/* of the share of the table */
+	int			n_files;		/* of it */
 	Size		limit;			/* bytes */
 	double		n_rows;
 } GvBm25Build;
@@ -56,11 +56,11 @@ extern GvBm25Source *gv_bm25_run_write(GvBm25Invert *invert);
 extern void gv_bm25_run_export(GvBm25Invert *invert, FileSet *files, const char *name);
 extern GvBm25Source *gv_bm25_run_open(FileSet *files, const char *name);
 
-/* The name of a worker's file; name: char[MAXPGPATH] */
+/* The name of a file of a share of the table; name: char[MAXPGPATH] */
 static inline void
-gv_bm25_run_name(char *name, int worker, int file)
+gv_bm25_run_name(char *name, int share, int file)
 {
-	snprintf(name, MAXPGPATH, "bm25.%d.%d", worker, file);
+	snprintf(name, MAXPGPATH, "bm25.%d.%d", share, file);
 }
 
 #endif							/* GV_BM25_BUILD_H */

@@ -11,84 +11,63 @@
  */
 #include "postgres.h"
 
-#include "commands/progress.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "storage/condition_variable.h"
 #include "storage/sharedfileset.h"
 #include "storage/spin.h"
-#include "utils/backend_progress.h"
 #include "utils/memutils.h"
-#include "utils/wait_event.h"
 
 #include "am/parallel.h"
-#include "base/compat.h"
 #include "bm25/build.h"
+
+/* What all processes do; GvAmWork.  A part: a share of the table */
+#define JOB_LOAD 1
 
 typedef struct BuildShared
 {
 	SharedFileSet files;
-	int			n_processes;
-	ConditionVariable changed;
+	int			n_shares;
 	slock_t		mutex;			/* of all below */
-	int			n_loading;		/* processes */
-	bool		is_over;		/* the leader counts on nobody else */
 	double		heap_tuples;
 	double		index_tuples;
-	int			n_workers;		/* that have loaded, or do */
-	int			n_files[FLEXIBLE_ARRAY_MEMBER];	/* int[n_processes - 1]: of each */
+	int			n_files[FLEXIBLE_ARRAY_MEMBER]; /* int[n_shares]: of each, 0 of the leader's */
 } BuildShared;
+
+/* A process's view */
+typedef struct Process
+{
+	GvBm25Build *build;
+	BuildShared *shared;
+	Relation	heap;
+	IndexInfo  *index_info;
+	ParallelTableScanDesc scan;
+	bool		is_leader;
+} Process;
 
 PGDLLEXPORT void gv_bm25_build_worker_main(dsm_segment *segment, shm_toc *toc);
 
-/* Note that a process begins to load; returns its number, or -1 if it is too late */
-static int
-begin_loading(BuildShared *shared, bool is_leader)
-{
-	int			number = -1;
-
-	SpinLockAcquire(&shared->mutex);
-	if (!shared->is_over)
-	{
-		number = is_leader ? 0 : shared->n_workers++;
-		shared->n_loading++;
-	}
-	SpinLockRelease(&shared->mutex);
-	return number;
-}
-
-/* Note that a process has loaded its share */
+/* Collect a share of the table, into memory or, in a worker, into files; GvAmWork */
 static void
-end_loading(BuildShared *shared, const GvBm25Build *build, double heap_tuples)
+load_share(void *arg, int kind, uint32 share)
 {
+	Process    *process = arg;
+	GvBm25Build *build = process->build;
+	BuildShared *shared = process->shared;
+	double		n_before = build->n_rows;
+	double		heap_tuples;
+
+	build->number = (int) share;
+	build->n_files = 0;
+	heap_tuples = gv_bm25_build_load(build, process->heap, process->index_info,
+									 table_beginscan_parallel(process->heap, process->scan),
+									 process->is_leader);
+	/* who comes late has found nothing */
+	if (!process->is_leader && build->n_rows > n_before)
+		gv_bm25_build_write_run(build);
 	SpinLockAcquire(&shared->mutex);
 	shared->heap_tuples += heap_tuples;
-	shared->index_tuples += build->n_rows;
-	if (build->files != NULL)
-		shared->n_files[build->number] = build->n_files;
-	shared->n_loading--;
+	shared->index_tuples += build->n_rows - n_before;
+	shared->n_files[share] = build->n_files;
 	SpinLockRelease(&shared->mutex);
-	ConditionVariableBroadcast(&shared->changed);
-}
-
-/* Wait until all have loaded their share; who comes later has none */
-static void
-wait_for_loading(BuildShared *shared)
-{
-	ConditionVariablePrepareToSleep(&shared->changed);
-	for (;;)
-	{
-		bool		is_over;
-
-		SpinLockAcquire(&shared->mutex);
-		shared->is_over = shared->n_loading == 0;
-		is_over = shared->is_over;
-		SpinLockRelease(&shared->mutex);
-		if (is_over)
-			break;
-		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
 }
 
 /*
@@ -101,27 +80,40 @@ gv_bm25_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	GvAmParallelWorker worker;
 	GvBm25Index index;
 	GvBm25Build build = {0};
-	BuildShared *shared;
+	Process		process = {0};
 
 	gv_am_parallel_open(&worker, toc);
-	shared = worker.shared;
-	SharedFileSetAttach(&shared->files, segment);
-	build.number = begin_loading(shared, false);
-	if (build.number >= 0)
-	{
-		double		heap_tuples;
-
-		gv_bm25_open(&index, worker.index);
-		gv_bm25_build_begin(&build, &index, shared->n_processes);
-		build.files = &shared->files.fs;
-		heap_tuples = gv_bm25_build_load(&build, worker.heap, worker.index_info,
-										 table_beginscan_parallel(worker.heap, worker.scan),
-										 false);
-		gv_bm25_build_write_run(&build);
-		end_loading(shared, &build, heap_tuples);
-		gv_bm25_build_end(&build);
-	}
+	process.build = &build;
+	process.shared = worker.shared;
+	process.heap = worker.heap;
+	process.index_info = worker.index_info;
+	process.scan = worker.scan;
+	SharedFileSetAttach(&process.shared->files, segment);
+	gv_bm25_open(&index, worker.index);
+	gv_bm25_build_begin(&build, &index, process.shared->n_shares);
+	build.files = &process.shared->files.fs;
+	gv_am_parallel_serve(&worker, load_share, &process);
+	gv_bm25_build_end(&build);
 	gv_am_parallel_close(&worker);
+}
+
+/* Open the files that workers have written, as sources of the leader */
+static void
+open_runs(GvBm25Build *build, BuildShared *shared)
+{
+	MemoryContext old = MemoryContextSwitchTo(build->context);
+
+	for (int share = 0; share < shared->n_shares; share++)
+	{
+		for (int i = 0; i < shared->n_files[share]; i++)
+		{
+			char		name[MAXPGPATH];
+
+			gv_bm25_run_name(name, share, i);
+			build->runs = lappend(build->runs, gv_bm25_run_open(&shared->files.fs, name));
+		}
+	}
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -139,39 +131,23 @@ gv_bm25_build_in_parallel(GvBm25Build *build, Relation heap, IndexInfo *index_in
 {
 	GvAmParallel parallel;
 	BuildShared *shared;
-	double		heap_tuples;
-	MemoryContext old;
+	Process		process = {build, NULL, heap, index_info, NULL, true};
 
 	if (!gv_am_parallel_begin(&parallel, heap, build->index->rel, index_info->ii_Concurrent,
 							  "gv_bm25_build_worker_main", n_workers,
-							  offsetof(BuildShared, n_files) + n_workers * sizeof(int)))
+							  offsetof(BuildShared, n_files) + (n_workers + 1) * sizeof(int)))
 		return false;
 	shared = parallel.shared;
 	SharedFileSetInit(&shared->files, parallel.context->seg);
 	SpinLockInit(&shared->mutex);
-	ConditionVariableInit(&shared->changed);
-	shared->n_processes = n_workers + 1;
-	(void) begin_loading(shared, true);
+	shared->n_shares = n_workers + 1;
+	process.shared = shared;
+	process.scan = parallel.scan;
 	(void) gv_am_parallel_launch(&parallel);
 
-	gv_bm25_build_begin(build, build->index, shared->n_processes);
-	heap_tuples = gv_bm25_build_load(build, heap, index_info,
-									 table_beginscan_parallel(heap, parallel.scan), true);
-	end_loading(shared, build, heap_tuples);
-	wait_for_loading(shared);
-
-	old = MemoryContextSwitchTo(build->context);
-	for (int i = 0; i < shared->n_workers; i++)
-	{
-		for (int j = 0; j < shared->n_files[i]; j++)
-		{
-			char		name[MAXPGPATH];
-
-			gv_bm25_run_name(name, i, j);
-			build->runs = lappend(build->runs, gv_bm25_run_open(&shared->files.fs, name));
-		}
-	}
-	MemoryContextSwitchTo(old);
+	gv_bm25_build_begin(build, build->index, shared->n_shares);
+	gv_am_parallel_run(&parallel, JOB_LOAD, shared->n_shares, load_share, &process);
+	open_runs(build, shared);
 	gv_bm25_build_write_segment(build);
 	result->heap_tuples = shared->heap_tuples;
 	result->index_tuples = shared->index_tuples;

@@ -64,13 +64,13 @@ my @with_fields = map {
 		SET max_parallel_maintenance_workers = $_;
 		SET maintenance_work_mem = '@{[ $_ ? 96 : 1 ]}MB';
 		ALTER TABLE items SET (parallel_workers = $_);
-		CREATE INDEX items_fields ON items USING bm25 ((ARRAY['w1 w' || id % 10, body]), id) WITH (text_config = 'simple', fields = 'title,body');
+		CREATE INDEX items_fields ON items USING bm25 ((ARRAY['w1 w' || id % 10, body]), id) WITH (text_config = 'simple', fields = 'title,body', positions = on);
 		SELECT content('items_fields')});
 
-	is_sound($node, 'items_fields', "with fields by $_ workers");
+	is_sound($node, 'items_fields', "with fields and positions by $_ workers");
 	$node->safe_psql('postgres', 'DROP INDEX items_fields');
 	$content } 0, 2;
-is($with_fields[1], $with_fields[0], 'the same index with fields');
+is($with_fields[1], $with_fields[0], 'the same index with fields and positions');
 is($node->safe_psql('postgres', q{
 		SET max_parallel_maintenance_workers = 2; SET maintenance_work_mem = '96MB';
 		CREATE INDEX CONCURRENTLY items_more ON items USING bm25 (lower(body)) WHERE id % 2 = 0;
