@@ -44,6 +44,20 @@ add_string_reloption(bits32 kinds, const char *name, const char *desc, const cha
 	texts[n_texts++].validate = validate;
 }
 
+/* The others are PostgreSQL's to parse */
+
+void
+add_bool_reloption(bits32 kinds, const char *name, const char *desc, bool default_value,
+				   LOCKMODE mode)
+{
+}
+
+void
+add_int_reloption(bits32 kinds, const char *name, const char *desc, int default_value, int least,
+				  int most, LOCKMODE mode)
+{
+}
+
 void
 add_real_reloption(bits32 kinds, const char *name, const char *desc, double default_value,
 				   double least, double most, LOCKMODE mode)
@@ -60,6 +74,22 @@ void
 DefineCustomBoolVariable(const char *name, const char *short_desc, const char *long_desc,
 						 bool *variable, bool boot, GucContext guc_context, int flags,
 						 GucBoolCheckHook check, GucBoolAssignHook assign, GucShowHook show)
+{
+}
+
+void
+DefineCustomIntVariable(const char *name, const char *short_desc, const char *long_desc,
+						int *variable, int boot, int least, int most, GucContext guc_context,
+						int flags, GucIntCheckHook check, GucIntAssignHook assign,
+						GucShowHook show)
+{
+}
+
+void
+DefineCustomRealVariable(const char *name, const char *short_desc, const char *long_desc,
+						 double *variable, double boot, double least, double most,
+						 GucContext guc_context, int flags, GucRealCheckHook check,
+						 GucRealAssignHook assign, GucShowHook show)
 {
 }
 
