@@ -10,7 +10,8 @@
 # make check-assert   make test with assertions on
 # make stress         the long forms of the tests: many hours
 # make coverage       what part of the lines of src/ the tests run
-# make bench          all benchmarks beside their peers: hours; SHORT=1: a little of each
+# make bench          all benchmarks beside their peers: hours; MEDIUM=1: a set or two of
+#                     each, twenty minutes; SHORT=1: to see that they work
 # make check-sanitize unit and SQL tests under the address and undefined behaviour sanitizers
 
 EXTENSION = gigavec
@@ -107,7 +108,7 @@ check-sanitize:
 	@test/run --sanitize unit regress isolation
 
 bench:
-	@bench/make_report $(if $(SHORT),--short)
+	@bench/make_report $(if $(MEDIUM),--medium) $(if $(SHORT),--short)
 
 coverage:
 	@test/run --coverage unit regress isolation tap fuzz

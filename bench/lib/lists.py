@@ -286,7 +286,7 @@ def run_set(name, players, faiss, args):
     for engine in players:
         if not args.reuse:
             engine.load(data, False)
-            load_queries(engine, data)
+        load_queries(engine, data)
         for method in args.methods:
             if method != "ivfpq":
                 indexes.append(Lists(engine, method))
