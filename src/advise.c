@@ -78,6 +78,9 @@ enum
 /* Of a table that nothing is known of, so many dimensions are surely that few in effect */
 #define KDTREE_DIMENSIONS_UNSEEN 4
 
+/* More than a table has: so many pages, and rows on them */
+#define MAX_ROWS INT64CONST(1000000000000)
+
 /* Names of filter columns in a reason, at most */
 #define MAX_NAMES 4
 
@@ -276,7 +279,7 @@ explain_kdtree(const Subject *subject, StringInfo reason)
 						 KDTREE_DIMENSIONS, subject->dim, subject->survey.dimension);
 	else
 		appendStringInfo(reason, "Exact, and faster than hnsw up to about %g dimensions in effect;"
-						 " this column has %d, and too few rows to see how many they are in effect.",
+						 " this column has %d, and too few different values to see how many they are in effect.",
 						 KDTREE_DIMENSIONS, subject->dim);
 }
 
@@ -343,7 +346,7 @@ explain_way(const Subject *subject, Way way, StringInfo reason)
 			else
 				appendStringInfo(reason, "Reading all %.0f rows is exact and takes about %.*f ms.",
 								 subject->survey.n_rows, subject->scan_seconds < 0.01 ? 1 : 0,
-								 subject->scan_seconds * 1000);
+								 Max(subject->scan_seconds * 1000, 0.1));
 			break;
 		case WAY_KDTREE:
 			explain_kdtree(subject, reason);
@@ -566,10 +569,14 @@ gv_advise_index(PG_FUNCTION_ARGS)
 		return (Datum) 0;
 	subject.column = NameStr(*PG_GETARG_NAME(ARG_COLUMN));
 	subject.opclass = PG_ARGISNULL(ARG_OPCLASS) ? NULL : NameStr(*PG_GETARG_NAME(ARG_OPCLASS));
-	if (!PG_ARGISNULL(ARG_ROWS) && PG_GETARG_INT64(ARG_ROWS) < 0)
+	if (!PG_ARGISNULL(ARG_ROWS) &&
+		(PG_GETARG_INT64(ARG_ROWS) < 0 || PG_GETARG_INT64(ARG_ROWS) > MAX_ROWS))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"%s\" must not be negative", "expected_rows")));
+				 errmsg("\"%s\" must be between %d and " INT64_FORMAT, "expected_rows", 0,
+						MAX_ROWS),
+				 errdetail("\"%s\" is " INT64_FORMAT ".", "expected_rows",
+						   PG_GETARG_INT64(ARG_ROWS))));
 
 	subject.attnum = gv_estimate_open_table(PG_GETARG_OID(ARG_RELATION), subject.column, true,
 											&subject.heap);

@@ -104,7 +104,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 
 	estimate->rows = n_rows;
 	estimate->memory = Max(GV_IVF_SAMPLE_FRACTION * sample * gv_ivf_sample_bytes(layout), sort);
-	estimate->parts = (int) Max(ceil(sort / (maintenance_work_mem * 1024.0)), 1);
+	estimate->parts = (int) Min(Max(ceil(sort / (maintenance_work_mem * 1024.0)), 1), INT_MAX);
 
 	/* metapage, list of rows without direction, center, directory, centroids, lists */
 	centroid_bytes = (double) gv_ivf_centroid_bytes(layout);

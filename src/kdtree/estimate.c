@@ -53,7 +53,9 @@ gv_kdtree_estimate(const GvAmOpclass *opclass, const char *column, int dim, doub
 	estimate->rows = n_rows;
 	estimate->memory = n_rows * rows.record_size * sizeof(float);
 	in_memory = maintenance_work_mem * 1024.0 / (rows.record_size * sizeof(float));
-	for (estimate->parts = 1; estimate->parts < n_rows / in_memory; estimate->parts *= 2)
+	for (estimate->parts = 1;
+		 estimate->parts < n_rows / in_memory && estimate->parts <= INT_MAX / 2;
+		 estimate->parts *= 2)
 		divisions++;
 
 	leaf_fill = Max(1, ix.leaf_capacity * fill / 100);

@@ -50,6 +50,9 @@ SELECT rank, method, statement FROM gigavec.advise('advised_few', 'far') LIMIT 1
 -- more than memory holds
 SELECT rank, method, options, CASE WHEN method = 'hnsw' THEN regexp_replace(reason, '\d+', 'N', 'g') END AS reason
 FROM gigavec.advise('advised', 'v', expected_rows => 100000000);
+SET maintenance_work_mem = '1MB';
+SELECT rank, method, options FROM gigavec.advise('advised', 'v', expected_rows => 1000000000000) LIMIT 2;
+SET maintenance_work_mem = '256MB';
 SELECT set_config('effective_cache_size', (sum(size) / 2 / 8192)::int::text, false) <> '' AS between
 FROM gigavec.advise('advised', 'v') WHERE method = 'hnsw';
 SELECT rank, method, options FROM gigavec.advise('advised', 'v');
@@ -136,6 +139,7 @@ SELECT gigavec.advise('advised', 'd');
 SELECT gigavec.advise('advised', 'v', 'halfvec_l2_ops');
 SELECT gigavec.advise('advised', 'body', 'text_ops');
 SELECT gigavec.advise('advised', 'v', expected_rows => -1);
+SELECT gigavec.advise('advised', 'v', expected_rows => 1000000000001);
 SELECT gigavec.advise('pg_indexes', 'indexname');
 SELECT gigavec.advise('advised_pkey', 'id');
 SELECT gigavec.advise(4294967295, 'v');
