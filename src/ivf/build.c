@@ -127,11 +127,10 @@ write_lists(GvIvfBuild *build, int64 n_rows)
 
 	gv_ivf_report_phase(&build->training, GV_IVF_PHASE_WRITE);
 	gv_ivf_writer_init(writer, &build->ix, false);
-	gv_ivf_sort_write(&build->sort, writer, build->training.n_lists, 0, build->lists);
+	gv_ivf_sort_write(&build->sort, writer, build->training.n_lists, NULL, 0, build->lists);
 	gv_ivf_sort_end(&build->sort);
 	meta->n_lists = build->training.n_lists;
 	meta->n_rows_at_build = n_rows;
-	meta->longest_at_build = gv_ivf_longest_list(build->lists, meta->n_lists);
 	meta->directory_blkno = gv_ivf_write_chain(&build->ix, GV_IVF_PAGE_LISTS, 0, build->lists,
 											   sizeof(GvIvfListData) * meta->n_lists, false, NULL);
 	buf = ReadBuffer(build->ix.rel, GV_IVF_META_BLKNO);
@@ -181,7 +180,10 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 							   sizeof(float) * build->ix.layout.padded_dim, false, NULL);
 	build->lists = palloc_extended(sizeof(GvIvfListData) * build->training.n_lists,
 								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	gv_ivf_write_centroids(&build->ix, &build->training, build->lists, false);
+	gv_ivf_clear_centroids(build->lists, build->training.n_lists);
+	if (is_trained)
+		gv_ivf_write_centroids(&build->ix, build->training.centroids, build->training.n_lists,
+							   build->lists, false);
 
 	gv_ivf_report_phase(&build->training, GV_IVF_PHASE_LOAD);
 	pg_atomic_init_u64(&n_rows, 0);

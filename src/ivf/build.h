@@ -149,6 +149,7 @@ extern void gv_ivf_trainer_end(GvIvfTrainer *trainer);
 extern int64 gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows);
 extern int64 gv_ivf_sample_rows(int64 lists);
 extern Size gv_ivf_sample_bytes(const GvIvfLayout *layout);
+extern float gv_ivf_point_length(const GvIvfMetaPageData *meta);
 extern void gv_ivf_report_phase(const GvIvfTraining *training, int64 phase);
 
 #endif							/* GV_IVF_BUILD_H */

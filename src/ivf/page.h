@@ -20,7 +20,7 @@
 #include "distance/distance.h"
 
 #define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
-#define GV_IVF_VERSION 3
+#define GV_IVF_VERSION 4
 
 #define GV_IVF_META_BLKNO 0
 
@@ -87,7 +87,7 @@ typedef struct GvIvfMetaPageData
 
 	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 
-	uint32		longest_at_build;	/* rows of the longest list then */
+	uint32		n_balanced;		/* times that some lists were split and merged */
 	uint16		extra_bits;		/* of a fine code in planes; else 0 */
 	uint16		is_given;		/* 1: centroids were given; only who gave them trains anew */
 

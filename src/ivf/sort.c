@@ -136,13 +136,14 @@ next_row(GvIvfSort *sort, uint32 *list, GvIvfRow *row)
 
 /*
  * gv_ivf_sort_write
- *		Write all lists, on pages of a generation.
+ *		Write lists, on pages of a generation.
  *
- * lists: GvIvfListData[n_lists]; tell the pages on return
+ * number: of n_lists lists, ascending; NULL: the first n_lists
+ * lists: GvIvfListData by number; tell the pages on return
  */
 void
-gv_ivf_sort_write(GvIvfSort *sort, GvIvfWriter *writer, uint32 n_lists, uint32 generation,
-				  GvIvfListData *lists)
+gv_ivf_sort_write(GvIvfSort *sort, GvIvfWriter *writer, uint32 n_lists, const uint32 *number,
+				  uint32 generation, GvIvfListData *lists)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf list writer",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -153,14 +154,16 @@ gv_ivf_sort_write(GvIvfSort *sort, GvIvfWriter *writer, uint32 n_lists, uint32 g
 
 	for (uint32 i = 0; i < n_lists; i++)
 	{
-		gv_ivf_writer_begin(writer, i, generation);
-		while (is_left && list == i)
+		uint32		written = number ? number[i] : i;
+
+		gv_ivf_writer_begin(writer, written, generation);
+		while (is_left && list == written)
 		{
 			CHECK_FOR_INTERRUPTS();
 			gv_ivf_writer_put(writer, &row);
 			is_left = next_row(sort, &list, &row);
 		}
-		gv_ivf_writer_end(writer, &lists[i]);
+		gv_ivf_writer_end(writer, &lists[written]);
 		MemoryContextReset(context);
 	}
 	if (is_left)

@@ -118,8 +118,10 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "rows_dead", (double) counts.rows_dead, 0,
 		   "places of rows that VACUUM has taken out");
 	report(arg, "lists", n_lists, 0, "lists with a centroid");
-	report(arg, "trainings", ix.meta.generation, 0,
-		   "times that lists were trained since the build");
+	report(arg, "trainings", ix.meta.generation - ix.meta.n_balanced, 0,
+		   "times that all lists were trained since the build");
+	report(arg, "balancings", ix.meta.n_balanced, 0,
+		   "times that VACUUM has split and merged lists");
 	report(arg, "lists_empty", n_empty, 0, "of these, without rows");
 	report(arg, "longest_list", longest, 0, "rows of the longest list");
 	report(arg, "mean_list", counts.rows / Max(n_lists, 1), 1, "rows of a list on average");

@@ -294,9 +294,12 @@ fetch_direction(const void *arg, uint32_t i, float *x)
 		x[d] = (row[d] + trainer->center[d]) / trainer->radius;
 }
 
-/* The length of all points but a few long ones, or 0 */
-static float
-point_length(const GvIvfMetaPageData *meta)
+/*
+ * gv_ivf_point_length
+ *		The length of all points but a few long ones, or 0.
+ */
+float
+gv_ivf_point_length(const GvIvfMetaPageData *meta)
 {
 	if (meta->element == GV_AM_ELEMENT_BIT)
 		return 0;
@@ -323,7 +326,7 @@ gv_ivf_trainer_init(GvIvfTrainer *trainer, const GvIvfIndex *index, const float 
 	trainer->rows = rows;
 	trainer->center = center;
 	trainer->dims = index->layout.padded_dim;
-	trainer->radius = point_length(&index->meta);
+	trainer->radius = gv_ivf_point_length(&index->meta);
 	trainer->floats.rows = rows;
 	trainer->floats.dim = trainer->dims;
 	trainer->fetch.dim = trainer->dims;
@@ -365,7 +368,7 @@ kmeans_options(const GvIvfIndex *index, uint32 n_lists)
 		.dim = index->layout.padded_dim,
 		.n_centroids = n_lists,
 		.seed = index->meta.seed,
-		.is_spherical = point_length(&index->meta) > 0,
+		.is_spherical = gv_ivf_point_length(&index->meta) > 0,
 		.start_random = gv_ivf_options_init(options) == GV_IVF_INIT_RANDOM
 	};
 
@@ -497,7 +500,7 @@ take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
 	GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
 	Size		n_bytes = gv_ivf_centroid_bytes(&index->layout);
-	float		radius = point_length(&index->meta);
+	float		radius = gv_ivf_point_length(&index->meta);
 	GvVector   *value = make_value(sample);
 	float	   *points;
 	double		part = 1;

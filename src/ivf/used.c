@@ -141,6 +141,31 @@ gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno)
 }
 
 /*
+ * gv_ivf_free_orphan
+ *		Free a page if it belongs to nobody.
+ */
+void
+gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno, BufferAccessStrategy strategy)
+{
+	Relation	rel = used->index->rel;
+	Buffer		buf = ReadBufferExtended(rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+	bool		is_free = false;
+
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	if (gv_ivf_is_orphan(used, BufferGetPage(buf), blkno))
+	{
+		GvXlog	   *xlog = gv_xlog_begin(rel);
+
+		gv_ivf_init_page(gv_xlog_new_page(xlog, buf), GV_IVF_PAGE_FREE);
+		gv_xlog_finish(xlog);
+		is_free = true;
+	}
+	UnlockReleaseBuffer(buf);
+	if (is_free)
+		RecordFreeIndexPage(rel, blkno);
+}
+
+/*
  * gv_ivf_free_orphans
  *		Free the pages that belong to nobody.
  *
@@ -149,27 +174,10 @@ gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno)
 void
 gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy)
 {
-	Relation	rel = used->index->rel;
-
 	for (BlockNumber blkno = GV_IVF_META_BLKNO + 1; blkno < used->n_blocks; blkno++)
 	{
-		Buffer		buf;
-		bool		is_free = false;
-
 		gv_base_vacuum_delay();
-		buf = ReadBufferExtended(rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
-		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-		if (gv_ivf_is_orphan(used, BufferGetPage(buf), blkno))
-		{
-			GvXlog	   *xlog = gv_xlog_begin(rel);
-
-			gv_ivf_init_page(gv_xlog_new_page(xlog, buf), GV_IVF_PAGE_FREE);
-			gv_xlog_finish(xlog);
-			is_free = true;
-		}
-		UnlockReleaseBuffer(buf);
-		if (is_free)
-			RecordFreeIndexPage(rel, blkno);
+		gv_ivf_free_orphan(used, blkno, strategy);
 	}
 }
 

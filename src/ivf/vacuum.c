@@ -6,9 +6,10 @@
  * Passes over the pages, in physical order:
  *	1. Take out the tids of dead rows.
  *	2. Write lists anew that hold many rows that are gone: new pages of the next
- *	   generation first, then the directory's entry, in one record.
- *	3. Free pages that belong to nobody: of lists that were written anew, of lists
- *	   trained before, and what a crash has left.
+ *	   generation first, then the directory's entry, in one record.  The pages
+ *	   before serve the next list.
+ *	3. Free pages that belong to nobody: of lists trained before, and what a crash
+ *	   has left.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +18,7 @@
 #include "commands/vacuum.h"
 #include "miscadmin.h"
 #include "storage/bufmgr.h"
+#include "storage/freespace.h"
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
 
@@ -50,6 +52,11 @@ typedef struct Vacuum
 	ListCount  *list;			/* [n_lists] */
 	bool		found_orphans;
 	MemoryContext list_context; /* reset for each list */
+
+	/* pages of the list that is written anew */
+	BlockNumber *old;
+	uint64		n_old;
+	uint64		max_old;
 } Vacuum;
 
 static Buffer
@@ -133,6 +140,46 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	UnlockReleaseBuffer(buf);
 }
 
+/* Note a page of the list that is written anew */
+static void
+note_old(Vacuum *vacuum, BlockNumber blkno)
+{
+	if (vacuum->n_old > 0 && vacuum->old[vacuum->n_old - 1] == blkno)
+		return;
+	if (vacuum->n_old == vacuum->max_old)
+	{
+		vacuum->max_old = vacuum->max_old * 2 + 64;
+		vacuum->old = vacuum->old == NULL ?
+			palloc(sizeof(BlockNumber) * vacuum->max_old) :
+			repalloc_huge(vacuum->old, sizeof(BlockNumber) * vacuum->max_old);
+	}
+	vacuum->old[vacuum->n_old++] = blkno;
+}
+
+/* Free the pages of the list that was written anew, so that the next one takes them */
+static void
+free_old(Vacuum *vacuum)
+{
+	Relation	rel = vacuum->ix.rel;
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(rel);
+	BlockNumber first = n_blocks;
+	BlockNumber end = 0;
+
+	for (uint64 i = 0; i < vacuum->n_old; i++)
+	{
+		BlockNumber blkno = vacuum->old[i];
+
+		gv_base_vacuum_delay();
+		if (blkno >= n_blocks)
+			continue;
+		gv_ivf_free_orphan(&vacuum->used, blkno, vacuum->strategy);
+		first = Min(first, blkno);
+		end = Max(end, blkno + 1);
+	}
+	if (first < end)
+		FreeSpaceMapVacuumRange(rel, first, end);
+}
+
 /* Copy the rows of a page that are there to the new pages */
 static void
 copy_rows(Vacuum *vacuum, GvIvfWriter *writer, Page page)
@@ -153,6 +200,8 @@ copy_rows(Vacuum *vacuum, GvIvfWriter *writer, Page page)
 
 		if (lane == 0)
 			gv_ivf_block_rows(layout, block, Min(old->n_rows - i, layout->lanes), codes);
+		if (gv_ivf_keeps_values(layout))
+			note_old(vacuum, gv_ivf_block_places(layout, block)[lane]);
 		if (!ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]))
 			continue;
 		gv_ivf_get_row(layout, block, lane, &row, &place);
@@ -186,6 +235,8 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 	gv_ivf_read_list(ix, cache, list, &entry);
 	gv_ivf_lock_list(ix->rel, list, ExclusiveLock);
 	n_blocks = RelationGetNumberOfBlocks(ix->rel);
+	vacuum->old = NULL;
+	vacuum->n_old = vacuum->max_old = 0;
 	gv_ivf_writer_init(writer, ix, true);
 	gv_ivf_writer_begin(writer, list, Max(entry.generation, vacuum->list[list].newest) + 1);
 	for (BlockNumber blkno = entry.head; blkno != InvalidBlockNumber; n_read++)
@@ -202,6 +253,7 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 			n_read > n_blocks)
 			gv_ivf_report_corruption(ix->rel, blkno, "It is not a page of its list.");
 		copy_rows(vacuum, writer, (Page) copy->data);
+		note_old(vacuum, blkno);
 		blkno = rows->next;
 	}
 	gv_ivf_writer_end(writer, &written);
@@ -217,8 +269,11 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 	changed->n_rows = written.n_rows;
 	gv_ivf_edit_finish(&edit);
 	vacuum->used.current.list[list].generation = written.generation;
-	vacuum->found_orphans = true;
 	gv_ivf_unlock_list(ix->rel, list, ExclusiveLock);
+	free_old(vacuum);
+	/* of vectors longer than a page, the first of their pages are known */
+	if (gv_ivf_keeps_values(&ix->layout) && ix->layout.values_per_page == 0)
+		vacuum->found_orphans = true;
 }
 
 /* Count rows that were removed: they tell how many have come */

@@ -64,12 +64,11 @@ extern void gv_ivf_writer_end(GvIvfWriter *writer, GvIvfListData *entry);
 extern BlockNumber gv_ivf_write_chain(GvIvfIndex *index, GvIvfPageKind kind, uint32 set,
 									  const void *data, Size n_bytes, bool is_logged,
 									  BlockNumber *pages);
-extern void gv_ivf_write_centroids(GvIvfIndex *index, const GvIvfTraining *training,
+extern void gv_ivf_clear_centroids(GvIvfListData *lists, uint32 n_lists);
+extern void gv_ivf_write_centroids(GvIvfIndex *index, const GvHalf *centroids, uint32 n_lists,
 								   GvIvfListData *lists, bool is_logged);
 extern void gv_ivf_make_root(const GvIvfIndex *index, const GvIvfTraining *training,
 							 GvIvfRoot *root);
-
-extern uint32 gv_ivf_longest_list(const GvIvfListData *lists, uint32 n_lists);
 
 /* sort.c */
 extern Size gv_ivf_sort_image_bytes(const GvIvfIndex *index);
@@ -78,7 +77,7 @@ extern void gv_ivf_sort_begin(GvIvfSort *sort, GvIvfIndex *index, int work_kilob
 extern void gv_ivf_sort_put(GvIvfSort *sort, uint32 list, const GvIvfRow *row);
 extern void gv_ivf_sort_perform(GvIvfSort *sort);
 extern void gv_ivf_sort_write(GvIvfSort *sort, GvIvfWriter *writer, uint32 n_lists,
-							  uint32 generation, GvIvfListData *lists);
+							  const uint32 *number, uint32 generation, GvIvfListData *lists);
 extern void gv_ivf_sort_end(GvIvfSort *sort);
 
 #endif							/* GV_IVF_WRITE_H */

@@ -98,47 +98,61 @@ write_long_centroid(GvIvfIndex *index, const char *centroid, bool is_logged)
 }
 
 /*
+ * gv_ivf_clear_centroids
+ *		Have entries of a directory have no centroid.
+ */
+void
+gv_ivf_clear_centroids(GvIvfListData *lists, uint32 n_lists)
+{
+	for (uint32 list = 0; list < n_lists; list++)
+		lists[list].centroid_blkno = InvalidBlockNumber;
+}
+
+/*
  * gv_ivf_write_centroids
- *		Write the centroids, and note where they are.
+ *		Write the centroids of lists whose entries have none, and note where they are.
  *
+ * centroids: float16[n_lists][padded_dim]
  * lists: GvIvfListData[n_lists], the directory
  */
 void
-gv_ivf_write_centroids(GvIvfIndex *index, const GvIvfTraining *training, GvIvfListData *lists,
-					   bool is_logged)
+gv_ivf_write_centroids(GvIvfIndex *index, const GvHalf *centroids, uint32 n_lists,
+					   GvIvfListData *lists, bool is_logged)
 {
 	Size		n_bytes = gv_ivf_centroid_bytes(&index->layout);
 	uint32		per_page = index->layout.centroids_per_page;
-	uint32		n;
+	char	   *image = palloc(Max(per_page, 1) * n_bytes);
+	uint32		list = GV_IVF_FIRST_LIST;
 
-	for (uint32 list = 0; list < training->n_lists; list++)
-		lists[list].centroid_blkno = InvalidBlockNumber;
-	if (!training->is_trained)
-		return;
-	for (uint32 list = GV_IVF_FIRST_LIST; list < training->n_lists; list += n)
+	for (;;)
 	{
-		const char *centroid = (const char *) training->centroids + list * n_bytes;
+		Buffer		buf;
+		uint32		n = 0;
 
 		CHECK_FOR_INTERRUPTS();
+		while (list < n_lists && lists[list].centroid_blkno != InvalidBlockNumber)
+			list++;
+		if (list >= n_lists)
+			break;
 		if (per_page == 0)
 		{
-			n = 1;
-			lists[list].centroid_blkno = write_long_centroid(index, centroid, is_logged);
+			lists[list].centroid_blkno =
+				write_long_centroid(index, (const char *) centroids + list * n_bytes, is_logged);
 			lists[list].centroid_slot = 0;
+			continue;
 		}
-		else
+		buf = gv_ivf_new_buffer(index, is_logged);
+		for (; list < n_lists && n < per_page; list++)
 		{
-			Buffer		buf = gv_ivf_new_buffer(index, is_logged);
-
-			n = Min(per_page, training->n_lists - list);
-			for (uint32 i = 0; i < n; i++)
-			{
-				lists[list + i].centroid_blkno = BufferGetBlockNumber(buf);
-				lists[list + i].centroid_slot = i;
-			}
-			write_part(index, buf, centroid, n * n_bytes, is_logged);
+			if (lists[list].centroid_blkno != InvalidBlockNumber)
+				continue;
+			memcpy(image + n * n_bytes, (const char *) centroids + list * n_bytes, n_bytes);
+			lists[list].centroid_blkno = BufferGetBlockNumber(buf);
+			lists[list].centroid_slot = n++;
 		}
+		write_part(index, buf, image, n * n_bytes, is_logged);
 	}
+	pfree(image);
 }
 
 /*
@@ -169,18 +183,4 @@ gv_ivf_make_root(const GvIvfIndex *index, const GvIvfTraining *training, GvIvfRo
 	}
 	/* they need not be looked up on their pages */
 	root->centroids = training->centroids;
-}
-
-/*
- * gv_ivf_longest_list
- *		Return the number of rows of the longest list with a centroid.
- */
-uint32
-gv_ivf_longest_list(const GvIvfListData *lists, uint32 n_lists)
-{
-	uint32		longest = 0;
-
-	for (uint32 list = GV_IVF_FIRST_LIST; list < n_lists; list++)
-		longest = Max(longest, lists[list].n_rows);
-	return longest;
 }

@@ -19,7 +19,7 @@ CREATE INDEX bytes_l2 ON hnsw_test.items USING ivfpq (v vector_l2_ops, (n % 3)) 
 CREATE INDEX bytes_ip ON hnsw_test.items USING ivfpq (v vector_ip_ops) WITH (quantizer = sq8);
 CREATE INDEX bytes_cosine ON hnsw_test.items USING ivfpq ((v::halfvec(12)) halfvec_cosine_ops) WITH (quantizer = sq8);
 CREATE VIEW hnsw_test.state AS SELECT i, (SELECT count(*) FROM gigavec.check(('hnsw_test.' || i)::regclass)) AS problems,
-		max(value) FILTER (WHERE name = 'rows') AS rows, max(value) FILTER (WHERE name = 'rows_null_norm') AS loose, max(value) FILTER (WHERE name = 'lists') AS lists,
+		max(value) FILTER (WHERE name = 'rows') AS rows, max(value) FILTER (WHERE name = 'rows_null_norm') AS loose, max(value) FILTER (WHERE name = 'lists') > 5 AS divided,
 		max(value) FILTER (WHERE name = 'trainings') AS trainings, max(value) FILTER (WHERE name = 'fine_code_bytes') AS fine
 	FROM unnest('{planes_l2,planes_ip,planes_cosine,bytes_l2,bytes_ip,bytes_cosine}'::text[]) x (i), gigavec.stats(('hnsw_test.' || i)::regclass)
 	GROUP BY i ORDER BY i;

@@ -125,6 +125,15 @@ like($reader->{stderr}, qr/lists of index "items_flat" that a query was reading 
 	'the standby tells a scan whose lists are gone');
 $reader->quit;
 
+# lists are split: the same on a standby
+$primary->safe_psql('postgres', q{
+	INSERT INTO items SELECT 20 * i + 3, point(20 * i + 3, 24) FROM generate_series(4001, 4900) i;
+	VACUUM items;
+	INSERT INTO items SELECT 20 * i + 3, point(20 * i + 3, 24) FROM generate_series(4901, 5000) i});
+cmp_ok($primary->safe_psql('postgres', "SELECT value FROM gigavec.stats('$_') WHERE name = 'balancings'"), '>', 0,
+	"lists of $_ are split") for 'items_flat', 'items_pq';
+compare('after lists were split');
+
 # a search that goes on while lists are written anew, without rows that are dead
 # to all, and others are added, returns each row that its snapshot sees once
 $primary->safe_psql('postgres', 'DELETE FROM items WHERE id % 2 = 0');
