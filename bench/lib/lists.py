@@ -271,7 +271,7 @@ def measure_churn(indexes, data, exact, args):
         rows.append([index.name, "%d" % point["effort"], "%.3f" % point["recall"],
                      "%.3f" % recall, "%.3f" % (point["recall"] - recall), longest])
     print("\nHalf of the rows, then a cluster of a tenth, deleted, vacuumed and inserted again\n")
-    print(report.table(["index", "probes", "recall", "after", "recall lost",
+    print(report.table(["index", "probes", "recall before", "recall after", "recall lost",
                         "longest list, of the mean"], rows), flush=True)
 
 
