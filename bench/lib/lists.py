@@ -94,7 +94,9 @@ class Lists:
                         "CREATE TEMP TABLE begun AS SELECT clock_timestamp() AS t",
                         "CREATE TEMP TABLE answers AS " + query.replace("x.id", "x.id AS row"),
                         "SELECT extract(epoch FROM clock_timestamp() - t) FROM begun",
-                        "TABLE answers")
+                        "TABLE answers",
+                        # table_blocks asks for them right after this session
+                        "DO $$BEGIN PERFORM pg_stat_force_next_flush(); END$$")
         ids = np.full((len(data.query), k), -1, dtype=np.int32)
         filled = np.zeros(len(data.query), dtype=int)
         for row in rows[2:]:
