@@ -182,6 +182,82 @@ gv_bm25_read_field_lengths(const GvBm25Segment *segment, int field, uint32 first
 	}
 }
 
+/* Turn lengths into norms, as the segment has them */
+static void
+lengths_to_norms(const GvBm25Segment *segment, const uint32 *lengths, uint32 n, void *norms)
+{
+	if (segment->head.norm_size != 1)
+		memcpy(norms, lengths, n * sizeof(uint32));
+	else
+	{
+		for (uint32 i = 0; i < n; i++)
+			((uint8 *) norms)[i] = gv_bm25_norm_of_length(lengths[i]);
+	}
+}
+
+/*
+ * gv_bm25_read_norms_of
+ *		Read the norms of a field in documents, up to GV_BM25_WINDOW of them.
+ *
+ * field: from 1; 0: those of the documents
+ * norms: see gv_bm25_read_norms
+ */
+void
+gv_bm25_read_norms_of(const GvBm25Segment *segment, int field, uint32 first, uint32 n,
+					  void *norms)
+{
+	uint32		lengths[GV_BM25_WINDOW];
+
+	Assert(n <= GV_BM25_WINDOW);
+	if (field == 0)
+	{
+		gv_bm25_read_norms(segment, first, n, norms);
+		return;
+	}
+	gv_bm25_read_field_lengths(segment, field, first, n, lengths);
+	lengths_to_norms(segment, lengths, n, norms);
+}
+
+/*
+ * gv_bm25_gather_norms_of
+ *		The same of documents in any places, up to GV_BM25_BLOCK of them.
+ *
+ * docs: uint32[n], ascending
+ */
+void
+gv_bm25_gather_norms_of(const GvBm25Segment *segment, int field, const uint32 *docs, uint32 n,
+						void *norms)
+{
+	uint32		per_page = GV_BM25_WORDS_PER_PAGE(sizeof(uint32));
+	uint32		lengths[GV_BM25_BLOCK];
+	uint32		place;
+	uint32		i = 0;
+
+	Assert(n <= GV_BM25_BLOCK);
+	if (field == 0)
+	{
+		gv_bm25_gather_norms(segment, docs, n, norms);
+		return;
+	}
+	if (field > (int) segment->index->meta.fields.n)
+	{
+		memset(norms, 0, n * segment->head.norm_size);
+		return;
+	}
+	place = first_place(segment, segment->index->n_filters + field - 1);
+	while (i < n)
+	{
+		uint32		page = docs[i] / per_page;
+		Buffer		buf = gv_bm25_segment_lock(segment, place + page, GV_BM25_PAGE_FILTERS);
+		const char *words = page_words(BufferGetPage(buf), sizeof(uint32));
+
+		for (; i < n && docs[i] / per_page == page; i++)
+			memcpy(&lengths[i], words + docs[i] % per_page * sizeof(uint32), sizeof(uint32));
+		UnlockReleaseBuffer(buf);
+	}
+	lengths_to_norms(segment, lengths, n, norms);
+}
+
 /*
  * gv_bm25_mask_begin
  *		Prepare to find out which documents may be returned, in the current memory

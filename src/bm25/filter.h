@@ -33,6 +33,10 @@ extern const char *gv_bm25_pack_filters(const GvBm25Index *index, const GvBm25Do
 										const Datum *values, const bool *isnull);
 extern void gv_bm25_read_field_lengths(const GvBm25Segment *segment, int field, uint32 first,
 									   uint32 n, uint32 *lengths);
+extern void gv_bm25_read_norms_of(const GvBm25Segment *segment, int field, uint32 first,
+								  uint32 n, void *norms);
+extern void gv_bm25_gather_norms_of(const GvBm25Segment *segment, int field, const uint32 *docs,
+									uint32 n, void *norms);
 extern void gv_bm25_fill_filters(Page page, const GvAmFilterColumn *column, int number,
 								 const GvBm25Documents *documents, uint32 first);
 extern void gv_bm25_read_filters(const GvBm25Segment *segment, char *packed);

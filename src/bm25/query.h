@@ -123,7 +123,9 @@ typedef struct GvBm25QueryTree
 	GvBm25Node *root;			/* a group; without children if no word is left,
 								 * then nothing matches */
 	bool		is_flat;		/* all children of root are optional terms, all
-								 * different and of no field, and one is enough */
+								 * different and of one field or none, and one is
+								 * enough */
+	int			field;			/* of a flat query: that all are of; 0: of none */
 	bool		needs_positions;	/* there is a phrase */
 } GvBm25QueryTree;
 

@@ -499,10 +499,11 @@ gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer)
 	else
 		tree->root = root;
 	tree->is_flat = tree->root->min_match == 1;
+	tree->field = tree->root->n_children > 0 ? tree->root->children[0]->field : 0;
 	for (int i = 0; i < tree->root->n_children; i++)
 		tree->is_flat &= tree->root->children[i]->kind == GV_BM25_TERM &&
-			tree->root->children[i]->occur == GV_BM25_OPTIONAL &&
-			tree->root->children[i]->field == 0;
+			tree->root->children[i]->field == tree->field &&
+			tree->root->children[i]->occur == GV_BM25_OPTIONAL;
 	tree->needs_positions = has_phrase(tree->root);
 	return tree;
 }

@@ -58,16 +58,18 @@ gv_bm25_compute_factors(const GvBm25Weighed *weighed, const GvBm25Segment *segme
 		uint32		length[GV_BM25_BLOCK];
 	}			norms;
 
-	gv_bm25_gather_norms(segment, docs, n, &norms);
+	gv_bm25_gather_norms_of(segment, weighed->tree->field, docs, n, &norms);
 	if (segment->head.norm_size == 1)
 	{
+		const float *of_norm = gv_bm25_flat_factors(weighed);
+
 		for (uint32 i = 0; i < n; i++)
-			factors[i] = weighed->factor[norms.byte[i]];
+			factors[i] = of_norm[norms.byte[i]];
 	}
 	else
 	{
 		for (uint32 i = 0; i < n; i++)
-			factors[i] = gv_bm25_length_factor(weighed, (float) norms.length[i]);
+			factors[i] = gv_bm25_flat_length_factor(weighed, norms.length[i]);
 	}
 }
 

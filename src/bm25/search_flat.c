@@ -62,6 +62,7 @@ typedef struct FlatSearch
 	GvBm25Search *search;
 	const GvBm25Weighed *weighed;
 	const GvBm25Segment *segment;
+	const float *factor;		/* float[256]: of term frequencies, by norm */
 	int			which;			/* segment */
 	int			n;				/* terms that the segment has */
 	GvBm25Cursor **cursors;		/* GvBm25Cursor *[n], by weight */
@@ -136,14 +137,14 @@ factor_of(FlatSearch *flat, uint32 doc)
 {
 	if (unlikely(!flat->has_norms))
 	{
-		gv_bm25_read_norms(flat->segment, flat->base,
-						   Min(GV_BM25_WINDOW, flat->segment->head.n_docs - flat->base),
-						   &flat->norms);
+		gv_bm25_read_norms_of(flat->segment, flat->weighed->tree->field, flat->base,
+							  Min(GV_BM25_WINDOW, flat->segment->head.n_docs - flat->base),
+							  &flat->norms);
 		flat->has_norms = true;
 	}
 	if (flat->segment->head.norm_size == 1)
-		return flat->weighed->factor[flat->norms.byte[doc - flat->base]];
-	return gv_bm25_length_factor(flat->weighed, (float) flat->norms.length[doc - flat->base]);
+		return flat->factor[flat->norms.byte[doc - flat->base]];
+	return gv_bm25_flat_length_factor(flat->weighed, flat->norms.length[doc - flat->base]);
 }
 
 /* May a document of the window be returned, by its place there? */
@@ -171,7 +172,7 @@ add_block(FlatSearch *flat, GvBm25Cursor *cursor)
 	(void) factor_of(flat, cursor->docs[i]);
 	if (flat->segment->head.norm_size == 1)
 	{
-		const float *factors = flat->weighed->factor;
+		const float *factors = flat->factor;
 		const uint8 *norms = flat->norms.byte;
 
 		for (; i < n; i++)
@@ -740,6 +741,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 	flat->search = search;
 	flat->weighed = weighed;
 	flat->segment = &search->reader->segments[which];
+	flat->factor = gv_bm25_flat_factors(weighed);
 	flat->which = which;
 	flat->mask = gv_bm25_mask_of(search, which);
 	flat->is_sparse = flat->mask != NULL && is_mask_sparse(flat->mask);
@@ -763,7 +765,7 @@ gv_bm25_search_flat(GvBm25Search *search, int which)
 			continue;
 		flat->cursors[flat->n] = palloc(sizeof(GvBm25Cursor));
 		gv_bm25_cursor_begin(flat->cursors[flat->n], flat->segment, entry, leaf->weight,
-							 weighed->factor);
+							 flat->factor);
 		flat->most_of[flat->n] = gv_bm25_cursor_most(flat->cursors[flat->n]);
 		if (flat->n++ > 0)
 			flat->most += flat->most_of[flat->n - 1] * ENLARGED;

@@ -447,7 +447,8 @@ gv_bm25_evaluate(const GvBm25Weighed *weighed, const float *tf, const float *fac
 	{
 		if (tf[i] > 0)
 		{
-			*score += gv_bm25_score(weighed->leaves[i].weight, tf[i], factors[0]);
+			*score += gv_bm25_score(weighed->leaves[i].weight, tf[i],
+									factors[weighed->tree->field]);
 			leaf++;
 		}
 	}

@@ -111,6 +111,25 @@ gv_bm25_factors_of_leaf(const GvBm25Weighed *weighed, const GvBm25Leaf *leaf)
 	return leaf->field > 0 ? weighed->field[leaf->field - 1].factor : weighed->factor;
 }
 
+/* The same of a flat query, whose leaves are of one field or of none */
+static inline const float *
+gv_bm25_flat_factors(const GvBm25Weighed *weighed)
+{
+	int			field = weighed->tree->field;
+
+	return field > 0 ? weighed->field[field - 1].factor : weighed->factor;
+}
+
+static inline float
+gv_bm25_flat_length_factor(const GvBm25Weighed *weighed, uint32 length)
+{
+	int			field = weighed->tree->field;
+
+	return gv_bm25_length_factor_of(weighed, (float) length,
+									field > 0 ? weighed->field[field - 1].average_length :
+									weighed->average_length);
+}
+
 /* By a document's length: the factor of its term frequencies */
 static inline float
 gv_bm25_length_factor(const GvBm25Weighed *weighed, float length)

@@ -49,10 +49,11 @@ BEGIN
 		(SELECT id, %1$s <@> %2$L AS d FROM article WHERE %1$s @@@ %2$L ORDER BY 2, ctid LIMIT 20) s) x', texts, query) INTO result;
 	RETURN coalesce(result, '');
 END $$;
--- queries of the title: how they are written for fields, and for the title alone.  Words that need
--- not be there are added in another order by the index of the title, so there is one of them at most
+-- queries of the title: how they are written for fields, and for the title alone.  Beside other parts
+-- words that need not be there are added in another order by the index of the title, so there is one of
+-- them at most
 CREATE TABLE query (of_field text, alone text);
-INSERT INTO query SELECT replace(w, '@', 'title:'), replace(w, '@', '') FROM unnest('{@w1,"@\"w1 w2\"","+@w5 @w6","+@w5 -@w6",
+INSERT INTO query SELECT replace(w, '@', 'title:'), replace(w, '@', '') FROM unnest('{@w1,@w1 @w7 @w12 @w31,"@\"w1 w2\"","+@w5 @w6","+@w5 -@w6",
 	"@\"w3 w4\"~4^2 +@w3","+@w1* @w7^3",@w555~1,"+@w5~2 +@w11*","@(+w1 -(w2 w3))","@(w1 w2 w3 w4)~2","+@\"w1 w2\"~3",@w99}'::text[]) w;
 CREATE VIEW comparison AS SELECT of_field,
 		answer('ARRAY[title, body]', of_field) = answer('title', alone) AS byte,
