@@ -81,6 +81,9 @@ enum
 /* More than a table has: so many pages, and rows on them */
 #define MAX_ROWS INT64CONST(1000000000000)
 
+/* Of more partitions than that, those of average size stand for all: each takes milliseconds */
+#define MAX_ESTIMATED 16
+
 /* Names of filter columns in a reason, at most */
 #define MAX_NAMES 4
 
@@ -158,29 +161,50 @@ make_options(const char *option)
 	return PointerGetDatum(construct_array(&value, 1, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
+/* Add the estimate of an index to that of all, for so many tables of the size */
+static void
+add_estimate(const Subject *subject, const GvAmOpclass *opclass, double n_rows, double n_tables,
+			 Advice *advice)
+{
+	GvEstimateColumn column = {subject->column, subject->dim, n_rows,
+	subject->survey.value_bytes > 0 ? subject->survey.value_bytes : subject->dim * sizeof(float)};
+	GvAmEstimate *all = &advice->estimate;
+	GvAmEstimate one;
+
+	CHECK_FOR_INTERRUPTS();
+	gv_estimate_method(ways[advice->way].method, opclass, &column,
+					   make_options(ways[advice->way].option), &one);
+	all->memory = Max(all->memory, one.memory);
+	if (one.parts != 1 && all->parts != 0)
+		all->parts = one.parts == 0 ? 0 : Max(all->parts, one.parts);
+	all->bytes += one.bytes * n_tables;
+	all->seconds += one.seconds * n_tables;
+}
+
 /* Foretell a build: of a partitioned table that of all indexes, one after the other */
 static void
 estimate_way(const Subject *subject, const GvAmOpclass *opclass, Advice *advice)
 {
-	GvEstimateColumn column = {subject->column, subject->dim, 0, subject->survey.value_bytes};
+	const GvSurvey *survey = &subject->survey;
+	int			n_tables = list_length(survey->leaves);
+	double		largest = 0;
 	ListCell   *cell;
 
-	if (column.value_bytes == 0)
-		column.value_bytes = subject->dim * sizeof(float);
 	memset(&advice->estimate, 0, sizeof(GvAmEstimate));
 	advice->estimate.parts = 1;
-	foreach(cell, subject->survey.leaves)
+	foreach(cell, survey->leaves)
 	{
-		GvAmEstimate one;
+		double		n_rows = ((GvSurveyLeaf *) lfirst(cell))->n_rows;
 
-		column.n_rows = ((GvSurveyLeaf *) lfirst(cell))->n_rows;
-		gv_estimate_method(ways[advice->way].method, opclass, &column,
-						   make_options(ways[advice->way].option), &one);
-		advice->estimate.memory = Max(advice->estimate.memory, one.memory);
-		if (one.parts != 1 && advice->estimate.parts != 0)
-			advice->estimate.parts = one.parts == 0 ? 0 : Max(advice->estimate.parts, one.parts);
-		advice->estimate.bytes += one.bytes;
-		advice->estimate.seconds += one.seconds;
+		largest = Max(largest, n_rows);
+		if (n_tables <= MAX_ESTIMATED)
+			add_estimate(subject, opclass, n_rows, 1, advice);
+	}
+	if (n_tables > MAX_ESTIMATED)
+	{
+		/* the largest for its memory only */
+		add_estimate(subject, opclass, largest, 0, advice);
+		add_estimate(subject, opclass, survey->n_rows / n_tables, n_tables, advice);
 	}
 }
 

@@ -106,6 +106,20 @@ SELECT a.size = b.size + c.size AS right_size
 FROM gigavec.advise('advised_parts', 'v') a, gigavec.advise('advised_parts_1', 'v') b, gigavec.advise('advised_parts_2', 'v') c
 WHERE a.rank = 1 AND b.rank = 1 AND c.rank = 1;
 
+-- none, and many
+CREATE TABLE advised_hollow (id bigint, v vector(32)) PARTITION BY HASH (id);
+SELECT rank, method, size FROM gigavec.advise('advised_hollow', 'v', expected_rows => 1000) LIMIT 1;
+DO $$
+BEGIN
+	FOR i IN 0..19 LOOP
+		EXECUTE format('CREATE TABLE advised_many_%s PARTITION OF advised_hollow FOR VALUES WITH (MODULUS 20, REMAINDER %s)', i, i);
+	END LOOP;
+END $$;
+INSERT INTO advised_hollow SELECT row_number() OVER (), v FROM advised_busy;
+SELECT b.method, b.size / a.size::float8 BETWEEN 0.5 AND 2 AS right_size, b.memory < a.memory AS less_memory
+FROM gigavec.advise('advised_busy', 'v') a JOIN gigavec.advise('advised_hollow', 'v') b USING (method, options)
+WHERE a.options IS NOT NULL ORDER BY 1;
+
 -- every statement is one that works
 CREATE SCHEMA "Advised; ""here""";
 CREATE TABLE "Advised; ""here"""."o'clock" AS SELECT id, v AS "v, w", h, b, s, body FROM advised LIMIT 1200;
@@ -163,7 +177,7 @@ SET ROLE advised_role;
 SELECT substring(reason FROM 'Only .* of') AS seen FROM gigavec.advise('advised_few', 'p') WHERE rank = 1;
 RESET ROLE;
 
-DROP TABLE advised, advised_few, advised_busy, advised_empty, advised_parts;
+DROP TABLE advised, advised_few, advised_busy, advised_empty, advised_parts, advised_hollow;
 SET client_min_messages = warning;
 DROP SCHEMA "Advised; ""here""" CASCADE;
 DROP DOMAIN advised_text, advised_vector;
