@@ -149,6 +149,51 @@ gv_am_filter_columns(GvAmFilterColumns *columns, Relation index)
 	}
 }
 
+/*
+ * gv_am_describe_columns
+ *		Describe the columns of an index to be, and return the dimensions of its
+ *		vectors.
+ *
+ * opclass, filters: written
+ *
+ * Raises an error if the columns do not allow an index.
+ */
+int
+gv_am_describe_columns(Relation index, const GvAmOpclass **opclass, GvAmFilterColumns *filters)
+{
+	int			dim;
+
+	gv_am_filter_check_columns(index);
+	*opclass = gv_am_opclass(index);
+	dim = gv_am_column_dim(index);
+	gv_am_filter_columns(filters, index);
+	if (dim > gv_am_max_dim(*opclass))
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("column cannot have more than %d dimensions for an %s index",
+						gv_am_max_dim(*opclass), get_am_name(index->rd_rel->relam)),
+				 errdetail("The column of index \"%s\" has %d dimensions.",
+						   RelationGetRelationName(index), dim)));
+	return dim;
+}
+
+/*
+ * gv_am_filter_kinds_are
+ *		Are the filter columns of the kinds that a metapage has noted?
+ *
+ * kind: uint8[INDEX_MAX_KEYS]
+ */
+bool
+gv_am_filter_kinds_are(const GvAmFilterColumns *columns, const uint8 *kind)
+{
+	for (int i = 0; i < INDEX_MAX_KEYS; i++)
+	{
+		if (kind[i] != (i < columns->n ? columns->column[i].kind : GV_AM_FILTER_NONE))
+			return false;
+	}
+	return true;
+}
+
 /* Bits of a number in the order of the numbers; NaN is the largest */
 static int64
 word_of_float8(float8 x)

@@ -19,6 +19,8 @@
 #include "pg_config_manual.h"
 #include "utils/rel.h"
 
+#include "am/opclass.h"
+
 /* The number of the support function of filter columns' operator classes */
 #define GV_AM_FILTER_PROC 2
 
@@ -133,6 +135,9 @@ gv_am_filter_width(GvAmFilterKind kind)
 extern bool gv_am_is_filter(Relation index, int attno);
 extern void gv_am_filter_check_columns(Relation index);
 extern void gv_am_filter_columns(GvAmFilterColumns *columns, Relation index);
+extern int	gv_am_describe_columns(Relation index, const GvAmOpclass **opclass,
+								   GvAmFilterColumns *filters);
+extern bool gv_am_filter_kinds_are(const GvAmFilterColumns *columns, const uint8 *kind);
 extern int64 gv_am_filter_word(const GvAmFilterColumn *column, Datum value);
 extern void gv_am_filter_row(const GvAmFilterColumns *columns, const Datum *values,
 							 const bool *nulls, GvAmFilterRow *row);

@@ -27,6 +27,17 @@
 #include "am/point.h"
 #include "quant/rotation.h"
 
+static double
+squared_norm(const float *x, int n)
+{
+	double		sum = 0;
+
+	/* in double: elements may be tiny or huge */
+	for (int i = 0; i < n; i++)
+		sum += (double) x[i] * x[i];
+	return sum;
+}
+
 /*
  * gv_am_choose_unit
  *		Return the power of two next to 1 / norm, the unit for such vectors.
@@ -43,15 +54,25 @@ gv_am_choose_unit(double norm)
 	return ldexpf(1.0f, 1 - exponent);
 }
 
-static double
-squared_norm(const float *x, int n)
+/*
+ * gv_am_unit_of
+ *		Return the unit for vectors like one, detoasted: the first of an index.
+ */
+float
+gv_am_unit_of(const GvAmOpclass *opclass, Datum value)
 {
-	double		sum = 0;
+	int			dim = gv_am_value_dim(opclass, value);
+	float	   *x;
+	float		unit;
 
-	/* in double: elements may be tiny or huge */
-	for (int i = 0; i < n; i++)
-		sum += (double) x[i] * x[i];
-	return sum;
+	/* only the direction counts */
+	if (opclass->metric == GV_AM_METRIC_COSINE)
+		return 1;
+	x = palloc(sizeof(float) * dim);
+	gv_am_value_to_floats(opclass, value, x);
+	unit = gv_am_choose_unit(sqrt(squared_norm(x, dim)));
+	pfree(x);
+	return unit;
 }
 
 /*

@@ -14,7 +14,7 @@
 #include "optimizer/optimizer.h"
 #include "utils/selfuncs.h"
 
-#include "base/compat.h"
+#include "am/cost.h"
 #include "bm25/bm25.h"
 #include "bm25/corpus.h"
 
@@ -97,11 +97,7 @@ gv_bm25_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count, Cos
 	}
 	if (!is_possible || (path->indexorderbys == NIL && !has_match))
 	{
-		*startup_cost = gv_disabled_cost(path);
-		*total_cost = *startup_cost;
-		*selectivity = 0;
-		*correlation = 0;
-		*pages = 0;
+		gv_am_cost_refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 

@@ -17,7 +17,7 @@
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
-#include "base/compat.h"
+#include "am/cost.h"
 #include "hnsw/aim.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
@@ -31,9 +31,6 @@
  * last doubling finds more than is needed.
  */
 #define EXPANSIONS_OF_ROW 3
-
-/* Rows that a query without LIMIT is thought to want first */
-#define EXPECTED_ROWS 10
 
 /*
  * A sweep of the pages of filters, which are not beside each other: part of a
@@ -51,20 +48,6 @@ filter_bytes(Relation index)
 
 	gv_am_filter_columns(&columns, index);
 	return columns.packed_size + 1;
-}
-
-/*
- * How many rows a query takes from an index before it ends: its LIMIT, and
- * for each row as many as conditions outside the index make of it.
- */
-static double
-rows_needed(PlannerInfo *root, IndexPath *path, double selectivity)
-{
-	double		limit = root->limit_tuples > 0 ? root->limit_tuples : EXPECTED_ROWS;
-	double		from_index = path->indexinfo->tuples * selectivity;
-	double		rows = path->indexinfo->rel->rows;
-
-	return rows > 0 && from_index > rows ? limit * (from_index / rows) : limit;
 }
 
 /*
@@ -111,18 +94,14 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	/* A scan without an order cannot be done */
 	if (path->indexorderbys == NIL)
 	{
-		*startup_cost = gv_disabled_cost(path);
-		*total_cost = *startup_cost;
-		*selectivity = 0;
-		*correlation = 0;
-		*pages = 0;
+		gv_am_cost_refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 
 	memset(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
 
-	needed = rows_needed(root, path, costs.indexSelectivity);
+	needed = gv_am_cost_rows_needed(root, path, costs.indexSelectivity);
 	index = index_open(path->indexinfo->indexoid, NoLock);
 	get_tablespace_page_costs(path->indexinfo->reltablespace, &random_cost, &page_cost);
 	if (path->indexclauses != NIL && path->indexinfo->tuples > 0)

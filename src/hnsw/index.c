@@ -91,24 +91,6 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "The node layout is not valid.");
 }
 
-/* Raise an error unless the metapage is of the index's filter columns */
-static void
-check_filters(GvHnswIndex *index)
-{
-	const uint8 *kind = index->meta.filter_kind;
-	int			n = index->filters.n;
-
-	for (int i = 0; i < n; i++)
-	{
-		if (kind[i] != index->filters.column[i].kind)
-			gv_hnsw_report_corruption(index->rel, GV_HNSW_META_BLKNO,
-									  "The metapage is of other filter columns.");
-	}
-	if (kind[n] != GV_AM_FILTER_NONE)
-		gv_hnsw_report_corruption(index->rel, GV_HNSW_META_BLKNO,
-								  "The metapage is of other filter columns.");
-}
-
 /*
  * gv_hnsw_open
  *		Read the metapage of an index.
@@ -141,7 +123,9 @@ gv_hnsw_open(GvHnswIndex *index, Relation rel)
 	}
 
 	gv_hnsw_check_meta(rel, &index->meta);
-	check_filters(index);
+	if (!gv_am_filter_kinds_are(&index->filters, index->meta.filter_kind))
+		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
+								  "The metapage is of other filter columns.");
 	if (index->meta.metric != index->opclass->metric ||
 		index->meta.element != index->opclass->element)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
@@ -312,19 +296,8 @@ gv_hnsw_init_meta(GvHnswMetaPageData *meta, Relation rel)
 {
 	const GvAmOpclass *opclass;
 	GvAmFilterColumns filters;
-	int			dim;
+	int			dim = gv_am_describe_columns(rel, &opclass, &filters);
 
-	gv_am_filter_check_columns(rel);
-	opclass = gv_am_opclass(rel);
-	dim = gv_am_column_dim(rel);
-	gv_am_filter_columns(&filters, rel);
-	if (dim > gv_am_max_dim(opclass))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an hnsw index",
-						gv_am_max_dim(opclass)),
-				 errdetail("The column of index \"%s\" has %d dimensions.",
-						   RelationGetRelationName(rel), dim)));
 	gv_hnsw_fill_meta(meta, opclass, dim, &filters, (GvHnswOptions *) rel->rd_options);
 }
 

@@ -9,8 +9,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 #include "storage/freespace.h"
 
@@ -291,20 +289,7 @@ gv_hnsw_set_unit(GvHnswIndex *index, Datum value)
 	Buffer		buf;
 	GvXlog	   *xlog;
 	GvHnswMetaPage meta;
-	float		unit = 1;
-
-	if (index->meta.metric != GV_AM_METRIC_COSINE)
-	{
-		int			dim = index->meta.dim;
-		float	   *x = palloc(sizeof(float) * dim);
-		double		norm2 = 0;
-
-		gv_am_value_to_floats(index->opclass, value, x);
-		for (int i = 0; i < dim; i++)
-			norm2 += (double) x[i] * x[i];
-		unit = gv_am_choose_unit(sqrt(norm2));
-		pfree(x);
-	}
+	float		unit = gv_am_unit_of(index->opclass, value);
 
 	GV_TEST_POINT("hnsw-insert-unit");
 	buf = ReadBuffer(index->rel, GV_HNSW_META_BLKNO);

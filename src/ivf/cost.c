@@ -13,29 +13,12 @@
 #include "utils/rel.h"
 #include "utils/selfuncs.h"
 
-#include "base/compat.h"
+#include "am/cost.h"
 #include "ivf/aim.h"
 #include "ivf/ivf.h"
 
-/* Rows that a query without LIMIT is thought to want first */
-#define EXPECTED_ROWS 10
-
 /* A row's code, of an operator's cost */
 #define COST_OF_CODE 0.1
-
-/*
- * How many rows a query takes from an index before it ends: its LIMIT, and
- * for each row as many as conditions outside the index make of it.
- */
-static double
-rows_needed(PlannerInfo *root, IndexPath *path, double selectivity)
-{
-	double		limit = root->limit_tuples > 0 ? root->limit_tuples : EXPECTED_ROWS;
-	double		from_index = path->indexinfo->tuples * selectivity;
-	double		rows = path->indexinfo->rel->rows;
-
-	return rows > 0 && from_index > rows ? limit * (from_index / rows) : limit;
-}
 
 /*
  * gv_ivf_cost_estimate
@@ -59,17 +42,13 @@ gv_ivf_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	/* A scan without an order cannot be done */
 	if (path->indexorderbys == NIL)
 	{
-		*startup_cost = gv_disabled_cost(path);
-		*total_cost = *startup_cost;
-		*selectivity = 0;
-		*correlation = 0;
-		*pages = 0;
+		gv_am_cost_refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 
 	memset(&costs, 0, sizeof(costs));
 	genericcostestimate(root, path, loop_count, &costs);
-	needed = rows_needed(root, path, costs.indexSelectivity);
+	needed = gv_am_cost_rows_needed(root, path, costs.indexSelectivity);
 
 	index = index_open(path->indexinfo->indexoid, NoLock);
 	part = gv_ivf_aim_planned_part(index, needed, &n_lists);

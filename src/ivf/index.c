@@ -9,8 +9,6 @@
 
 #include <float.h>
 
-#include "catalog/pg_am.h"
-#include "commands/defrem.h"
 #include "miscadmin.h"
 
 #include "am/testpoint.h"
@@ -128,21 +126,6 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO, "The calibration is not valid.");
 }
 
-/* Raise an error unless the metapage is of the index's filter columns */
-static void
-check_filters(GvIvfIndex *index)
-{
-	const uint8 *kind = index->meta.filter_kind;
-	int			n = index->filters.n;
-
-	for (int i = 0; i <= n; i++)
-	{
-		if (kind[i] != (i < n ? index->filters.column[i].kind : GV_AM_FILTER_NONE))
-			gv_ivf_report_corruption(index->rel, GV_IVF_META_BLKNO,
-									 "The metapage is of other filter columns.");
-	}
-}
-
 /*
  * gv_ivf_open
  *		Read the metapage of an index.
@@ -169,7 +152,9 @@ gv_ivf_open(GvIvfIndex *index, Relation rel)
 	UnlockReleaseBuffer(buf);
 
 	gv_ivf_check_meta(rel, &index->meta);
-	check_filters(index);
+	if (!gv_am_filter_kinds_are(&index->filters, index->meta.filter_kind))
+		gv_ivf_report_corruption(rel, GV_IVF_META_BLKNO,
+								 "The metapage is of other filter columns.");
 	(void) gv_ivf_layout_set(&index->layout, &index->meta);
 }
 
@@ -327,19 +312,8 @@ gv_ivf_init_meta(GvIvfMetaPageData *meta, Relation rel)
 {
 	const GvAmOpclass *opclass;
 	GvAmFilterColumns filters;
-	int			dim;
+	int			dim = gv_am_describe_columns(rel, &opclass, &filters);
 
-	gv_am_filter_check_columns(rel);
-	opclass = gv_am_opclass(rel);
-	dim = gv_am_column_dim(rel);
-	gv_am_filter_columns(&filters, rel);
-	if (dim > gv_am_max_dim(opclass))
-		ereport(ERROR,
-				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an %s index",
-						gv_am_max_dim(opclass), get_am_name(rel->rd_rel->relam)),
-				 errdetail("The column of index \"%s\" has %d dimensions.",
-						   RelationGetRelationName(rel), dim)));
 	gv_ivf_fill_meta(meta, opclass, dim, &filters, gv_ivf_is_flat(rel),
 					 (const GvIvfOptions *) rel->rd_options);
 }

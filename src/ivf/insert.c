@@ -7,8 +7,6 @@
  */
 #include "postgres.h"
 
-#include <math.h>
-
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -23,20 +21,7 @@ set_unit(GvIvfIndex *index, Datum value)
 	Buffer		buf;
 	GvXlog	   *xlog;
 	GvIvfMetaPage meta;
-	float		unit = 1;
-
-	if (index->meta.metric != GV_AM_METRIC_COSINE && gv_ivf_has_codes(&index->layout))
-	{
-		int			dim = index->meta.dim;
-		float	   *x = palloc(sizeof(float) * dim);
-		double		norm2 = 0;
-
-		gv_am_value_to_floats(index->opclass, value, x);
-		for (int i = 0; i < dim; i++)
-			norm2 += (double) x[i] * x[i];
-		unit = gv_am_choose_unit(sqrt(norm2));
-		pfree(x);
-	}
+	float		unit = gv_ivf_has_codes(&index->layout) ? gv_am_unit_of(index->opclass, value) : 1;
 
 	GV_TEST_POINT("ivf-insert-unit");
 	buf = ReadBuffer(index->rel, GV_IVF_META_BLKNO);
@@ -93,9 +78,10 @@ gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 	cache = gv_ivf_cache(&ix);
 	gv_ivf_loader_init(&loader, &ix, cache->rotation, cache->center, &cache->root);
 	list = gv_ivf_loader_take(&loader, value, &filters, tid);
+	GV_TEST_POINT("ivf-insert-chosen");
 	gv_ivf_lock_list(index, list, ShareLock);
-	GV_TEST_POINT("ivf-insert-locked");
 	gv_ivf_read_list(&ix, cache, list, &entry);
+	GV_TEST_POINT("ivf-insert-locked");
 	gv_ivf_append(&ix, &entry, list, cache->directory[list / GV_IVF_LISTS_PER_PAGE], &loader.row);
 	gv_ivf_unlock_list(index, list, ShareLock);
 	UnlockPage(index, GV_IVF_SET_LOCK, ShareLock);

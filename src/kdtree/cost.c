@@ -16,12 +16,9 @@
 #include "utils/selfuncs.h"
 #include "utils/spccache.h"
 
-#include "base/compat.h"
+#include "am/cost.h"
 #include "kdtree/index.h"
 #include "kdtree/kdtree.h"
-
-/* Rows that a query without LIMIT is thought to want first */
-#define EXPECTED_ROWS 10
 
 /* Distances that a leaf computes at once, part of an operator's cost for each */
 #define COST_OF_POINT 0.02
@@ -104,7 +101,7 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	GenericCosts costs;
 	GvKdtreeIndex ix;
 	Relation	index;
-	double		limit = root->limit_tuples > 0 ? root->limit_tuples : EXPECTED_ROWS;
+	double		limit = root->limit_tuples > 0 ? root->limit_tuples : GV_AM_EXPECTED_ROWS;
 	double		from_index;
 	double		rows = path->indexinfo->rel->rows;
 	double		n_leaves = Max(path->indexinfo->pages, 1);
@@ -121,11 +118,7 @@ gv_kdtree_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	/* A scan of everything would miss rows without a point */
 	if ((path->indexorderbys == NIL && !is_bounded) || wants_nulls(path))
 	{
-		*startup_cost = gv_disabled_cost(path);
-		*total_cost = *startup_cost;
-		*selectivity = 0;
-		*correlation = 0;
-		*pages = 0;
+		gv_am_cost_refuse(path, startup_cost, total_cost, selectivity, correlation, pages);
 		return;
 	}
 

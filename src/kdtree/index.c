@@ -143,13 +143,9 @@ check_meta(const GvKdtreeIndex *ix)
 	if (meta->dim < 1 || meta->dim > GV_KDTREE_MAX_DIM || (typmod > 0 && meta->dim != typmod))
 		gv_kdtree_report_corruption(ix->rel, GV_KDTREE_META_BLKNO,
 									"The metapage is of a column with other dimensions.");
-	for (int i = 0; i < INDEX_MAX_KEYS; i++)
-	{
-		if (meta->filter_kind[i] != (i < ix->filters.n ? ix->filters.column[i].kind :
-									 GV_AM_FILTER_NONE))
-			gv_kdtree_report_corruption(ix->rel, GV_KDTREE_META_BLKNO,
-										"The metapage is of other filter columns.");
-	}
+	if (!gv_am_filter_kinds_are(&ix->filters, meta->filter_kind))
+		gv_kdtree_report_corruption(ix->rel, GV_KDTREE_META_BLKNO,
+									"The metapage is of other filter columns.");
 }
 
 /*

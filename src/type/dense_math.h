@@ -68,58 +68,34 @@ DENSE_FUNCTION(l2_normalize) (PG_FUNCTION_ARGS)
 }
 
 /*
- * Sum by element.
+ * Sum and difference by element.
  */
-GV_FUNCTION(DENSE_FUNCTION(add));
-Datum
-DENSE_FUNCTION(add) (PG_FUNCTION_ARGS)
-{
-	DENSE_STRUCT *a;
-	DENSE_STRUCT *b;
-	DENSE_STRUCT *result;
-	const float *x;
-	const float *y;
-	float	   *r;
-	int			i;
-
-	get_operands(fcinfo, &a, &b);
-	x = dense_floats(a);
-	y = dense_floats(b);
-	result = DENSE_NEW(a->dim);
-	r = dense_room(result);
-	for (i = 0; i < a->dim; i++)
-		r[i] = x[i] + y[i];
-	dense_store(r, result);
-	check_overflow(result);
-	PG_RETURN_POINTER(result);
+#define DENSE_BY_ELEMENT(name, operator) \
+GV_FUNCTION(DENSE_FUNCTION(name)); \
+Datum \
+DENSE_FUNCTION(name) (PG_FUNCTION_ARGS) \
+{ \
+	DENSE_STRUCT *a; \
+	DENSE_STRUCT *b; \
+	DENSE_STRUCT *result; \
+	const float *x; \
+	const float *y; \
+	float	   *r; \
+ \
+	get_operands(fcinfo, &a, &b); \
+	x = dense_floats(a); \
+	y = dense_floats(b); \
+	result = DENSE_NEW(a->dim); \
+	r = dense_room(result); \
+	for (int i = 0; i < a->dim; i++) \
+		r[i] = x[i] operator y[i]; \
+	dense_store(r, result); \
+	check_overflow(result); \
+	PG_RETURN_POINTER(result); \
 }
 
-/*
- * Difference by element.
- */
-GV_FUNCTION(DENSE_FUNCTION(sub));
-Datum
-DENSE_FUNCTION(sub) (PG_FUNCTION_ARGS)
-{
-	DENSE_STRUCT *a;
-	DENSE_STRUCT *b;
-	DENSE_STRUCT *result;
-	const float *x;
-	const float *y;
-	float	   *r;
-	int			i;
-
-	get_operands(fcinfo, &a, &b);
-	x = dense_floats(a);
-	y = dense_floats(b);
-	result = DENSE_NEW(a->dim);
-	r = dense_room(result);
-	for (i = 0; i < a->dim; i++)
-		r[i] = x[i] - y[i];
-	dense_store(r, result);
-	check_overflow(result);
-	PG_RETURN_POINTER(result);
-}
+DENSE_BY_ELEMENT(add, +)
+DENSE_BY_ELEMENT(sub, -)
 
 /*
  * Product by element.  A product that becomes zero only by rounding is an

@@ -41,6 +41,7 @@ my @rules = (
 	box => 'every source file opens with the box comment',
 	size => 'files are under 1000 lines',
 	functions => 'functions are under 120 lines',
+	copies => 'no ten lines of code stand twice',
 	todo => 'no unfinished marks without an issue number',
 	readme => 'every source folder has a README.md',
 	sql => 'SQL functions state volatility and PARALLEL',
@@ -55,6 +56,7 @@ find(
 	'src');
 @sources = sort @sources;
 check_source($_) foreach @sources;
+check_copies();
 check_folders();
 check_sql($_) foreach sort glob 'sql/install/*.sql';
 check_versions();
@@ -170,6 +172,48 @@ sub check_include
 	  unless $allowed;
 	problem('doors', $file, $n, "$included is not the door of $target")
 	  if $method{$target} && $included ne "$target/$target.h";
+	return;
+}
+
+# Ten lines of code one after another that stand elsewhere, too; lines that say
+# nothing, as braces and includes do, do not count
+sub check_copies
+{
+	my ($run, %seen) = (10);
+
+	foreach my $file (@sources)
+	{
+		my (@lines, @numbers, $comment, $until);
+		my $n = 0;
+
+		foreach my $line (read_lines($file))
+		{
+			$n++;
+			my $code = $line =~ s{/\*.*?\*/}{}gr;
+			$comment = 1 if !$comment && $code =~ s{/\*.*}{};
+			if ($comment)
+			{
+				next unless $code =~ s{^.*?\*/}{};
+				$comment = 0;
+			}
+			$code =~ s/\s+/ /g;
+			$code =~ s/^ | \\?$//g;
+			next if $code =~ /^[\W_]*$/ || $code =~ /^# ?include\b|^(?:else|break;|return;)$/;
+			push @lines, $code;
+			push @numbers, $n;
+		}
+		for my $i (0 .. $#lines - $run + 1)
+		{
+			my $text = join "\n", @lines[ $i .. $i + $run - 1 ];
+			my $first = $seen{$text} //= [ $file, $i, $numbers[$i] ];
+
+			next if $first->[0] eq $file && $first->[1] == $i;
+			# one complaint for each run, however long
+			problem('copies', $file, $numbers[$i], "stands at $first->[0]:$first->[2], too")
+			  unless defined $until && $i < $until;
+			$until = $i + $run;
+		}
+	}
 	return;
 }
 
