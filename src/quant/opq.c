@@ -30,6 +30,9 @@
 /* Rows that go together */
 #define TILE_ROWS 256
 
+/* Rows of matrices that are multiplied between checks for interrupts */
+#define ROWS_AT_ONCE 64
+
 /* The part of the last rotation in M, both of norm 1 */
 #define KEEP 0.01f
 
@@ -171,11 +174,17 @@ fill_transposed(float *panels, const float *a, int dim, int ld)
 static void
 multiply(Work *work, const float *a, float *out)
 {
-	check(work);
 	for (int i = 0; i < work->dim; i++)
 		work->pointers[i] = a + (size_t) i * work->ld;
-	gv_kernels->products_f32(work->pointers, work->dim, work->panels,
-							 work->ld / GV_PRODUCTS_PANEL, work->dim, out);
+	for (int i = 0; i < work->dim; i += ROWS_AT_ONCE)
+	{
+		int			n = work->dim - i < ROWS_AT_ONCE ? work->dim - i : ROWS_AT_ONCE;
+
+		check(work);
+		gv_kernels->products_f32(work->pointers + i, n, work->panels,
+								 work->ld / GV_PRODUCTS_PANEL, work->dim,
+								 out + (size_t) i * work->ld);
+	}
 }
 
 /* x <- a x + b (x x^T) x + c (x x^T)^2 x */
@@ -274,6 +283,7 @@ add_tile(Work *work, int n)
 				sum[d] += y[start + d];
 		}
 	}
+	check(work);
 	memset(work->tile_panels, 0, (size_t) n * work->ld * sizeof(float));
 	for (int i = 0; i < n; i++)
 	{

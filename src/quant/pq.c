@@ -235,6 +235,57 @@ gv_pq_unpack(const GvPqShape *shape, const uint8_t *code, uint8_t *numbers)
 }
 
 /*
+ * gv_pq_error_unit
+ *		What an estimate would be off by if all directions were alike, by |q - c|.
+ *
+ * n2: |r|^2; ry: <r, y>; yy: |y|^2
+ *
+ * Returns a negative number if the code tells nothing.
+ */
+double
+gv_pq_error_unit(double n2, double ry, double yy, int dim)
+{
+	double		cos2 = ry > 0 && n2 > 0 ? ry * ry / (n2 * yy) : 0;
+
+	if (!(cos2 > 0))
+		return -1;
+	if (cos2 > 1)
+		cos2 = 1;
+	return 2 * sqrt(n2 * (1 - cos2) / cos2 / (dim > 1 ? dim - 1 : 1));
+}
+
+/*
+ * gv_pq_find_factors
+ *		The factors of a code.
+ *
+ * n2: |r|^2, maybe of more dimensions than the code has
+ * r, c, y: float[dim]
+ * deviations: so many of the above below an estimate lies its bound
+ *
+ * Where that would be below what is known of any row, |q - x| >= |q - c| - |r|,
+ * factors say that.
+ */
+GvPqFactors
+gv_pq_find_factors(float n2, const float *r, const float *c, const float *y, int dim,
+				   float deviations)
+{
+	double		ry = gv_kernels->inner_product_f32(r, y, dim);
+	double		yy = gv_kernels->inner_product_f32(y, y, dim);
+	double		unit = gv_pq_error_unit(n2, ry, yy, dim);
+	GvPqFactors factors = {n2, 0, 2 * sqrtf(n2)};
+
+	if (unit >= 0 && unit * deviations < factors.error)
+	{
+		double		ratio = n2 / ry;
+
+		factors.add = (float) (n2 + 2 * ratio * gv_kernels->inner_product_f32(c, y, dim));
+		factors.rescale = (float) (-2 * ratio);
+		factors.error = (float) (unit * deviations);
+	}
+	return factors;
+}
+
+/*
  * gv_pq_make_table
  *		Inner products of a query's parts with all entries.
  *

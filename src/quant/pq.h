@@ -10,9 +10,20 @@
  *		|q - c - y|^2 = |q - c|^2 + add - 2 <q, y>,  add = |y|^2 + 2 <c, y>
  *
  * and <q, y> is a sum of m numbers from one table for the whole query,
- * whatever the list; with |e| kept beside the code,
+ * whatever the list.  That is the distance of what the code has, though: for q
+ * near x it is too large by |e|^2.  With r = x - c, and as for the codes of
+ * rabitq.h,
  *
- *		|q - x| >= |q - c - y| - |e|
+ *		|q - x|^2  ~  |q - c|^2 + add + rescale * <q, y>
+ *		rescale = -2 |r|^2 / <r, y>,  add = |r|^2 - rescale * <c, y>
+ *
+ * which is exact for q in the direction of r, and else off by
+ *
+ *		2 |q - c| |r| sqrt(1 - cos^2) / cos,  cos = <r, y> / (|r| |y|)
+ *
+ * times a number of deviation 1 / sqrt(dim - 1), were all directions alike.
+ * They are not: a code loses most where rows, and so neighbors, differ most.
+ * By how much is measured.
  *
  * Source: Jegou, Douze, Schmid, TPAMI 33(1), 2011.
  *
@@ -49,6 +60,14 @@ typedef struct GvPq
 	uint64_t	panels;			/* part by part float[n_entries / 16][dim of part][16] */
 	uint64_t	half;			/* float[m][n_entries]: half the squared norms */
 } GvPq;
+
+/* The factors of one code; error: how far below an estimate its bound lies, by |q - c| */
+typedef struct GvPqFactors
+{
+	float		add;
+	float		rescale;
+	float		error;
+} GvPqFactors;
 
 /* The first dimension of a part; that of part m is dim */
 static inline int
@@ -87,6 +106,9 @@ extern void gv_pq_encode(const GvPq *pq, const float *x, uint8_t *numbers);
 extern void gv_pq_decode(const GvPq *pq, const uint8_t *numbers, float *y);
 extern void gv_pq_pack(const GvPqShape *shape, const uint8_t *numbers, uint8_t *code);
 extern void gv_pq_unpack(const GvPqShape *shape, const uint8_t *code, uint8_t *numbers);
+extern double gv_pq_error_unit(double n2, double ry, double yy, int dim);
+extern GvPqFactors gv_pq_find_factors(float n2, const float *r, const float *c, const float *y,
+									  int dim, float deviations);
 extern void gv_pq_make_table(const GvPq *pq, const float *q, float *table);
 extern void gv_pq_sum_tables(const GvPqShape *shape, const float *table, const uint8_t *codes,
 							 int n, float *sums);

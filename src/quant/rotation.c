@@ -37,6 +37,19 @@ ends_with_butterfly(int round, int window, int padded_dim)
 	return round % 2 == 1 && window < padded_dim;
 }
 
+static inline void
+take_butterfly(float *x, int half)
+{
+	for (int i = 0; i < half; i++)
+	{
+		float		a = x[i];
+		float		b = x[i + half];
+
+		x[i] = a + b;
+		x[i + half] = a - b;
+	}
+}
+
 /*
  * gv_rotation_init
  *		Compute the sign table of a rotation.
@@ -80,7 +93,6 @@ void
 gv_rotation_apply(const float *table, int padded_dim, float *x)
 {
 	int			window = largest_power_of_two(padded_dim);
-	int			half = padded_dim / 2;
 
 	for (int round = 0; round < GV_ROTATION_ROUNDS; round++)
 	{
@@ -92,15 +104,29 @@ gv_rotation_apply(const float *table, int padded_dim, float *x)
 		gv_kernels->hadamard((round % 2) ? x + padded_dim - window : x, window);
 
 		if (ends_with_butterfly(round, window, padded_dim))
-		{
-			for (int i = 0; i < half; i++)
-			{
-				float		a = x[i];
-				float		b = x[i + half];
+			take_butterfly(x, padded_dim / 2);
+	}
+}
 
-				x[i] = a + b;
-				x[i + half] = a - b;
-			}
-		}
+/*
+ * gv_rotation_undo
+ *		Rotate a vector back, in place.
+ *
+ * Each step is its own transpose, hence the steps in reverse.
+ */
+void
+gv_rotation_undo(const float *table, int padded_dim, float *x)
+{
+	int			window = largest_power_of_two(padded_dim);
+
+	for (int round = GV_ROTATION_ROUNDS - 1; round >= 0; round--)
+	{
+		const float *sign = table + round * padded_dim;
+
+		if (ends_with_butterfly(round, window, padded_dim))
+			take_butterfly(x, padded_dim / 2);
+		gv_kernels->hadamard((round % 2) ? x + padded_dim - window : x, window);
+		for (int i = 0; i < padded_dim; i++)
+			x[i] *= sign[i];
 	}
 }

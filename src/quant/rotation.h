@@ -31,5 +31,6 @@ gv_rotation_table_size(int padded_dim)
 
 extern void gv_rotation_init(float *table, int padded_dim, uint64_t seed);
 extern void gv_rotation_apply(const float *table, int padded_dim, float *x);
+extern void gv_rotation_undo(const float *table, int padded_dim, float *x);
 
 #endif							/* GV_QUANT_ROTATION_H */

@@ -473,6 +473,102 @@ test_sq8(void)
 	gv_unit_end();
 }
 
+#define BOUND_DIM 64
+
+/* Where row r and query u are as seen from c: the estimate, and the distance */
+static double
+estimate_of(const GvPqFactors *factors, const float *u, const float *c, const float *y,
+			const float *r, double *exact)
+{
+	double		base = 0;
+	double		product = 0;
+
+	*exact = 0;
+	for (int d = 0; d < BOUND_DIM; d++)
+	{
+		base += (double) u[d] * u[d];
+		product += ((double) u[d] + c[d]) * y[d];
+		*exact += ((double) u[d] - r[d]) * ((double) u[d] - r[d]);
+	}
+	return base + factors->add + factors->rescale * product;
+}
+
+/* Estimates by codes: exact in their own direction, without bias, and off by what they say */
+static void
+test_bounds(void)
+{
+	GvPqShape	shape = {BOUND_DIM, 16, 4};
+	float	   *codebook = allocate(gv_pq_codebook_size(&shape) * sizeof(float));
+	float	   *rows = malloc(3000 * BOUND_DIM * sizeof(float));
+	const float none[BOUND_DIM] = {0};
+	GvPq	   *pq;
+	double		sum = 0;
+	double		sum2 = 0;
+	int			n_beyond = 0;
+	int			n = 0;
+
+	gv_unit_seed(99);
+	gv_unit_begin("%s pq: estimates and bounds", gv_kernels->name);
+	for (int i = 0; i < 3000 * BOUND_DIM; i++)
+		rows[i] = (float) gv_unit_normal();
+	pq = train(&shape, rows, 2000, codebook);
+	for (int i = 2000; i < 3000; i++)
+	{
+		const float *r = rows + i * BOUND_DIM;
+		float		c[BOUND_DIM];
+		float		u[BOUND_DIM];
+		float		y[BOUND_DIM];
+		uint8_t		numbers[16];
+		float		n2 = gv_kernels->inner_product_f32(r, r, BOUND_DIM);
+		GvPqFactors factors;
+		GvPqFactors known;
+		double		exact;
+
+		gv_pq_encode(pq, r, numbers);
+		gv_pq_decode(pq, numbers, y);
+		for (int d = 0; d < BOUND_DIM; d++)
+			c[d] = 3 * (float) gv_unit_normal();
+		factors = gv_pq_find_factors(n2, r, c, y, BOUND_DIM, 2.5f);
+		if (!(fabs(estimate_of(&factors, r, c, y, r, &exact)) <= 1e-4 * n2))
+			gv_unit_fail("row %d: %g is the estimate of its distance to itself", i,
+						 estimate_of(&factors, r, c, y, r, &exact));
+		known = gv_pq_find_factors(n2, r, c, i % 2 ? none : y, BOUND_DIM, i % 2 ? 2.5f : 1e6f);
+		if (known.rescale != 0)
+			gv_unit_fail("row %d: something is known by a code that tells nothing", i);
+		for (int j = 0; j < 20; j++)
+		{
+			double		norm = 0;
+			double		off;
+			double		size = j % 2 ? 2 : 0.1;
+
+			for (int d = 0; d < BOUND_DIM; d++)
+			{
+				u[d] = (float) (size * gv_unit_normal()) + (j < 10 ? r[d] : 0);
+				norm += (double) u[d] * u[d];
+			}
+			norm = sqrt(norm);
+			off = estimate_of(&factors, u, c, y, r, &exact) - exact;
+			n_beyond += off > factors.error * norm;
+			off /= factors.error / 2.5 * norm;
+			sum += off;
+			sum2 += off * off;
+			n++;
+			off = estimate_of(&known, u, c, y, r, &exact) - known.error * norm;
+			if (!(off <= exact * (1 + 1e-5) + 1e-4))
+				gv_unit_fail("row %d: bound %g of %g", i, off, exact);
+		}
+	}
+	if (!(fabs(sum / n) <= 0.05) || !(sqrt(sum2 / n) >= 0.5 && sqrt(sum2 / n) <= 1.1))
+		gv_unit_fail("estimates are off by %g in the mean, %g in the mean square",
+					 sum / n, sqrt(sum2 / n));
+	if (n_beyond > n / 100)
+		gv_unit_fail("%d of %d are below their bounds", n_beyond, n);
+	gv_unit_end();
+	free(pq);
+	free(codebook);
+	free(rows);
+}
+
 /*
  * gv_unit_test_pq
  *		See the top of this file.
@@ -481,6 +577,7 @@ void
 gv_unit_test_pq(void)
 {
 	test_codes();
+	test_bounds();
 	test_training();
 	test_opq();
 	test_sq8();

@@ -100,6 +100,33 @@ check_orthonormal(int n)
 }
 
 /*
+ * What is rotated and rotated back is as it was.
+ */
+static void
+check_undo(int n)
+{
+	int			size = gv_rotation_table_size(n);
+	float	   *table = gv_unit_at_end(0, size * sizeof(float));
+	float	   *x = gv_unit_at_end(1, n * sizeof(float));
+	float	   *y = gv_unit_at_end(2, n * sizeof(float));
+	int			i;
+
+	gv_rotation_init(table, n, gv_unit_random());
+	fill(x, n);
+	memcpy(y, x, n * sizeof(float));
+	gv_rotation_apply(table, n, y);
+	gv_rotation_undo(table, n, y);
+	for (i = 0; i < n; i++)
+	{
+		if (!(fabs(y[i] - x[i]) <= 2e-5))
+		{
+			gv_unit_fail("n = %d: element %d is %g, was %g", n, i, y[i], x[i]);
+			break;
+		}
+	}
+}
+
+/*
  * The seed makes the rotation; another one makes another.
  */
 static void
@@ -213,6 +240,11 @@ gv_unit_test_rotation(void)
 	gv_unit_begin("%s rotation: keeps norms and inner products", gv_kernels->name);
 	for (i = 0; i < n_dims; i++)
 		check_orthonormal(dims[i]);
+	gv_unit_end();
+
+	gv_unit_begin("%s rotation: can be undone", gv_kernels->name);
+	for (i = 0; i < n_dims; i++)
+		check_undo(dims[i]);
 	gv_unit_end();
 
 	gv_unit_begin("%s rotation: one for each seed", gv_kernels->name);
