@@ -189,3 +189,116 @@ bench_extra_estimate(const float *x, int n, int dim, const float *p, int n_bits,
 	free(planes);
 	free(scratch);
 }
+
+/* A row by what estimates its distance */
+typedef struct Near
+{
+	float		estimate;
+	uint32_t	row;
+} Near;
+
+/* Keep the k nearest, farthest last */
+static int
+keep_near(Near *near, int n, int k, float estimate, uint32_t row)
+{
+	int			i;
+
+	if (n == k && !(estimate < near[n - 1].estimate))
+		return n;
+	for (i = n < k ? n++ : n - 1; i > 0 && near[i - 1].estimate > estimate; i--)
+		near[i] = near[i - 1];
+	near[i].estimate = estimate;
+	near[i].row = row;
+	return n;
+}
+
+/*
+ * The rows nearest to queries by codes of their residuals alone.
+ *
+ * centroids: float[n_lists][dim]; list: uint32[n], of each row
+ * probes: uint32[n_q][n_probes], the lists that a query reads
+ * with_factors: the estimates of ivfpq, which keeps factors beside a code; else
+ * the distances of what codes stand for
+ * found: uint32[n_q][k], written; UINT32_MAX where there are no more
+ */
+void
+bench_pq_search(const float *x, int n, int dim, int m, int bits, const float *codebook,
+				const float *centroids, int n_lists, const uint32_t *list, const float *q,
+				int n_q, const uint32_t *probes, int n_probes, int with_factors, int k,
+				uint32_t *found)
+{
+	GvPqShape	shape = {dim, m, bits};
+	GvPq	   *pq = allocate(gv_pq_size(&shape));
+	size_t		code_bytes = gv_pq_code_bytes(&shape);
+	uint8_t    *codes = malloc(n * code_bytes);
+	GvPqFactors *factors = malloc(n * sizeof(GvPqFactors));
+	uint32_t   *row = malloc(n * sizeof(uint32_t));
+	int		   *start = calloc(n_lists + 2, sizeof(int));
+	uint8_t    *numbers = malloc(m);
+	float	   *e = malloc(dim * sizeof(float));
+	float	   *y = malloc(dim * sizeof(float));
+	float	   *table = malloc(((size_t) m << bits) * sizeof(float));
+	float	   *sums = malloc(n * sizeof(float));
+	Near	   *near = malloc(k * sizeof(Near));
+
+	gv_pq_prepare(pq, &shape, codebook);
+	/* rows by their lists: those of list i from start[i] on */
+	for (int i = 0; i < n; i++)
+		start[list[i] + 2]++;
+	for (int i = 2; i < n_lists + 2; i++)
+		start[i] += start[i - 1];
+	for (int i = 0; i < n; i++)
+	{
+		const float *c = centroids + (size_t) list[i] * dim;
+		int			at = start[list[i] + 1]++;
+
+		for (int d = 0; d < dim; d++)
+			e[d] = x[(size_t) i * dim + d] - c[d];
+		gv_pq_encode(pq, e, numbers);
+		gv_pq_pack(&shape, numbers, codes + at * code_bytes);
+		gv_pq_decode(pq, numbers, y);
+		row[at] = (uint32_t) i;
+		if (with_factors)
+			factors[at] = gv_pq_find_factors(gv_kernels->inner_product_f32(e, e, dim), e, c, y,
+											 dim, 2.5f);
+		else
+		{
+			factors[at].add = gv_kernels->inner_product_f32(y, y, dim) +
+				2 * gv_kernels->inner_product_f32(c, y, dim);
+			factors[at].rescale = -2;
+		}
+	}
+	for (int i = 0; i < n_q; i++)
+	{
+		const float *query = q + (size_t) i * dim;
+		int			n_near = 0;
+
+		gv_pq_make_table(pq, query, table);
+		for (int j = 0; j < n_probes; j++)
+		{
+			uint32_t	probe = probes[(size_t) i * n_probes + j];
+			int			first = start[probe];
+			int			n_rows = start[probe + 1] - first;
+			float		base = gv_kernels->l2_squared_f32(query, centroids + (size_t) probe * dim,
+														  dim);
+
+			gv_pq_sum_tables(&shape, table, codes + first * code_bytes, n_rows, sums);
+			for (int r = 0; r < n_rows; r++)
+				n_near = keep_near(near, n_near, k, base + factors[first + r].add +
+								   factors[first + r].rescale * sums[r], row[first + r]);
+		}
+		for (int j = 0; j < k; j++)
+			found[(size_t) i * k + j] = j < n_near ? near[j].row : UINT32_MAX;
+	}
+	free(pq);
+	free(codes);
+	free(factors);
+	free(row);
+	free(start);
+	free(numbers);
+	free(e);
+	free(y);
+	free(table);
+	free(sums);
+	free(near);
+}

@@ -27,6 +27,10 @@ N_MEASURED = 20000
 N_ESTIMATED = 2000
 N_QUERIES = 100
 
+# queries of lists, and rows of them by codes that may be looked at
+N_SEARCHES = 500
+N_FOUND = 100
+
 ROUNDS = 25                     # of faiss's k-means: its own default for a product quantizer
 
 
@@ -71,7 +75,7 @@ def normalized(x):
 
 
 def show(label, ours, theirs, unit="", ours_s=None, theirs_s=None):
-    line = "  %-34s %12.5g" % (label, ours)
+    line = "  %-36s %12.5g" % (label, ours)
     line += " %12.5g %8.4f" % (theirs, ours / theirs) if theirs is not None else " %12s %8s" % ("", "")
     if ours_s is not None:
         line += "  %8.2f" % ours_s
@@ -115,6 +119,14 @@ class Codes:
         self.native.bench_pq_decode(pointer(x), len(x), x.shape[1], m, bits, pointer(codebook),
                                      pointer(y))
         return y
+
+    def pq_search(self, x, m, bits, codebook, centroids, lists, q, probes, with_factors):
+        found = np.zeros((len(q), N_FOUND), dtype=np.uint32)
+        self.native.bench_pq_search(
+            pointer(x), len(x), x.shape[1], m, bits, pointer(codebook), pointer(centroids),
+            len(centroids), pointer(lists), pointer(q), len(q), pointer(probes), probes.shape[1],
+            int(with_factors), N_FOUND, pointer(found))
+        return found
 
     def sq8_decode(self, x, center):
         y = np.empty_like(x)
@@ -180,6 +192,49 @@ def measure_pq(codes, faiss, train, test, variance, m, bits, with_opq):
     show("opq %d x %d bits: square / variance" % (m, bits), error, theirs, "", seconds, their_seconds)
 
 
+def recall_of(found, truth):
+    return np.mean([len(np.intersect1d(a, b)) / truth.shape[1] for a, b in zip(found, truth)])
+
+
+def measure_lists(codes, faiss, train, base, query, m, bits, n_probes, with_opq):
+    """Rows found by codes alone, in the lists that faiss has found, its probes of them."""
+    if not faiss or base.shape[1] % m != 0:
+        return
+    dim = base.shape[1]
+    k = int(2 * len(base) ** 0.5)
+    q = np.ascontiguousarray(query[:N_SEARCHES], dtype=np.float32)
+    flat = faiss.IndexFlatL2(dim)
+    flat.add(base)
+    truth = flat.search(q, 10)[1]
+    index = faiss.IndexIVFPQ(faiss.IndexFlatL2(dim), dim, k, m, bits)
+    index.pq.cp.niter = ROUNDS
+    index.nprobe = n_probes
+    index.train(train)
+    index.add(base)
+    theirs = index.search(q, N_FOUND)[1]
+    centroids = index.quantizer.reconstruct_n(0, k)
+    lists = lambda x, n: np.ascontiguousarray(index.quantizer.search(x, n)[1].astype(np.uint32))
+    of_base = lists(base, 1)[:, 0].copy()
+    probes = lists(q, n_probes)
+    residuals = np.ascontiguousarray(train - centroids[lists(train, 1)[:, 0]])
+
+    def run(label, turn, theirs):
+        codebook = codes.pq_train(turn(residuals), m, bits)
+        for factors in (False, True):
+            ours = codes.pq_search(turn(base), m, bits, codebook, turn(centroids), of_base,
+                                   turn(q), probes, factors)
+            for n in (10, N_FOUND):
+                show("%s%s: 10 in first %d" % (label, ", factors" if factors else "", n),
+                     recall_of(ours[:, :n], truth),
+                     recall_of(theirs[:, :n], truth) if theirs is not None else None)
+
+    label = "ivfpq %d x %d bits" % (m, bits)
+    run(label, lambda x: x, theirs)
+    if with_opq:
+        rotation = codes.opq_train(residuals, m, bits)
+        run(label + ", opq", lambda x: np.ascontiguousarray(x @ rotation.T), None)
+
+
 def measure_sq8(codes, faiss, train, test, variance, rng):
     dim = train.shape[1]
     center = train.mean(axis=0)
@@ -235,10 +290,12 @@ def measure(codes, faiss, name, with_opq):
     dim = base.shape[1]
 
     print("%s: %d x %d" % (name, *base.shape))
-    print("  %-34s %12s %12s %8s  %8s %8s" % ("", "gigavec", "faiss", "ratio", "s", "faiss s"))
+    print("  %-36s %12s %12s %8s  %8s %8s" % ("", "gigavec", "faiss", "ratio", "s", "faiss s"))
     measure_kmeans(codes, faiss, train, base, data.metric == "cosine")
     measure_pq(codes, faiss, train, test, variance, dim // 8, 8, False)
     measure_pq(codes, faiss, train, test, variance, dim // 4, 4, with_opq)
+    measure_lists(codes, faiss, train, base, query, dim // 8, 8, 32, with_opq)
+    measure_lists(codes, faiss, train, base, query, dim // 4, 4, 32, with_opq)
     measure_sq8(codes, faiss, train, test, variance, rng)
     measure_rabitq(codes, faiss, train, test, query, rng)
 
