@@ -26,6 +26,7 @@
 #include "base/random.h"
 #include "ivf/build.h"
 #include "ivf/code.h"
+#include "ivf/product.h"
 #include "ivf/renew.h"
 #include "ivf/source.h"
 #include "quant/cluster.h"
@@ -195,6 +196,7 @@ read_centroids(Balance *balance)
 							 balance->lists[list].centroid_slot,
 							 balance->all.centroids + (Size) list * layout->padded_dim);
 	}
+	balance->all.codebook = gv_ivf_codebook_copy(index);
 	gv_ivf_make_root(index, &balance->all, &balance->root);
 	gv_ivf_nearest_init(&balance->nearest, index, &balance->root);
 	balance->point.z = palloc(sizeof(float) * layout->padded_dim);
@@ -440,6 +442,7 @@ count_movers(Balance *balance, uint32 list, const float *centroid)
 	GvHalf		zero[GV_FASTSCAN_LANES] = {0};
 	uint8	   *scratch = palloc(gv_rabitq_block_bytes(layout->code_dims));
 	GvRabitqQuery query;
+	GvIvfProductQuery product = {NULL};
 	PGAlignedBlock copy;
 	GvIvfRowsPage rows = gv_ivf_page_rows((Page) copy.data);
 	uint32		n_movers = 0;
@@ -449,8 +452,15 @@ count_movers(Balance *balance, uint32 list, const float *centroid)
 	for (int d = 0; d < dims; d++)
 		step[d] = centroid[d] - step[d];
 	norm2 = gv_kernels->inner_product_f32(step, step, dims);
-	query.table = palloc(layout->code_dims / GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
-	gv_rabitq_prepare_query(&query, step, layout->code_dims);
+	if (gv_ivf_has_product(layout))
+		gv_ivf_product_prepare(&product, &query, &balance->root.codebook, layout,
+							   balance->rotation, step);
+	else
+	{
+		query.table = palloc(layout->code_dims / GV_RABITQ_GROUP_DIMS *
+							 GV_FASTSCAN_GROUP_BYTES);
+		gv_rabitq_prepare_query(&query, step, layout->code_dims);
+	}
 	for (BlockNumber blkno = balance->lists[list].head; blkno != InvalidBlockNumber;
 		 blkno = rows->next)
 	{
@@ -462,18 +472,25 @@ count_movers(Balance *balance, uint32 list, const float *centroid)
 			int			n = Min(rows->n_rows - first, layout->lanes);
 			GvIvfEstimates estimates;
 
-			if (n < layout->lanes)
+			if (n < layout->lanes && layout->code_dims > 0)
 			{
 				gv_ivf_make_block(codes, n, layout->code_dims, scratch);
 				codes = scratch;
 			}
-			gv_ivf_estimate(&query, codes, zero, gv_ivf_block_rescale(layout, block),
-							gv_ivf_block_error(layout, block), norm2, 0, &estimates);
+			if (gv_ivf_has_product(layout))
+				gv_ivf_product_estimate(layout, &product, &query, codes, n, zero,
+										gv_ivf_block_rescale(layout, block),
+										gv_ivf_block_error(layout, block), norm2, &estimates);
+			else
+				gv_ivf_estimate(&query, codes, zero, gv_ivf_block_rescale(layout, block),
+								gv_ivf_block_error(layout, block), norm2, 0, &estimates);
 			for (int i = 0; i < n; i++)
 				n_movers += ItemPointerIsValid(&gv_ivf_block_tids(block)[i]) &&
 					estimates.estimate[i] < 0;
 		}
 	}
+	if (product.table)
+		pfree(product.table);
 	pfree(query.table);
 	pfree(scratch);
 	pfree(step);
@@ -687,6 +704,7 @@ number_lists(Balance *balance)
 	plan->centroids = palloc_extended(sizeof(GvHalf) * dims * plan->n_lists, MCXT_ALLOC_HUGE);
 	plan->number = palloc(sizeof(uint32) * balance->n_items);
 	plan->training.center = balance->all.center;
+	plan->training.codebook = balance->all.codebook;
 	plan->training.is_trained = true;
 	plan->training.centroids = palloc_extended(sizeof(GvHalf) * dims * balance->n_items,
 											   MCXT_ALLOC_HUGE);

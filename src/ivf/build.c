@@ -178,6 +178,7 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 		build->ix.meta.center_blkno =
 			gv_ivf_write_chain(&build->ix, GV_IVF_PAGE_CENTER, 0, build->training.center,
 							   sizeof(float) * build->ix.layout.padded_dim, false, NULL);
+	build->ix.meta.codebook_blkno = gv_ivf_write_codebook(&build->ix, &build->training, false);
 	build->lists = palloc_extended(sizeof(GvIvfListData) * build->training.n_lists,
 								   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	gv_ivf_clear_centroids(build->lists, build->training.n_lists);

@@ -19,6 +19,7 @@
 #include "am/parallel.h"
 #include "ivf/index.h"
 #include "ivf/nearest.h"
+#include "ivf/product.h"
 #include "ivf/write.h"
 #include "quant/kmeans.h"
 
@@ -42,6 +43,8 @@ typedef struct GvIvfLoader
 	GvIvfPoint	point;
 	float	   *centroid;		/* float[padded_dim] */
 	uint8	   *nibbles;
+	GvIvfCodebook codebook;
+	GvIvfProductScratch product;
 	char	   *fine;			/* of the row, or NULL */
 	void	   *fine_scratch;
 	GvIvfRow	row;
@@ -58,7 +61,7 @@ enum
 typedef enum GvIvfArea
 {
 	GV_IVF_AREA_SAMPLE,			/* float[n][padded_dim], then k-means, while lists are trained */
-	GV_IVF_AREA_LISTS,			/* center, then centroids */
+	GV_IVF_AREA_LISTS,			/* what training finds: center, codebook, centroids */
 	GV_IVF_N_AREAS
 } GvIvfArea;
 
@@ -147,9 +150,13 @@ extern void gv_ivf_trainer_init(GvIvfTrainer *trainer, const GvIvfIndex *index,
 								GvKmeansShared *shared);
 extern void gv_ivf_trainer_end(GvIvfTrainer *trainer);
 extern int64 gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows);
-extern int64 gv_ivf_sample_rows(int64 lists);
+extern int64 gv_ivf_sample_rows(const GvIvfLayout *layout, int64 lists);
 extern Size gv_ivf_sample_bytes(const GvIvfLayout *layout);
 extern float gv_ivf_point_length(const GvIvfMetaPageData *meta);
 extern void gv_ivf_report_phase(const GvIvfTraining *training, int64 phase);
+
+/* codebook.c */
+extern void gv_ivf_codebook_train(const GvIvfIndex *index, const float *rotation, float *rows,
+								  uint32 n_rows, GvIvfTraining *training);
 
 #endif							/* GV_IVF_BUILD_H */

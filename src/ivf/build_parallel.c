@@ -227,8 +227,7 @@ find_training(Worker *worker)
 	char	   *lists = attach_area(worker, GV_IVF_AREA_LISTS);
 
 	worker->build.ix.meta = worker->shared->meta;
-	training->center = (float *) lists;
-	training->centroids = (GvHalf *) (training->center + worker->build.ix.layout.padded_dim);
+	gv_ivf_training_place(training, &worker->build.ix.layout, lists);
 	training->n_lists = worker->shared->n_lists;
 	training->is_trained = worker->shared->is_trained;
 }

@@ -30,6 +30,7 @@
 #include "ivf/fine.h"
 #include "ivf/ivf.h"
 #include "ivf/list.h"
+#include "ivf/product.h"
 #include "quant/rotation.h"
 
 /* Factors computed anew may be off by so much, and signs of so small a part of a point */
@@ -55,6 +56,7 @@ typedef struct Check
 	MemoryContext item_context; /* reset after each row */
 	float	   *rotation;
 	float	   *center;
+	GvIvfCodebook codebook;
 	uint32		n_lists;		/* that the directory has */
 	bool		is_first_look;	/* pages are checked, rows counted; else collected */
 	bool		has_damage;		/* the lists cannot be followed */
@@ -428,10 +430,19 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 		p = palloc(sizeof(float) * layout->padded_dim);
 		gv_ivf_read_centroid(ix, entry.centroid_blkno, entry.centroid_slot, half);
 		gv_kernels->f16_to_f32(half, p, layout->padded_dim);
-		gv_ivf_encode(point.z, p, layout->padded_dim, layout->code_dims,
-					  point.rotated.key_bias, nibbles, &factors);
-		if (!code_is_right(code, nibbles, point.z, p, layout))
-			return "row's code is not the one of its vector";
+		if (gv_ivf_has_product(layout))
+		{
+			if (!gv_ivf_product_is_right(&check->codebook, layout, check->rotation, point.z, p,
+										 point.rotated.key_bias, code, &factors))
+				return "row's code is not the one of its vector";
+		}
+		else
+		{
+			gv_ivf_encode(point.z, p, layout->padded_dim, layout->code_dims,
+						  point.rotated.key_bias, nibbles, &factors);
+			if (!code_is_right(code, nibbles, point.z, p, layout))
+				return "row's code is not the one of its vector";
+		}
 		if (!factors_are_right(&stored.factors, &factors))
 			return "row's factors are not those of its vector";
 	}
@@ -584,6 +595,9 @@ gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg)
 		memcpy(check->rotation, cache->rotation, sizeof(float) * gv_rotation_table_size(dims));
 		check->center = palloc(sizeof(float) * dims);
 		memcpy(check->center, cache->center, sizeof(float) * dims);
+		gv_ivf_codebook_read(&check->ix, &check->codebook,
+							 MemoryContextAllocHuge(context,
+													gv_ivf_codebook_room(&check->ix.layout)));
 		MemoryContextSwitchTo(old_context);
 		check_heap(check, snapshot);
 		if (check->rows)

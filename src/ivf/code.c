@@ -30,6 +30,29 @@
 #define FACTOR_ROUNDING 1e-3f
 
 /*
+ * gv_ivf_set_factors
+ *		Round factors, f: add, rescale, error.
+ */
+void
+gv_ivf_set_factors(GvIvfFactors *factors, const float *f)
+{
+	if (fabsf(f[0]) <= MAX_FACTOR && fabsf(f[1]) <= MAX_FACTOR && f[2] <= MAX_FACTOR)
+	{
+		GvHalf		half[3];
+
+		gv_kernels->f32_to_f16(f, half, 3);
+		factors->add = half[0];
+		factors->rescale = half[1];
+		factors->error = half[2];
+	}
+	else
+	{
+		factors->add = factors->rescale = 0;
+		factors->error = HALF_INFINITY;
+	}
+}
+
+/*
  * gv_ivf_encode
  *		Compute the code and factors of point z beside centroid p.
  *
@@ -57,20 +80,7 @@ gv_ivf_encode(const float *z, const float *p, int dims, int code_dims, float key
 		f[2] = (float) (2 * sqrt(n2) * sqrt((1 - r2) / r2 / Max(dims - 1, 1)) *
 						gv_ivf_error_deviations(dims));
 	}
-	if (fabsf(f[0]) <= MAX_FACTOR && fabsf(f[1]) <= MAX_FACTOR && f[2] <= MAX_FACTOR)
-	{
-		GvHalf		half[3];
-
-		gv_kernels->f32_to_f16(f, half, 3);
-		factors->add = half[0];
-		factors->rescale = half[1];
-		factors->error = half[2];
-	}
-	else
-	{
-		factors->add = factors->rescale = 0;
-		factors->error = HALF_INFINITY;
-	}
+	gv_ivf_set_factors(factors, f);
 }
 
 /* gv_ivf_pack_nibbles, gv_ivf_unpack_nibbles: a code by itself has two in a byte */

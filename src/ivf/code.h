@@ -44,6 +44,7 @@ gv_ivf_error_deviations(int dims)
 	return GV_IVF_ERROR_DEVIATIONS + GV_IVF_FEW_DIMENSIONS / dims;
 }
 
+extern void gv_ivf_set_factors(GvIvfFactors *factors, const float *f);
 extern void gv_ivf_encode(const float *z, const float *p, int dims, int code_dims,
 						  float key_bias, uint8 *nibbles, GvIvfFactors *factors);
 extern void gv_ivf_pack_nibbles(const uint8 *nibbles, int code_dims, uint8 *code);

@@ -14,6 +14,7 @@
 
 #include "ivf/build.h"
 #include "ivf/ivf.h"
+#include "quant/opq.h"
 
 /*
  * Lengths of lists lie between these, in multiples of the mean, most of them in
@@ -38,6 +39,16 @@
 #define SECONDS_OF_ELEMENT 50e-9
 #define SECONDS_OF_LIST_ELEMENT 50e-12
 #define SECONDS_OF_SAMPLE_ELEMENT 5e-9
+
+/*
+ * Of a product quantizer, for each row of its sample and dimension: in all, for each
+ * entry of a codebook, and of a rotation for each dimension; and of its rounds, for
+ * each element of a matrix and dimension.
+ */
+#define SECONDS_OF_CODEBOOK_ELEMENT 250e-9
+#define SECONDS_OF_ENTRY_ELEMENT 1.5e-9
+#define SECONDS_OF_TURNED_ELEMENT 2e-9
+#define SECONDS_OF_MATRIX_PRODUCT 50e-9
 
 /* Pages of a list of so many rows, of which so many fit a page */
 static double
@@ -76,6 +87,26 @@ count_pages(const GvIvfLayout *layout, double n_rows, double n_lists)
 	return pages;
 }
 
+/* Add what training a product quantizer takes, with a sample of so many rows */
+static void
+add_codebook(const GvIvfLayout *layout, double sample, GvAmEstimate *estimate)
+{
+	double		dim = layout->pq.dim;
+	double		trained = Min(sample, GV_PQ_SAMPLE_ROWS(layout->pq.bits));
+	double		memory = (double) gv_ivf_codebook_bytes(layout) +
+		(double) gv_ivf_codebook_room(layout);
+
+	memory += (double) Max(gv_pq_train_scratch_size(&layout->pq, (uint32) trained),
+						   layout->has_opq ? gv_opq_train_scratch_size(&layout->pq) : 0);
+	estimate->memory = Max(estimate->memory, sample * gv_ivf_sample_bytes(layout) + memory);
+	estimate->seconds += trained * dim *
+		(SECONDS_OF_CODEBOOK_ELEMENT + SECONDS_OF_ENTRY_ELEMENT * (1 << layout->pq.bits));
+	if (layout->has_opq)
+		estimate->seconds += dim * dim *
+			(SECONDS_OF_TURNED_ELEMENT * trained + SECONDS_OF_MATRIX_PRODUCT * dim);
+	estimate->bytes += ceil((double) gv_ivf_codebook_bytes(layout) / GV_IVF_CHAIN_ROOM) * BLCKSZ;
+}
+
 /*
  * gv_ivf_estimate_build
  *		Foretell what building an index takes.
@@ -99,7 +130,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 	gv_ivf_fill_meta(&ix.meta, opclass, dim, &ix.filters, is_flat, parsed);
 	(void) gv_ivf_layout_set(&ix.layout, &ix.meta);
 	n_lists = (double) Max(gv_ivf_choose_lists(parsed, n_rows), 1);
-	sample = Min(n_rows, (double) gv_ivf_sample_rows((int64) n_lists));
+	sample = Min(n_rows, (double) gv_ivf_sample_rows(layout, (int64) n_lists));
 	sort = n_rows * (SORT_ROW_OVERHEAD + gv_ivf_sort_image_bytes(&ix));
 
 	estimate->rows = n_rows;
@@ -123,4 +154,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 		estimate->seconds += SECONDS_OF_SAMPLE_ELEMENT * sample * layout->padded_dim *
 			sqrt(n_lists);
 	estimate->seconds /= 1 + Min(max_parallel_maintenance_workers, max_parallel_workers);
+	/* one process trains the codebook */
+	if (gv_ivf_has_product(layout) && n_lists > 1)
+		add_codebook(layout, sample, estimate);
 }

@@ -70,6 +70,17 @@ gv_ivf_report_lost(const GvIvfIndex *index, BlockNumber blkno, const char *what)
 	gv_ivf_report_corruption(index->rel, blkno, what);
 }
 
+/* Can the product quantizer of a metapage be? */
+static bool
+product_is_valid(const GvIvfMetaPageData *meta)
+{
+	if (meta->row_kind != GV_IVF_ROWS_PRODUCT)
+		return meta->pq_parts == 0 && meta->pq_bits == 0 && meta->has_opq == 0;
+	return (meta->pq_bits == 4 || meta->pq_bits == 8) && meta->has_opq <= 1 &&
+		meta->pq_parts >= 1 && meta->pq_parts <=
+		meta->dim + (meta->metric == GV_AM_METRIC_INNER_PRODUCT ? 1 : 0);
+}
+
 /*
  * gv_ivf_check_meta
  *		Raise an error if this version cannot use the index.
@@ -110,7 +121,9 @@ gv_ivf_check_meta(Relation rel, const GvIvfMetaPageData *meta)
 		meta->dim < 1 || meta->dim > gv_am_max_dim(opclass) ||
 		meta->padded_dim != gv_ivf_padded_dim(opclass, meta->dim) ||
 		meta->code_dims > meta->padded_dim || meta->code_dims % GV_RABITQ_ALIGN != 0 ||
-		(meta->code_dims == 0) != (meta->row_kind == GV_IVF_ROWS_BITS) ||
+		(meta->code_dims == 0) != (meta->row_kind == GV_IVF_ROWS_BITS ||
+								   meta->row_kind == GV_IVF_ROWS_PRODUCT) ||
+		!product_is_valid(meta) ||
 		meta->extra_bits > GV_EXTRA_MAX_BITS ||
 		(meta->extra_bits != 0) != (meta->row_kind == GV_IVF_ROWS_PLANES) ||
 		!gv_ivf_layout_set(&layout, meta))
@@ -290,15 +303,32 @@ gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 		row_kind = GV_IVF_ROWS_VECTORS;
 	else
 	{
-		extra_bits = gv_ivf_options_bits(options) - 1;
-		if (gv_ivf_options_quantizer(options) == GV_IVF_QUANTIZER_SQ8)
-			row_kind = GV_IVF_ROWS_BYTES;
-		else
-			row_kind = extra_bits > 0 ? GV_IVF_ROWS_PLANES : GV_IVF_ROWS_CODES;
+		switch (gv_ivf_options_quantizer(options))
+		{
+			case GV_IVF_QUANTIZER_SQ8:
+				row_kind = GV_IVF_ROWS_BYTES;
+				break;
+			case GV_IVF_QUANTIZER_PQ:
+				row_kind = GV_IVF_ROWS_PRODUCT;
+				meta->pq_parts = gv_ivf_options_parts(options);
+				meta->pq_bits = gv_ivf_options_bits(options);
+				meta->has_opq = gv_ivf_options_opq(options) ? 1 : 0;
+				if (meta->has_opq && dim > GV_IVF_MAX_OPQ_DIM)
+					ereport(ERROR,
+							(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+							 errmsg("storage parameter \"opq\" is for %d dimensions at most",
+									GV_IVF_MAX_OPQ_DIM),
+							 errdetail("The column has %d dimensions.", dim)));
+				break;
+			default:
+				extra_bits = gv_ivf_options_bits(options) - 1;
+				row_kind = extra_bits > 0 ? GV_IVF_ROWS_PLANES : GV_IVF_ROWS_CODES;
+		}
 	}
 	gv_ivf_layout_choose(meta, row_kind, extra_bits);
 	meta->center_blkno = InvalidBlockNumber;
 	meta->directory_blkno = InvalidBlockNumber;
+	meta->codebook_blkno = InvalidBlockNumber;
 }
 
 /*

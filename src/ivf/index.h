@@ -33,6 +33,14 @@ typedef struct GvIvfIndex
 	GvAmFilterColumns filters;
 } GvIvfIndex;
 
+/* What codes of a product quantizer are made with; see product.h */
+typedef struct GvIvfCodebook
+{
+	const GvPq *pq;				/* NULL: there is none, or none yet */
+	const float *opq;			/* panels of a rotation, or NULL */
+	float		deviations;		/* so many below an estimate lies its bound */
+} GvIvfCodebook;
+
 /*
  * The centroids by their codes, for finding the nearest.  A block holds those
  * of 32 lists; list i is lane i % 32 of block i / 32.
@@ -48,6 +56,7 @@ typedef struct GvIvfRoot
 	BlockNumber *centroid_blkno;	/* [n_lists] */
 	uint16	   *centroid_slot;
 	const GvHalf *centroids;	/* float16[n_lists][padded_dim], or NULL: on their pages */
+	GvIvfCodebook codebook;		/* of the rows' codes, for whoever makes them */
 } GvIvfRoot;
 
 /*
@@ -127,7 +136,7 @@ extern void gv_ivf_read_centroid(GvIvfIndex *index, BlockNumber blkno, int slot,
 extern void gv_ivf_read_list(GvIvfIndex *index, const GvIvfCache *cache, uint32 list,
 							 GvIvfListData *entry);
 extern Size gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area,
-							 GvIvfRoot *root);
+							 GvIvfRoot *root, char **room);
 extern void gv_ivf_root_set(GvIvfRoot *root, const GvIvfLayout *layout, uint32 list,
 							const GvHalf *centroid);
 

@@ -11,6 +11,10 @@
 #include "quant/rabitq.h"
 #include "quant/rotation.h"
 
+/* Most parts of a product quantizer; and bits a dimension if they are not told */
+#define GV_IVF_MAX_PARTS 4096
+#define GV_IVF_DEFAULT_BITS 0.5
+
 /*
  * gv_ivf_padded_dim
  *		Return the dimensions of the points of values.
@@ -51,7 +55,7 @@ place_block(GvIvfLayout *layout)
 		layout->add_offset = next;
 		layout->rescale_offset = next += lanes * sizeof(GvHalf);
 		layout->error_offset = next += lanes * sizeof(GvHalf);
-		next += lanes * sizeof(GvHalf);
+		next = MAXALIGN(next + lanes * sizeof(GvHalf));
 	}
 	if (gv_ivf_keeps_values(layout))
 	{
@@ -67,6 +71,19 @@ place_block(GvIvfLayout *layout)
 	}
 	layout->code_offset = next;
 	return MAXALIGN(next + lanes * layout->row_code_bytes);
+}
+
+/* Codes of a product quantizer: numbers of 4 bits in FastScan blocks, bytes row by row */
+static void
+set_product(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
+{
+	layout->pq.dim = meta->dim + (meta->metric == GV_AM_METRIC_INNER_PRODUCT ? 1 : 0);
+	layout->pq.m = meta->pq_parts;
+	layout->pq.bits = meta->pq_bits;
+	layout->has_opq = meta->has_opq != 0;
+	if (meta->pq_bits == 4)
+		layout->code_dims = gv_pq_groups(&layout->pq) * GV_RABITQ_GROUP_DIMS;
+	layout->row_code_bytes = meta->pq_bits == 4 ? layout->code_dims / 8 : meta->pq_parts;
 }
 
 /*
@@ -87,11 +104,14 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
 		layout->filter_width[layout->n_filters++] =
 			gv_am_filter_width((GvAmFilterKind) meta->filter_kind[i]);
 
-	layout->row_code_bytes = gv_ivf_has_codes(layout) ? layout->code_dims / 8 :
-		value_bytes(meta);
+	if (gv_ivf_has_product(layout))
+		set_product(layout, meta);
+	else
+		layout->row_code_bytes = gv_ivf_has_codes(layout) ? layout->code_dims / 8 :
+			value_bytes(meta);
 	layout->lanes = GV_FASTSCAN_LANES;
 	layout->block_size = place_block(layout);
-	while (!gv_ivf_has_codes(layout) && layout->lanes > 1 &&
+	while (layout->code_dims == 0 && layout->lanes > 1 &&
 		   layout->block_size > GV_IVF_ROWS_ROOM)
 	{
 		layout->lanes--;
@@ -114,10 +134,41 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
 }
 
 /*
+ * Choose the parts of a product quantizer, if they are not given: half a bit a
+ * dimension; or see that they fit.
+ */
+static void
+choose_parts(GvIvfMetaPageData *meta)
+{
+	GvIvfLayout layout;
+	int			most;
+	int			wanted = meta->pq_parts;
+
+	meta->pq_parts = 1;
+	(void) gv_ivf_layout_set(&layout, meta);
+	most = Min(layout.pq.dim, GV_IVF_MAX_PARTS);
+	meta->pq_parts = most;
+	while (!gv_ivf_layout_set(&layout, meta) && most > 1)
+		meta->pq_parts = --most;
+	if (!gv_ivf_layout_set(&layout, meta))
+		return;					/* the caller says what is wrong */
+	if (wanted > most)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("storage parameter \"m\" cannot be more than %d for this index", most),
+				 most == layout.pq.dim ?
+				 errdetail("A part has one dimension at least.") :
+				 errdetail("The codes of 32 rows must fit a page.")));
+	if (wanted == 0)
+		wanted = TYPEALIGN(4, Max(layout.pq.dim * GV_IVF_DEFAULT_BITS / meta->pq_bits, 1));
+	meta->pq_parts = Min(wanted, most);
+}
+
+/*
  * gv_ivf_layout_choose
  *		Choose a new index's layout, as far as the metapage tells it.
  *
- * meta: element, metric, dim and filter columns are set
+ * meta: element, metric, dim, filter columns and the product quantizer's options are set
  * extra_bits: of fine codes in planes
  *
  * A code has all dimensions, or as many as let a block fit a page.
@@ -131,7 +182,10 @@ gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind, int extra_b
 	meta->row_kind = row_kind;
 	meta->extra_bits = extra_bits;
 	meta->padded_dim = gv_ivf_padded_dim(&opclass, meta->dim);
-	meta->code_dims = row_kind == GV_IVF_ROWS_BITS ? 0 : meta->padded_dim;
+	meta->code_dims = row_kind == GV_IVF_ROWS_BITS || row_kind == GV_IVF_ROWS_PRODUCT ? 0 :
+		meta->padded_dim;
+	if (row_kind == GV_IVF_ROWS_PRODUCT)
+		choose_parts(meta);
 	while (!gv_ivf_layout_set(&layout, meta) && meta->code_dims > GV_RABITQ_ALIGN)
 		meta->code_dims -= GV_RABITQ_ALIGN;
 	if (!gv_ivf_layout_set(&layout, meta))

@@ -13,14 +13,17 @@
 #include "am/filter.h"
 #include "am/opclass.h"
 #include "ivf/page.h"
+#include "quant/pq.h"
 
 /* Sizes and offsets, all in bytes and from the start of a block */
 typedef struct GvIvfLayout
 {
 	GvIvfRowKind row_kind;
 	int			padded_dim;
-	int			code_dims;
+	int			code_dims;		/* of FastScan blocks, four a nibble; 0: there are none */
 	int			extra_bits;		/* of fine codes in planes */
+	GvPqShape	pq;				/* m 0: no product quantizer */
+	bool		has_opq;
 	int			lanes;			/* rows of a block: 32, or fewer of long bits */
 	int			blocks_per_page;
 	int			rows_per_page;
@@ -53,6 +56,13 @@ static inline bool
 gv_ivf_keeps_vectors(const GvIvfLayout *layout)
 {
 	return layout->row_kind == GV_IVF_ROWS_VECTORS;
+}
+
+/* Are the codes of a product quantizer?  See product.h. */
+static inline bool
+gv_ivf_has_product(const GvIvfLayout *layout)
+{
+	return layout->row_kind == GV_IVF_ROWS_PRODUCT;
 }
 
 /* Are there finer codes beside the one-bit codes?  See fine.h. */

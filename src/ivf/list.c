@@ -281,7 +281,7 @@ gv_ivf_put_row(const GvIvfIndex *index, Page page, const GvIvfRow *row, GvIvfPla
 	rows->n_rows++;
 
 	/* a full block is made one for FastScan */
-	if (gv_ivf_has_codes(layout) && lane == layout->lanes - 1)
+	if (layout->code_dims > 0 && lane == layout->lanes - 1)
 	{
 		uint8	   *copy = palloc(layout->lanes * layout->row_code_bytes);
 
@@ -338,7 +338,7 @@ gv_ivf_get_row(const GvIvfLayout *layout, char *block, int lane, GvIvfRow *row,
 void
 gv_ivf_block_rows(const GvIvfLayout *layout, char *block, int n, uint8 *codes)
 {
-	if (gv_ivf_has_codes(layout) && n == layout->lanes)
+	if (layout->code_dims > 0 && n == layout->lanes)
 		gv_ivf_split_block(gv_ivf_block_codes(layout, block), layout->code_dims, codes);
 	else
 		memcpy(codes, gv_ivf_block_codes(layout, block), n * layout->row_code_bytes);

@@ -11,6 +11,7 @@
 
 #include "ivf/build.h"
 #include "ivf/fine.h"
+#include "ivf/product.h"
 #include "type/halfvec.h"
 #include "type/vector.h"
 
@@ -33,6 +34,9 @@ gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation
 	loader->nibbles = palloc(layout->padded_dim);
 	memset(&loader->row, 0, sizeof(loader->row));
 	loader->row.code = palloc0(Max(layout->row_code_bytes, 1));
+	loader->codebook = root->codebook;
+	if (gv_ivf_has_product(layout))
+		gv_ivf_product_scratch_init(&loader->product, layout);
 	loader->fine = NULL;
 	if (gv_ivf_has_fine_codes(layout))
 	{
@@ -103,9 +107,17 @@ gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filter
 	{
 		gv_kernels->f16_to_f32(gv_ivf_nearest_centroid(&loader->nearest, list),
 							   loader->centroid, layout->padded_dim);
-		gv_ivf_encode(loader->point.z, loader->centroid, layout->padded_dim, layout->code_dims,
-					  loader->point.rotated.key_bias, loader->nibbles, &row->factors);
-		gv_ivf_pack_nibbles(loader->nibbles, layout->code_dims, row->code);
+		if (gv_ivf_has_product(layout))
+			gv_ivf_product_encode(&loader->codebook, layout, loader->rotation, loader->point.z,
+								  loader->centroid, loader->point.rotated.key_bias,
+								  &loader->product, row->code, &row->factors);
+		else
+		{
+			gv_ivf_encode(loader->point.z, loader->centroid, layout->padded_dim,
+						  layout->code_dims, loader->point.rotated.key_bias, loader->nibbles,
+						  &row->factors);
+			gv_ivf_pack_nibbles(loader->nibbles, layout->code_dims, row->code);
+		}
 		if (loader->fine)
 			gv_ivf_fine_encode(layout, loader->point.z, loader->centroid,
 							   loader->point.rotated.key_bias, loader->fine,

@@ -29,7 +29,12 @@ struct GvIvfOptions
 	/* of ivfpq only */
 	int			quantizer;		/* GvIvfQuantizer */
 	int			bits;			/* 0: the quantizer's default */
+	int			m;				/* 0: chosen by the number of dimensions */
+	bool		opq;
 };
+
+/* Storage parameters that ivfpq alone has; the last ones */
+#define N_PQ_ONLY 4
 
 static GvIvfSettings flat_settings;
 static GvIvfSettings pq_settings;
@@ -52,6 +57,7 @@ static relopt_enum_elt_def init_values[] = {
 static relopt_enum_elt_def quantizer_values[] = {
 	{"rabitq", GV_IVF_QUANTIZER_RABITQ},
 	{"sq8", GV_IVF_QUANTIZER_SQ8},
+	{"pq", GV_IVF_QUANTIZER_PQ},
 	{NULL, 0}
 };
 
@@ -136,9 +142,15 @@ gv_ivf_define_settings(void)
 	pq_options = define_options();
 	add_enum_reloption(pq_options, "quantizer", "What the index keeps of a row's vector",
 					   quantizer_values, GV_IVF_QUANTIZER_RABITQ,
-					   "Valid values are \"rabitq\" and \"sq8\".", AccessExclusiveLock);
-	add_int_reloption(pq_options, "bits", "Bits a dimension of the quantizer \"rabitq\"",
+					   "Valid values are \"rabitq\", \"sq8\" and \"pq\".", AccessExclusiveLock);
+	add_int_reloption(pq_options, "bits",
+					  "Bits a dimension of the quantizer \"rabitq\", or a part of \"pq\"",
 					  0, 1, GV_EXTRA_MAX_BITS + 1, AccessExclusiveLock);
+	add_int_reloption(pq_options, "m",
+					  "Parts of a vector of the quantizer \"pq\"; 0: chosen by the dimensions",
+					  0, 0, PG_UINT16_MAX, AccessExclusiveLock);
+	add_bool_reloption(pq_options, "opq", "Whether the quantizer \"pq\" learns a rotation",
+					   false, AccessExclusiveLock);
 	define_settings(&flat_settings, "ivfflat", assign_flat_probes);
 	define_settings(&pq_settings, "ivfpq", assign_pq_probes);
 }
@@ -146,7 +158,7 @@ gv_ivf_define_settings(void)
 static bytea *
 parse_options(Datum reloptions, bool validate, relopt_kind kind)
 {
-	/* the last two of ivfpq only */
+	/* the last ones of ivfpq only */
 	static const relopt_parse_elt elements[] = {
 		{"lists", RELOPT_TYPE_INT, offsetof(GvIvfOptions, lists)},
 		{"probes", RELOPT_TYPE_INT, offsetof(GvIvfOptions, probes)},
@@ -155,12 +167,37 @@ parse_options(Datum reloptions, bool validate, relopt_kind kind)
 		{"init", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, init)},
 		{"quantizer", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, quantizer)},
 		{"bits", RELOPT_TYPE_INT, offsetof(GvIvfOptions, bits)},
+		{"m", RELOPT_TYPE_INT, offsetof(GvIvfOptions, m)},
+		{"opq", RELOPT_TYPE_BOOL, offsetof(GvIvfOptions, opq)},
 	};
 
-	int			n = lengthof(elements) - (kind == flat_options ? 2 : 0);
+	int			n = lengthof(elements) - (kind == flat_options ? N_PQ_ONLY : 0);
 
 	return (bytea *) build_reloptions(reloptions, validate, kind, sizeof(GvIvfOptions),
 									  elements, n);
+}
+
+/* Raise an error if there are parameters that are not for the quantizer */
+static void
+check_quantizer(const GvIvfOptions *options)
+{
+	if (options->bits > 0 && options->quantizer == GV_IVF_QUANTIZER_SQ8)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("storage parameter \"bits\" is not for quantizer \"sq8\""),
+				 errdetail("It keeps a byte for each dimension."),
+				 errhint("Leave \"bits\" out, or use another quantizer.")));
+	if (options->bits > 0 && options->bits != 4 && options->bits != 8 &&
+		options->quantizer == GV_IVF_QUANTIZER_PQ)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("storage parameter \"bits\" must be 4 or 8 for quantizer \"pq\""),
+				 errdetail("It is of the number that each part of a vector becomes.")));
+	if ((options->m > 0 || options->opq) && options->quantizer != GV_IVF_QUANTIZER_PQ)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("storage parameter \"%s\" is for quantizer \"pq\" only",
+						options->m > 0 ? "m" : "opq")));
 }
 
 /*
@@ -178,13 +215,8 @@ gv_ivfpq_reloptions(Datum reloptions, bool validate)
 {
 	GvIvfOptions *options = (GvIvfOptions *) parse_options(reloptions, validate, pq_options);
 
-	if (validate && options && options->bits > 0 &&
-		options->quantizer != GV_IVF_QUANTIZER_RABITQ)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("storage parameter \"bits\" is not for quantizer \"sq8\""),
-				 errdetail("It keeps a byte for each dimension."),
-				 errhint("Leave \"bits\" out, or use quantizer \"rabitq\".")));
+	if (validate && options)
+		check_quantizer(options);
 	return (bytea *) options;
 }
 
@@ -215,7 +247,21 @@ gv_ivf_options_quantizer(const GvIvfOptions *options)
 int
 gv_ivf_options_bits(const GvIvfOptions *options)
 {
-	return options && options->bits > 0 ? options->bits : 1;
+	if (options && options->bits > 0)
+		return options->bits;
+	return gv_ivf_options_quantizer(options) == GV_IVF_QUANTIZER_PQ ? 4 : 1;
+}
+
+int
+gv_ivf_options_parts(const GvIvfOptions *options)
+{
+	return options ? options->m : 0;
+}
+
+bool
+gv_ivf_options_opq(const GvIvfOptions *options)
+{
+	return options && options->opq;
 }
 
 /*

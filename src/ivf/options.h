@@ -14,6 +14,9 @@
 
 #define GV_IVF_MAX_LISTS 32768
 
+/* Learning a rotation takes time by the cube of the dimensions */
+#define GV_IVF_MAX_OPQ_DIM 2000
+
 typedef enum GvIvfIterativeScan
 {
 	GV_IVF_ITERATIVE_OFF,
@@ -31,7 +34,8 @@ typedef enum GvIvfInit
 typedef enum GvIvfQuantizer
 {
 	GV_IVF_QUANTIZER_RABITQ,	/* one bit a dimension, or more */
-	GV_IVF_QUANTIZER_SQ8		/* one bit, and a byte */
+	GV_IVF_QUANTIZER_SQ8,		/* one bit, and a byte */
+	GV_IVF_QUANTIZER_PQ			/* a number for each of some parts */
 } GvIvfQuantizer;
 
 /* The settings of one of the access methods */
@@ -56,6 +60,8 @@ extern uint64 gv_ivf_options_seed(const GvIvfOptions *options);
 extern GvIvfInit gv_ivf_options_init(const GvIvfOptions *options);
 extern GvIvfQuantizer gv_ivf_options_quantizer(const GvIvfOptions *options);
 extern int	gv_ivf_options_bits(const GvIvfOptions *options);
+extern int	gv_ivf_options_parts(const GvIvfOptions *options);
+extern bool gv_ivf_options_opq(const GvIvfOptions *options);
 extern int	gv_ivf_option_probes(Relation index, double *target);
 
 #endif							/* GV_IVF_OPTIONS_H */

@@ -20,7 +20,7 @@
 #include "distance/distance.h"
 
 #define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
-#define GV_IVF_VERSION 4
+#define GV_IVF_VERSION 5
 
 #define GV_IVF_META_BLKNO 0
 
@@ -34,10 +34,11 @@ typedef enum GvIvfPageKind
 	GV_IVF_PAGE_ROWS,			/* rows of a list */
 	GV_IVF_PAGE_VECTORS,		/* vectors or fine codes of a list's rows, in slots */
 	GV_IVF_PAGE_PART,			/* part of one longer than a page */
-	GV_IVF_PAGE_FREE			/* for reuse as any kind */
+	GV_IVF_PAGE_FREE,			/* for reuse as any kind */
+	GV_IVF_PAGE_CODEBOOK		/* GvIvfCodebookHeadData and what follows it */
 } GvIvfPageKind;
 
-#define GV_IVF_PAGE_LAST GV_IVF_PAGE_FREE
+#define GV_IVF_PAGE_LAST GV_IVF_PAGE_CODEBOOK
 
 /* How rows are kept in lists.  Stored in metapages: never renumber. */
 typedef enum GvIvfRowKind
@@ -46,10 +47,11 @@ typedef enum GvIvfRowKind
 	GV_IVF_ROWS_VECTORS,		/* one-bit codes and the vector */
 	GV_IVF_ROWS_BITS,			/* the bits of a bit column */
 	GV_IVF_ROWS_PLANES,			/* one-bit codes, and further bits as fine codes */
-	GV_IVF_ROWS_BYTES			/* one-bit codes, and a byte a dimension as fine codes */
+	GV_IVF_ROWS_BYTES,			/* one-bit codes, and a byte a dimension as fine codes */
+	GV_IVF_ROWS_PRODUCT			/* codes of a product quantizer; exact distances from the table */
 } GvIvfRowKind;
 
-#define GV_IVF_ROWS_LAST GV_IVF_ROWS_BYTES
+#define GV_IVF_ROWS_LAST GV_IVF_ROWS_PRODUCT
 
 /* The list of rows without direction (zero vectors under cosine); it has no centroid */
 #define GV_IVF_LOOSE_LIST 0
@@ -71,7 +73,7 @@ typedef struct GvIvfMetaPageData
 
 	/* layout, see layout.h */
 	uint32		padded_dim;		/* dimensions after rotation */
-	uint32		code_dims;		/* of those, in a code; 0 for bits */
+	uint32		code_dims;		/* of those, in a one-bit code; 0: there is none */
 	uint64		seed;
 
 	/* geometry: z = rotation(x) * inverse_unit - center */
@@ -101,6 +103,14 @@ typedef struct GvIvfMetaPageData
 	uint32		retired_generation;
 	uint64		retired_xid;	/* the next transaction, in full, when it was retired */
 
+	/* the product quantizer's shape; 0 if there is none */
+	uint16		pq_parts;
+	uint8		pq_bits;
+	uint8		has_opq;		/* 1: with a rotation that was learned */
+	uint32		codebook_blkno; /* first of the codebook's pages, or invalid: not trained */
+	uint32		retired_codebook_blkno;
+	uint32		reserved;		/* zero */
+
 	/* probes that reach a recall; changed by VACUUM */
 	uint64		calibrated_rows;	/* rows of the index then */
 	uint64		removed_rows;	/* since then, by VACUUM */
@@ -124,7 +134,7 @@ typedef struct GvIvfListData
 
 typedef GvIvfListData *GvIvfList;
 
-/* Head of the content of a page in a chain: directory (GvIvfListData), center (float4) */
+/* Head of the content of a page in a chain: directory (GvIvfListData), center (float4), codebook */
 typedef struct GvIvfChainPageData
 {
 	uint32		next;			/* next page, or invalid */
@@ -135,6 +145,16 @@ typedef struct GvIvfChainPageData
 typedef GvIvfChainPageData *GvIvfChainPage;
 
 #define GV_IVF_CHAIN_ROOM (GV_AM_PAGE_ROOM - sizeof(GvIvfChainPageData))
+
+/*
+ * The first bytes of a codebook.  After it come the entries, float4, as quant/pq.h
+ * has them, and float4[pq dimensions][pq dimensions], the rotation, if there is one.
+ */
+typedef struct GvIvfCodebookHeadData
+{
+	float4		deviations;		/* so many below an estimate lies its bound */
+	uint32		reserved;		/* zero */
+} GvIvfCodebookHeadData;
 
 /* Entries of the directory on a page */
 #define GV_IVF_LISTS_PER_PAGE (GV_IVF_CHAIN_ROOM / sizeof(GvIvfListData))
@@ -148,7 +168,7 @@ typedef GvIvfChainPageData *GvIvfChainPage;
  *		uint8 slot[]			and their slots there
  *		uint32 nulls, words[]	for each filter column: a bit for each lane, lanes words
  *		uint8 code[]			a full block: one FastScan block; else, and of bits
- *								always, row by row
+ *								and of bytes always, row by row
  */
 typedef struct GvIvfRowsPageData
 {

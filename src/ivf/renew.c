@@ -203,6 +203,7 @@ write_set(Renewal *renewal)
 	meta->center_blkno =
 		gv_ivf_write_chain(after, GV_IVF_PAGE_CENTER, meta->generation, renewal->training.center,
 						   sizeof(float) * after->layout.padded_dim, true, NULL);
+	meta->codebook_blkno = gv_ivf_write_codebook(after, &renewal->training, true);
 	begin_lists(renewal, n_lists);
 
 	gv_ivf_sort_begin(&renewal->sort, after, maintenance_work_mem, NULL);
@@ -249,6 +250,7 @@ publish(Renewal *renewal)
 	after->retired_lists = before->n_lists;
 	after->retired_directory_blkno = before->directory_blkno;
 	after->retired_center_blkno = before->center_blkno;
+	after->retired_codebook_blkno = before->codebook_blkno;
 	after->retired_generation = before->generation;
 
 	GV_TEST_POINT("ivf-renew-publish");

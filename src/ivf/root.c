@@ -17,6 +17,7 @@
 
 #include "ivf/code.h"
 #include "ivf/nearest.h"
+#include "ivf/product.h"
 #include "quant/rotation.h"
 
 /* The centroids are kept with the codes if all of them take so many bytes at most */
@@ -37,10 +38,12 @@ place(char *area, Size *used, Size size)
  *		Lay out a root in an area of memory.
  *
  * area: zeroed, or NULL to learn the size
- * root: all fields written
+ * root: all fields written; there is no codebook
+ * room: for one, written
  */
 Size
-gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area, GvIvfRoot *root)
+gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area, GvIvfRoot *root,
+				 char **room)
 {
 	Size		n_lanes = TYPEALIGN(GV_FASTSCAN_LANES, n_lists);
 	Size		centroids = n_lanes * gv_ivf_centroid_bytes(layout);
@@ -58,6 +61,8 @@ gv_ivf_root_size(const GvIvfLayout *layout, uint32 n_lists, char *area, GvIvfRoo
 	root->centroids = NULL;
 	if (centroids <= MAX_CACHED_CENTROIDS)
 		root->centroids = place(area, &used, centroids);
+	memset(&root->codebook, 0, sizeof(root->codebook));
+	*room = place(area, &used, gv_ivf_codebook_room(layout));
 	return used;
 }
 
@@ -214,6 +219,7 @@ gv_ivf_cache(GvIvfIndex *index)
 	Size		root_size;
 	uint32		n_directory;
 	Size		used = 0;
+	char	   *room;
 
 	if (cache != NULL && cache->generation == meta->generation &&
 		cache->inverse_unit == meta->inverse_unit)
@@ -225,7 +231,7 @@ gv_ivf_cache(GvIvfIndex *index)
 		pfree(cache);
 	}
 	n_directory = (meta->n_lists + GV_IVF_LISTS_PER_PAGE - 1) / GV_IVF_LISTS_PER_PAGE;
-	root_size = gv_ivf_root_size(&index->layout, meta->n_lists, NULL, &root);
+	root_size = gv_ivf_root_size(&index->layout, meta->n_lists, NULL, &root, &room);
 	cache = MemoryContextAllocExtended(index->rel->rd_indexcxt,
 									   MAXALIGN(sizeof(GvIvfCache)) +
 									   MAXALIGN(sizeof(float) * gv_rotation_table_size(dims)) +
@@ -239,12 +245,13 @@ gv_ivf_cache(GvIvfIndex *index)
 	cache->center = place((char *) cache, &used, sizeof(float) * dims);
 	cache->n_directory = n_directory;
 	cache->directory = place((char *) cache, &used, sizeof(BlockNumber) * n_directory);
-	gv_ivf_root_size(&index->layout, meta->n_lists, (char *) cache + used, &cache->root);
+	gv_ivf_root_size(&index->layout, meta->n_lists, (char *) cache + used, &cache->root, &room);
 
 	gv_rotation_init(cache->rotation, dims, meta->seed);
 	/* an error leaves a chunk that nobody refers to until the index is closed */
 	if (meta->center_blkno != InvalidBlockNumber)
 		read_center(index, cache->center);
+	gv_ivf_codebook_read(index, &cache->root.codebook, room);
 	read_directory(index, cache);
 	read_root(index, cache);
 

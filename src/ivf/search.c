@@ -66,9 +66,15 @@ gv_ivf_search_begin(GvIvfSearch *search, GvIvfIndex *index, Datum value,
 	{
 		double		unit = index->meta.inverse_unit != 0 ? index->meta.inverse_unit : 1;
 
-		search->query.table = palloc(layout->code_dims / GV_RABITQ_GROUP_DIMS *
-									 GV_FASTSCAN_GROUP_BYTES);
-		gv_rabitq_prepare_query(&search->query, search->point.z, layout->code_dims);
+		if (gv_ivf_has_product(layout))
+			gv_ivf_product_prepare(&search->product, &search->query, &cache->root.codebook,
+								   layout, cache->rotation, search->point.z);
+		else
+		{
+			search->query.table = palloc(layout->code_dims / GV_RABITQ_GROUP_DIMS *
+										 GV_FASTSCAN_GROUP_BYTES);
+			gv_rabitq_prepare_query(&search->query, search->point.z, layout->code_dims);
+		}
 		search->scratch_codes = palloc(gv_rabitq_block_bytes(layout->code_dims));
 		if (gv_ivf_has_fine_codes(layout))
 		{
@@ -284,16 +290,23 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 	GvIvfEstimates estimates;
 	float		products[GV_FASTSCAN_LANES] = {0};
 
-	if (n < layout->lanes)
+	if (n < layout->lanes && layout->code_dims > 0)
 	{
 		gv_ivf_make_block(codes, n, layout->code_dims, search->scratch_codes);
 		codes = search->scratch_codes;
 	}
-	gv_ivf_estimate(&search->query, codes, gv_ivf_block_add(layout, block),
-					gv_ivf_block_rescale(layout, block), gv_ivf_block_error(layout, block),
-					probe->distance2,
-					sqrtf(probe->distance2) + TABLE_ROUNDING * search->norm + 1e-20f,
-					&estimates);
+	if (gv_ivf_has_product(layout))
+		gv_ivf_product_estimate(layout, &search->product, &search->query, codes, n,
+								gv_ivf_block_add(layout, block),
+								gv_ivf_block_rescale(layout, block),
+								gv_ivf_block_error(layout, block), probe->distance2,
+								&estimates);
+	else
+		gv_ivf_estimate(&search->query, codes, gv_ivf_block_add(layout, block),
+						gv_ivf_block_rescale(layout, block), gv_ivf_block_error(layout, block),
+						probe->distance2,
+						sqrtf(probe->distance2) + TABLE_ROUNDING * search->norm + 1e-20f,
+						&estimates);
 	if (layout->row_kind == GV_IVF_ROWS_PLANES)
 		find_products(layout, block, &estimates, probe->distance2, products);
 	for (; passing != 0; passing &= passing - 1)

@@ -13,6 +13,7 @@
 #include "ivf/code.h"
 #include "ivf/fine.h"
 #include "ivf/index.h"
+#include "ivf/product.h"
 
 /* A row that was found */
 typedef struct GvIvfFound
@@ -48,6 +49,7 @@ typedef struct GvIvfSearch
 	double		key_offset;
 	GvRabitqQuery query;
 	GvIvfFineQuery fine_query;
+	GvIvfProductQuery product;
 	const GvAmFilter *filter;	/* or NULL */
 
 	/* lists */

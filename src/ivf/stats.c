@@ -133,12 +133,18 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 		   "pages of vectors or fine codes");
 	report(arg, "pages_centroids", (double) counts.pages[GV_IVF_PAGE_CENTROIDS], 0,
 		   "pages of centroids");
+	report(arg, "pages_codebook", (double) counts.pages[GV_IVF_PAGE_CODEBOOK], 0,
+		   "pages of the codebook of a product quantizer");
 	report(arg, "pages_free", (double) (counts.pages[GV_IVF_PAGE_FREE] + counts.pages[0]), 0,
 		   "pages for reuse");
 	report(arg, "pages_retired", (double) counts.retired, 0,
 		   "pages of lists that were trained or written anew; VACUUM frees them");
 	report(arg, "dimensions", ix.meta.dim, 0, "dimensions of the column");
-	report(arg, "code_dimensions", ix.layout.code_dims, 0, "dimensions of a row's code");
+	report(arg, "code_dimensions",
+		   gv_ivf_has_product(&ix.layout) ? ix.layout.pq.dim : ix.layout.code_dims, 0,
+		   "dimensions of a row's code");
+	report(arg, "code_parts", ix.layout.pq.m, 0,
+		   "numbers of a row's code by a product quantizer; 0: it has none");
 	report(arg, "fine_code_bytes",
 		   gv_ivf_has_fine_codes(&ix.layout) ? ix.layout.value_bytes : 0, 0,
 		   "bytes of a row's fine code; 0: there is none");

@@ -565,9 +565,12 @@ gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows)
  *		How many rows does a sample have, for so many lists, if there are enough?
  */
 int64
-gv_ivf_sample_rows(int64 lists)
+gv_ivf_sample_rows(const GvIvfLayout *layout, int64 lists)
 {
-	return Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS;
+	int64		for_codebook = gv_ivf_has_product(layout) ?
+		GV_PQ_SAMPLE_ROWS(layout->pq.bits) : 0;
+
+	return Max(Max(lists, 16) * GV_KMEANS_SAMPLE_ROWS, for_codebook);
 }
 
 /*
@@ -602,11 +605,11 @@ begin_sample(Sample *sample, uint32 n_lists, GvIvfTeam *team, GvIvfTraining *tra
 									   gv_kmeans_shared_size(&options, (uint32) sample->max));
 	sample->kmeans = (GvKmeansShared *)
 		TYPEALIGN(ALIGNMENT, (char *) sample->rows + kmeans_offset);
-	training->center = (float *) take_area(team, GV_IVF_AREA_LISTS, sizeof(float) * dims +
-										   (n_lists + GV_IVF_FIRST_LIST) *
-										   gv_ivf_centroid_bytes(&index->layout));
+	gv_ivf_training_place(training, &index->layout,
+						  take_area(team, GV_IVF_AREA_LISTS,
+									gv_ivf_training_bytes(&index->layout,
+														  n_lists + GV_IVF_FIRST_LIST)));
 	memset(training->center, 0, sizeof(float) * dims);
-	training->centroids = (GvHalf *) (training->center + dims);
 	if (team)
 		team->shared->kmeans_offset = (char *) sample->kmeans - (char *) sample->rows;
 	sample->norm2 = MemoryContextAllocHuge(CurrentMemoryContext, sizeof(double) * sample->max);
@@ -656,7 +659,8 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	n_rows = n_taken == 0 ? 0 : (double) n_counted / n_taken * n_blocks;
 	lists = training->given ? training->n_given :
 		gv_ivf_choose_lists((GvIvfOptions *) index->rel->rd_options, n_rows);
-	sample.max = Min((int64) (n_rows * 1.1 + MIN_SAMPLE_ROOM), gv_ivf_sample_rows(lists));
+	sample.max = Min((int64) (n_rows * 1.1 + MIN_SAMPLE_ROOM),
+					 gv_ivf_sample_rows(&index->layout, lists));
 	sample.max = Max(Min(sample.max, (int64) (room / gv_ivf_sample_bytes(&index->layout))), 64);
 	begin_sample(&sample, (uint32) Max(lists, 1), team, training);
 	if (n_counted == 0)
@@ -678,5 +682,8 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 		take_centroids(&sample, rotation, training);
 	else if (lists > 1)
 		find_centroids(&sample, (uint32) lists, team, training);
+	if (training->is_trained && gv_ivf_has_product(&index->layout))
+		gv_ivf_codebook_train(index, rotation, sample.rows, (uint32) sample.n,
+							  training);
 	end_sample(&sample, team);
 }

@@ -20,6 +20,7 @@
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "base/compat.h"
+#include "ivf/product.h"
 #include "ivf/used.h"
 
 static inline void
@@ -68,7 +69,7 @@ read_chain(GvIvfUsed *used, BlockNumber blkno, GvIvfPageKind kind, uint32 set, c
 /* Read a set of lists */
 static void
 read_set(GvIvfUsed *used, GvIvfSet *set, uint32 n_lists, uint32 generation,
-		 BlockNumber directory, BlockNumber center)
+		 BlockNumber directory, BlockNumber center, BlockNumber codebook)
 {
 	const GvIvfLayout *layout = &used->index->layout;
 	Size		n_bytes = gv_ivf_centroid_bytes(layout);
@@ -82,6 +83,14 @@ read_set(GvIvfUsed *used, GvIvfSet *set, uint32 n_lists, uint32 generation,
 	if (center != InvalidBlockNumber)
 		read_chain(used, center, GV_IVF_PAGE_CENTER, generation,
 				   palloc(sizeof(float) * layout->padded_dim), sizeof(float) * layout->padded_dim);
+	if (gv_ivf_has_product(layout) && codebook != InvalidBlockNumber)
+	{
+		char	   *bytes = palloc_extended(gv_ivf_codebook_bytes(layout), MCXT_ALLOC_HUGE);
+
+		read_chain(used, codebook, GV_IVF_PAGE_CODEBOOK, generation, bytes,
+				   gv_ivf_codebook_bytes(layout));
+		pfree(bytes);
+	}
 	for (uint32 list = 0; list < n_lists; list++)
 	{
 		const GvIvfListData *entry = &set->list[list];
@@ -114,9 +123,10 @@ gv_ivf_used_read(GvIvfUsed *used, GvIvfIndex *index)
 	UnlockRelationForExtension(index->rel, ExclusiveLock);
 	used->leading = palloc_extended(used->n_blocks / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	read_set(used, &used->current, meta->n_lists, meta->generation, meta->directory_blkno,
-			 meta->center_blkno);
+			 meta->center_blkno, meta->codebook_blkno);
 	read_set(used, &used->retired, meta->retired_lists, meta->retired_generation,
-			 meta->retired_directory_blkno, meta->retired_center_blkno);
+			 meta->retired_directory_blkno, meta->retired_center_blkno,
+			 meta->retired_codebook_blkno);
 }
 
 /*
@@ -129,7 +139,7 @@ gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno)
 	GvIvfRowsPage rows = gv_ivf_page_rows(page);
 
 	if (gv_ivf_page_is(page, GV_IVF_PAGE_LISTS) || gv_ivf_page_is(page, GV_IVF_PAGE_CENTER) ||
-		gv_ivf_page_is(page, GV_IVF_PAGE_CENTROIDS))
+		gv_ivf_page_is(page, GV_IVF_PAGE_CENTROIDS) || gv_ivf_page_is(page, GV_IVF_PAGE_CODEBOOK))
 		return (used->leading[blkno / 8] & (1 << (blkno % 8))) == 0;
 	if (!gv_ivf_page_is(page, GV_IVF_PAGE_ROWS) && !gv_ivf_page_is(page, GV_IVF_PAGE_VECTORS) &&
 		!gv_ivf_page_is(page, GV_IVF_PAGE_PART))
@@ -205,6 +215,7 @@ gv_ivf_drop_retired(GvIvfIndex *index)
 	meta = gv_ivf_page_meta(gv_xlog_page(xlog, buf));
 	meta->retired_lists = 0;
 	meta->retired_directory_blkno = meta->retired_center_blkno = InvalidBlockNumber;
+	meta->retired_codebook_blkno = InvalidBlockNumber;
 	meta->retired_generation = 0;
 	meta->retired_xid = 0;
 	gv_xlog_finish(xlog);

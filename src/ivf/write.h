@@ -19,6 +19,7 @@ typedef struct GvIvfTraining
 {
 	float	   *center;			/* float[padded_dim] */
 	uint32		n_lists;		/* with list 0 */
+	char	   *codebook;		/* gv_ivf_codebook_bytes(layout), as its pages have it; or NULL */
 	GvHalf	   *centroids;		/* float16[n_lists][padded_dim] */
 	bool		is_trained;		/* else there is one list, and its centroid is zero */
 	bool		is_build;		/* CREATE INDEX, which shows its progress */
@@ -64,6 +65,10 @@ extern void gv_ivf_writer_end(GvIvfWriter *writer, GvIvfListData *entry);
 extern BlockNumber gv_ivf_write_chain(GvIvfIndex *index, GvIvfPageKind kind, uint32 set,
 									  const void *data, Size n_bytes, bool is_logged,
 									  BlockNumber *pages);
+extern Size gv_ivf_training_bytes(const GvIvfLayout *layout, uint32 n_lists);
+extern void gv_ivf_training_place(GvIvfTraining *training, const GvIvfLayout *layout, char *area);
+extern BlockNumber gv_ivf_write_codebook(GvIvfIndex *index, const GvIvfTraining *training,
+										 bool is_logged);
 extern void gv_ivf_clear_centroids(GvIvfListData *lists, uint32 n_lists);
 extern void gv_ivf_write_centroids(GvIvfIndex *index, const GvHalf *centroids, uint32 n_lists,
 								   GvIvfListData *lists, bool is_logged);

@@ -11,6 +11,7 @@
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
 
+#include "ivf/product.h"
 #include "ivf/write.h"
 
 /*
@@ -156,6 +157,47 @@ gv_ivf_write_centroids(GvIvfIndex *index, const GvHalf *centroids, uint32 n_list
 }
 
 /*
+ * gv_ivf_training_bytes
+ *		Memory of what training finds, for so many lists with list 0.
+ */
+Size
+gv_ivf_training_bytes(const GvIvfLayout *layout, uint32 n_lists)
+{
+	return MAXALIGN(sizeof(float) * layout->padded_dim) +
+		MAXALIGN(gv_ivf_codebook_bytes(layout)) + n_lists * gv_ivf_centroid_bytes(layout);
+}
+
+/*
+ * gv_ivf_training_place
+ *		Find what training finds in an area of gv_ivf_training_bytes.
+ */
+void
+gv_ivf_training_place(GvIvfTraining *training, const GvIvfLayout *layout, char *area)
+{
+	training->center = (float *) area;
+	training->codebook = area + MAXALIGN(sizeof(float) * layout->padded_dim);
+	training->centroids = (GvHalf *)
+		(training->codebook + MAXALIGN(gv_ivf_codebook_bytes(layout)));
+}
+
+/*
+ * gv_ivf_write_codebook
+ *		Write the codebook; returns the first of its pages, or invalid: there is none.
+ *
+ * index: the set of lists has its generation
+ */
+BlockNumber
+gv_ivf_write_codebook(GvIvfIndex *index, const GvIvfTraining *training, bool is_logged)
+{
+	Size		n_bytes = gv_ivf_codebook_bytes(&index->layout);
+
+	if (!training->is_trained || training->codebook == NULL || n_bytes == 0)
+		return InvalidBlockNumber;
+	return gv_ivf_write_chain(index, GV_IVF_PAGE_CODEBOOK, index->meta.generation,
+							  training->codebook, n_bytes, is_logged, NULL);
+}
+
+/*
  * gv_ivf_make_root
  *		Make the root of lists that were trained, in the current memory context.
  */
@@ -163,11 +205,12 @@ void
 gv_ivf_make_root(const GvIvfIndex *index, const GvIvfTraining *training, GvIvfRoot *root)
 {
 	const GvIvfLayout *layout = &index->layout;
-	Size		size = gv_ivf_root_size(layout, training->n_lists, NULL, root);
+	char	   *room;
+	Size		size = gv_ivf_root_size(layout, training->n_lists, NULL, root, &room);
 	GvHalf	   *zero;
 
 	gv_ivf_root_size(layout, training->n_lists,
-					 palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO), root);
+					 palloc_extended(size, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO), root, &room);
 	if (!training->is_trained)
 	{
 		zero = palloc0(gv_ivf_centroid_bytes(layout));
@@ -183,4 +226,8 @@ gv_ivf_make_root(const GvIvfIndex *index, const GvIvfTraining *training, GvIvfRo
 	}
 	/* they need not be looked up on their pages */
 	root->centroids = training->centroids;
+	if (gv_ivf_has_product(layout) && training->codebook != NULL &&
+		!gv_ivf_codebook_prepare(&root->codebook, layout, training->codebook, room))
+		elog(ERROR, "codebook of index \"%s\" is not of numbers",
+			 RelationGetRelationName(index->rel));
 }

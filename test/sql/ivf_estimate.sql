@@ -26,6 +26,8 @@ END $$;
 SELECT compare('ivfpq', 'v', 'vector_l2_ops', 'lists=40');
 SELECT compare('ivfpq', 'v', 'vector_cosine_ops', 'lists=3, init=random');
 SELECT compare('ivfpq', 'v', 'vector_ip_ops', NULL);
+SELECT compare('ivfpq', 'v', 'vector_l2_ops', 'lists=40, quantizer=pq, opq=on');
+SELECT compare('ivfpq', 'v', 'vector_ip_ops', 'lists=40, quantizer=pq, bits=8, m=40');
 SELECT compare('ivfflat', 'v', 'vector_l2_ops', NULL);
 SELECT compare('ivfflat', 'v', NULL, 'lists=200');
 SELECT compare('ivfflat', 'v', 'vector_ip_ops', 'lists=1');
@@ -48,7 +50,7 @@ RESET maintenance_work_mem;
 SELECT gigavec.estimate('planned', 't', 'ivfpq');
 SELECT gigavec.estimate('planned', 'b', 'ivfpq');
 SELECT gigavec.estimate('planned', 'free', 'ivfflat');
-SELECT gigavec.estimate('planned', 'v', 'ivfpq', '{m=3}');
+SELECT gigavec.estimate('planned', 'v', 'ivfpq', '{links=3}');
 SELECT gigavec.estimate('planned', 'v', 'ivfflat', opclass => 'vector_l1_ops');
 
 DROP FUNCTION compare(text, text, name, text);

@@ -24,13 +24,14 @@ my $node = damage_server(q{
 	CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops) WITH (lists = 20);
 	CREATE INDEX items_cosine ON items USING ivfpq (v vector_cosine_ops, id) WITH (lists = 20);
 	CREATE INDEX items_planes ON items USING ivfpq (v vector_ip_ops) WITH (lists = 20, bits = 4);
+	CREATE INDEX items_pq ON items USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 20, quantizer = pq, bits = 8, opq = on);
 	CREATE INDEX items_bit ON items USING ivfflat ((binary_quantize(v - array_fill(1.5, ARRAY[24])::vector)::bit(24)) bit_hamming_ops) WITH (lists = 10);
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(2001, 2300) i;
 	DELETE FROM items WHERE id % 20 = 7;
 	VACUUM items;
 });
 
-my %orders = (items_flat => 'v <-> point(7, 24)', items_cosine => 'v <=> point(7, 24)', items_planes => 'v <#> point(7, 24)',
+my %orders = (items_flat => 'v <-> point(7, 24)', items_cosine => 'v <=> point(7, 24)', items_planes => 'v <#> point(7, 24)', items_pq => 'v::halfvec(24) <-> point(7, 24)::halfvec(24)',
 	items_bit => 'binary_quantize(v - array_fill(1.5, ARRAY[24])::vector)::bit(24) <~> binary_quantize(point(7, 24) - array_fill(1.5, ARRAY[24])::vector)::bit(24)');
 
 survive_damages($node,

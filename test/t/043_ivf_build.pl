@@ -78,6 +78,7 @@ sub with_workers
 for my $kind (
 	[ 'items', 'ivfpq (v vector_l2_ops, tenant)', 'v <-> (SELECT point(77, 24))' ],
 	[ 'items', 'ivfpq (v vector_cosine_ops) WITH (seed = 5)', 'v <=> (SELECT point(77, 24))' ],
+	[ 'items', 'ivfpq (v vector_ip_ops) WITH (quantizer = pq, opq = on)', 'v <#> (SELECT point(77, 24))' ],
 	[ 'items', 'ivfflat (v vector_ip_ops, name, tenant)', 'v <#> (SELECT point(77, 24))' ],
 	[ 'items', 'ivfflat (b bit_hamming_ops) WITH (lists = 40, init = random)', q{b <~> B'1010101010101010101010101010101010101010'} ],
 	[ 'items', 'ivfflat ((v::halfvec(24)) halfvec_l2_ops) WHERE id % 2 = 0', undef ],

@@ -18,7 +18,12 @@ my $node = new_server('codes', "fsync = off\nmax_wal_size = 4GB\nautovacuum = of
 
 # options, the most bytes a row at 128 and 768 dimensions, the most rows of the
 # table a query beside those with one bit
-my @codes = ([ '', 50, 200, 1 ], [ ', bits = 4', 130, 512, 0.25 ], [ ', quantizer = sq8', 210, 1050, 0.25 ]);
+my @codes = (
+	[ '', 50, 200, 1 ],
+	[ ', bits = 4', 130, 512, 0.25 ],
+	[ ', quantizer = sq8', 210, 1050, 0.25 ],
+	[ ', quantizer = pq', 46, 190, 6 ],
+	[ ', quantizer = pq, bits = 8, m = 64', 130, 320, 2 ]);
 
 for my $set ([ 'sift-bsds-200k', 128, 8000, 'l2', '<->' ], [ 'imdb-lsa-768', 768, 4000, 'cosine', '<=>' ])
 {

@@ -17,7 +17,7 @@ use GigavecPoints;
 use GigavecTest;
 
 my $node = new_server('balance', "fsync = off\nshared_buffers = 64MB\nrestart_after_crash = on\n");
-my @indexes = ('items_flat', 'items_pq', 'items_bits');
+my @indexes = ('items_flat', 'items_pq', 'items_product', 'items_bits');
 
 $node->safe_psql('postgres', q{
 	ALTER DATABASE postgres SET ivfflat.probes = 1000;
@@ -42,6 +42,7 @@ sub make_table
 		INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 1500) i;
 		CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops) WITH (lists = 20);
 		CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops, id) WITH (lists = 20, bits = 3);
+		CREATE INDEX items_product ON items USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 20, quantizer = pq, opq = on);
 		CREATE INDEX items_bits ON items USING ivfflat ((sign_bits(v)::bit(24)) bit_hamming_ops) WITH (lists = 20);
 		DELETE FROM items WHERE id % 20 IN (5, 6);
 		INSERT INTO items SELECT 20 * i + 3, point(20 * i + 3, 24) FROM generate_series(1001, 1400) i});
@@ -55,6 +56,7 @@ sub check_indexes
 	is_sound($node, $_, $name) for @indexes;
 	is_complete($node, 'items', 'v <-> (SELECT point(7, 24))', "$name, flat");
 	is_complete($node, 'items', 'v <=> (SELECT point(7, 24))', "$name, pq");
+	is_complete($node, 'items', 'v::halfvec(24) <-> (SELECT point(7, 24)::halfvec(24))', "$name, product");
 	is_complete($node, 'items', 'sign_bits(v)::bit(24) <~> (SELECT sign_bits(point(7, 24)))', "$name, bits");
 	return;
 }
@@ -64,7 +66,7 @@ sub is_balanced
 {
 	my ($name) = @_;
 
-	for my $index ('items_flat', 'items_pq')
+	for my $index ('items_flat', 'items_pq', 'items_product')
 	{
 		cmp_ok(stat_of($index, 'balancings'), '>', 0, "$name: lists of $index are balanced");
 		is(stat_of($index, 'trainings'), 0, "$name: and not trained");

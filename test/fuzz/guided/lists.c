@@ -20,10 +20,14 @@
 #include "am/testpoint.h"
 #include "ivf/ivf.h"
 #include "ivf/list.h"
+#include "ivf/product.h"
 #include "ivf/search.h"
 #include "type/halfvec.h"
 #include "type/vector.h"
 #include "shim.h"
+
+/* Longer codebooks are left out: then the index is not trained */
+#define MAX_CODEBOOK_PAGES 3
 
 /* Where the sound index has what; a list's second page comes LATER pages after its first */
 enum
@@ -33,7 +37,8 @@ enum
 	CENTER = CENTROIDS + 2,
 	ROWS,
 	VECTORS = ROWS + 6,
-	N_PAGES = VECTORS + 4
+	CODEBOOK = VECTORS + 4,
+	N_PAGES = CODEBOOK + MAX_CODEBOOK_PAGES
 };
 
 #define LATER 3
@@ -178,6 +183,27 @@ fill_vectors(Input *input, Page page, uint32 list)
 		rows->next = VECTORS + MAX_LISTS;
 }
 
+/* A codebook, of numbers unless the input has others */
+static void
+fill_codebook(Input *input)
+{
+	Size		n_bytes = gv_ivf_codebook_bytes(&input->index.layout);
+
+	for (Size i = 0; i * GV_IVF_CHAIN_ROOM < n_bytes; i++)
+	{
+		Page		page = gv_fuzz_page(CODEBOOK + i);
+		Size		n = Min(n_bytes - i * GV_IVF_CHAIN_ROOM, GV_IVF_CHAIN_ROOM);
+		char	   *bytes = palloc0(n);
+
+		gv_fuzz_take_bytes(&input->bytes, bytes, n, false);
+		gv_ivf_init_page(page, GV_IVF_PAGE_CODEBOOK);
+		gv_ivf_fill_chain_page(page, (i + 1) * GV_IVF_CHAIN_ROOM < n_bytes ?
+							   (BlockNumber) (CODEBOOK + i + 1) : InvalidBlockNumber,
+							   GENERATION, bytes, n);
+		input->index.meta.codebook_blkno = CODEBOOK;
+	}
+}
+
 static void
 make_index(Input *input)
 {
@@ -195,7 +221,15 @@ make_index(Input *input)
 	else
 		dim %= dim & 0x8000 ? 1000 : 150;
 	gv_ivf_fill_meta(meta, &input->opclass, 1 + dim, &input->filters, flags & 1, NULL);
-	if (input->opclass.element != GV_AM_ELEMENT_BIT && (flags & 1) == 0 && (flags & 6) != 0)
+	if (input->opclass.element != GV_AM_ELEMENT_BIT && (flags & 7) == 6)
+	{
+		meta->pq_bits = flags & 8 ? 8 : 4;
+		meta->has_opq = (flags & 16) != 0 && dim < 40;
+		gv_ivf_layout_choose(meta, GV_IVF_ROWS_PRODUCT, 0);
+		if (flags & 32)
+			meta->pq_parts = 1 + dim % meta->pq_parts;
+	}
+	else if (input->opclass.element != GV_AM_ELEMENT_BIT && (flags & 1) == 0 && (flags & 6) != 0)
 		gv_ivf_layout_choose(meta, flags & 2 ? GV_IVF_ROWS_PLANES : GV_IVF_ROWS_BYTES,
 							 flags & 2 ? 1 + flags / 8 % 7 : 0);
 	meta->n_lists = GV_IVF_FIRST_LIST + 1 + (flags >> 7);
@@ -230,6 +264,8 @@ make_index(Input *input)
 							   Min(sizeof(float) * meta->padded_dim, GV_IVF_CHAIN_ROOM));
 		meta->center_blkno = CENTER;
 	}
+	if (gv_ivf_codebook_bytes(&index->layout) <= MAX_CODEBOOK_PAGES * GV_IVF_CHAIN_ROOM)
+		fill_codebook(input);
 	for (uint32 i = 0; i < MAX_LISTS; i++)
 	{
 		fill_rows(input, gv_fuzz_page(ROWS + i), i, ROWS + LATER + i);
