@@ -22,6 +22,7 @@ plan skip_all => 'this PostgreSQL comes without postgres_fdw'
 $far->safe_psql('postgres', q{
 	CREATE SCHEMA remote;
 	CREATE TABLE remote.items (id int PRIMARY KEY, v vector(24), h halfvec(24), s sparsevec(24), b bit(24), n int);
+	CREATE TABLE remote.others (id int PRIMARY KEY, v vector(24), h halfvec(24), k vector(3), body text, n int);
 	INSERT INTO remote.items SELECT i, p, p, p, binary_quantize(p - array_fill(1.5, ARRAY[24])::vector)::bit(24), i % 10
 		FROM (SELECT i, point(i, 24) AS p FROM generate_series(1, 500) i) t;
 	INSERT INTO remote.items VALUES (1001), (1002);
@@ -29,13 +30,18 @@ $far->safe_psql('postgres', q{
 	CREATE INDEX items_cosine ON remote.items USING hnsw (h halfvec_cosine_ops);
 	CREATE INDEX items_sparse ON remote.items USING hnsw (s sparsevec_l1_ops);
 	CREATE INDEX items_bit ON remote.items USING hnsw (b bit_hamming_ops);
+	INSERT INTO remote.others SELECT id, v, h, subvector(v, 1, 3), 'all w' || id % 7 || repeat(' w' || id % 11, id % 3), n FROM remote.items;
+	CREATE INDEX others_flat ON remote.others USING ivfflat (v vector_l2_ops) WITH (lists = 5);
+	CREATE INDEX others_pq ON remote.others USING ivfpq (h halfvec_cosine_ops) WITH (lists = 5);
+	CREATE INDEX others_kd ON remote.others USING kdtree (k, n);
+	CREATE INDEX others_text ON remote.others USING bm25 (body) WITH (text_config = 'simple');
 	ANALYZE;
 });
 my ($host, $port) = ($far->host, $far->port);
 $near->safe_psql('postgres', qq{
 	CREATE EXTENSION postgres_fdw;
 	CREATE SERVER pushing FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres',
-		extensions 'gigavec', fdw_tuple_cost '1', options '-c enable_seqscan=off -c enable_sort=off -c hnsw.ef_search=500');
+		extensions 'gigavec', fdw_tuple_cost '1', options '-c enable_seqscan=off -c enable_sort=off -c hnsw.ef_search=500 -c ivfflat.probes=5 -c ivfpq.probes=5');
 	CREATE SERVER fetching FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$port', dbname 'postgres');
 	CREATE USER MAPPING FOR PUBLIC SERVER pushing;
 	CREATE USER MAPPING FOR PUBLIC SERVER fetching;
@@ -99,6 +105,51 @@ $near->safe_psql('postgres', q{
 is($far->safe_psql('postgres', q{SELECT md5(string_agg(i::text, ' ' ORDER BY id)) FROM remote.items i}),
 	$near->safe_psql('postgres', q{SELECT md5(string_agg(i::text, ' ' ORDER BY id)) FROM fetched.items i}), 'rows written from afar');
 is_sound($far, "remote.$_", 'written from afar') for qw(items_l2 items_cosine items_sparse items_bit);
+
+# the other access methods: what is sent uses their indexes, and the answers are those of the far side
+my $q = $near->safe_psql('postgres', q{SELECT quote_literal(q) FROM questions WHERE id = 2});
+my $near_origin = $near->safe_psql('postgres', q{SELECT quote_literal(subvector(q, 1, 3)) FROM questions WHERE id = 2});
+for my $case (
+	[ 'ivfflat', 'others_flat', "v <-> $q\::vector", 'true' ],
+	[ 'ivfpq', 'others_pq', "h <=> $q\::halfvec", 'true' ],
+	[ 'kdtree', 'others_kd', "k <-> $near_origin\::vector", 'n < 7' ])
+{
+	my ($name, $index, $distance, $condition) = @$case;
+	my $query = "SELECT id FROM %s.others WHERE $condition ORDER BY $distance LIMIT 10";
+	my ($sent) = $near->safe_psql('postgres', 'EXPLAIN (VERBOSE, COSTS off) ' . sprintf($query, 'pushed')) =~ /Remote SQL: (.*)/;
+	my $expected = $far->safe_psql('postgres', "$BY_TABLE " . sprintf($query, 'remote'));
+
+	like($sent, qr/ORDER BY .*OPERATOR\(public\.<.*LIMIT 10/, "$name: order and limit are pushed down");
+	like($far->safe_psql('postgres', "$BY_INDEX EXPLAIN (COSTS off) $sent"), qr/Index Scan using $index/, "$name: what is sent uses the index");
+	is($near->safe_psql('postgres', sprintf($query, 'pushed')), $expected, "$name: answers, pushed down");
+	is($near->safe_psql('postgres', sprintf($query, 'fetched')), $expected, "$name: answers, fetched");
+}
+{
+	my $query = "SELECT id FROM %s.others WHERE n < 7 AND k OPERATOR(gigavec.\@<->) gigavec.ball($near_origin\::vector, .9) ORDER BY id";
+	my ($sent) = $near->safe_psql('postgres', 'EXPLAIN (VERBOSE, COSTS off) ' . sprintf($query, 'pushed')) =~ /Remote SQL: (.*)/;
+	my $expected = $far->safe_psql('postgres', "$BY_TABLE " . sprintf($query, 'remote'));
+
+	like($sent, qr/OPERATOR\(gigavec\.\@<->\)/, 'a ball: the condition is pushed down');
+	like($far->safe_psql('postgres', "$BY_INDEX EXPLAIN (COSTS off) $sent"), qr/Index Scan using others_kd/, 'a ball: what is sent uses the index');
+	isnt($expected, '', 'a ball: it is not empty');
+	is($near->safe_psql('postgres', sprintf($query, 'pushed')), $expected, 'a ball: answers, pushed down');
+	is($near->safe_psql('postgres', sprintf($query, 'fetched')), $expected, 'a ball: answers, fetched');
+}
+# scores depend on an index, so they are not pushed down, and the near side has none for the column
+my $words = q{SELECT id FROM %s.others WHERE body @@@ %s ORDER BY body <@> %s, id LIMIT 20};
+my ($rc, undef, $complaint) = $near->psql('postgres', sprintf($words, 'pushed', (q{'w3'}) x 2));
+like($complaint, qr/ERROR:  no bm25 index was found for the operator\n.*\nHINT:  Name the index/, 'bm25: an index is asked for');
+$near->safe_psql('postgres', q{
+	CREATE TABLE copied AS SELECT * FROM pushed.others;
+	CREATE INDEX near_text ON copied USING bm25 (body) WITH (text_config = 'simple')});
+my $named = q{to_bm25query('w3', 'near_text')};
+is($near->safe_psql('postgres', sprintf($words, $_, ($named) x 2)), $far->safe_psql('postgres', sprintf($words, 'remote', (q{'w3'}) x 2)),
+	"bm25: answers by an index of the near side, $_") for 'pushed', 'fetched';
+# a view of the far side is ordered there
+$far->safe_psql('postgres', q{CREATE VIEW remote.found AS SELECT id, body <@> 'w3' AS distance FROM remote.others ORDER BY body <@> 'w3'});
+$near->safe_psql('postgres', 'IMPORT FOREIGN SCHEMA remote LIMIT TO (found) FROM SERVER pushing INTO pushed');
+is($near->safe_psql('postgres', 'SELECT round(distance::numeric, 4) FROM pushed.found ORDER BY distance, id LIMIT 20'),
+	$far->safe_psql('postgres', q{SELECT round((body <@> 'w3')::numeric, 4) FROM remote.others ORDER BY body <@> 'w3', id LIMIT 20}), 'bm25: a view of the far side');
 
 $near->stop;
 $far->stop;
