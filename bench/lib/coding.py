@@ -8,6 +8,7 @@
 
 import argparse
 import ctypes
+import hashlib
 import os
 import subprocess
 import sys
@@ -36,7 +37,8 @@ ROUNDS = 25                     # of faiss's k-means: its own default for a prod
 
 def build_library():
     folder = os.path.join(paths.ROOT, "bench", "codes")
-    build = paths.cache_folder("codes")
+    # of each checkout its own: make goes by the time of files
+    build = paths.cache_folder("codes", hashlib.sha256(paths.ROOT.encode()).hexdigest()[:8])
     subprocess.run(["make", "-s", "-C", folder, "BUILD=" + build], check=True)
     library = ctypes.CDLL(os.path.join(build, "libcodes.so"))
     library.bench_begin()
