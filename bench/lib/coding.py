@@ -77,7 +77,7 @@ def normalized(x):
 
 
 def show(label, ours, theirs, unit="", ours_s=None, theirs_s=None):
-    line = "  %-36s %12.5g" % (label, ours)
+    line = "  %-42s %12.5g" % (label, ours)
     line += " %12.5g %8.4f" % (theirs, ours / theirs) if theirs is not None else " %12s %8s" % ("", "")
     if ours_s is not None:
         line += "  %8.2f" % ours_s
@@ -278,13 +278,13 @@ def measure_rabitq(codes, faiss, train, test, query, rng):
         show("rabitq, %d bits: error of distances" % bits, ours, theirs)
 
 
-def measure(codes, faiss, name, with_opq):
+def measure(codes, faiss, name, n_rows, with_opq):
     data = dataset.load(name)
     if data is None:
         raise FileNotFoundError("not found")
     rng = np.random.default_rng(1)
     base = data.base if data.metric != "cosine" else normalized(data.base)
-    base = np.ascontiguousarray(base[rng.permutation(len(base))])
+    base = np.ascontiguousarray(base[rng.permutation(len(base))[:n_rows]])
     query = data.query if data.metric != "cosine" else normalized(data.query)
     train = base[:N_TRAIN]
     test = base[-N_MEASURED:]
@@ -292,12 +292,12 @@ def measure(codes, faiss, name, with_opq):
     dim = base.shape[1]
 
     print("%s: %d x %d" % (name, *base.shape))
-    print("  %-36s %12s %12s %8s  %8s %8s" % ("", "gigavec", "faiss", "ratio", "s", "faiss s"))
+    print("  %-42s %12s %12s %8s  %8s %8s" % ("", "gigavec", "faiss", "ratio", "s", "faiss s"))
     measure_kmeans(codes, faiss, train, base, data.metric == "cosine")
     measure_pq(codes, faiss, train, test, variance, dim // 8, 8, False)
     measure_pq(codes, faiss, train, test, variance, dim // 4, 4, with_opq)
-    measure_lists(codes, faiss, train, base, query, dim // 8, 8, 32, with_opq)
-    measure_lists(codes, faiss, train, base, query, dim // 4, 4, 32, with_opq)
+    measure_lists(codes, faiss, train, base, query, dim // 8, 8, 16, with_opq)
+    measure_lists(codes, faiss, train, base, query, dim // 4, 4, 16, with_opq)
     measure_sq8(codes, faiss, train, test, variance, rng)
     measure_rabitq(codes, faiss, train, test, query, rng)
 
@@ -309,13 +309,14 @@ def main():
     parser.add_argument("--sets", nargs="+", default=SETS, help="data sets (default: %(default)s)")
     parser.add_argument("--opq", choices=("none", "ours", "both"), default="both",
                         help="whether to train rotations, which takes faiss minutes")
+    parser.add_argument("--rows", type=int, help="of each set so many (default: all)")
     options = parser.parse_args()
 
     faiss = load_faiss()
     codes = Codes(build_library())
     for name in options.sets:
         try:
-            measure(codes, faiss, name, None if options.opq == "none" else options.opq)
+            measure(codes, faiss, name, options.rows, None if options.opq == "none" else options.opq)
         except FileNotFoundError as error:
             print("%s: skipped, %s" % (name, error), file=sys.stderr)
 
