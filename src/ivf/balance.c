@@ -703,6 +703,7 @@ number_lists(Balance *balance)
 								  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	plan->centroids = palloc_extended(sizeof(GvHalf) * dims * plan->n_lists, MCXT_ALLOC_HUGE);
 	plan->number = palloc(sizeof(uint32) * balance->n_items);
+	plan->nearest = &balance->nearest;
 	plan->training.center = balance->all.center;
 	plan->training.codebook = balance->all.codebook;
 	plan->training.is_trained = true;

@@ -50,6 +50,8 @@ load_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tuple_
 	gv_am_filter_row(&build->ix.filters, values + 1, isnull + 1, &filters);
 	list = gv_ivf_loader_take(&build->loader, value, &filters, tid);
 	gv_ivf_sort_put(&build->sort, list, &build->loader.row);
+	if (gv_ivf_loader_take_again(&build->loader, &list))
+		gv_ivf_sort_put(&build->sort, list, &build->loader.row);
 	n = pg_atomic_add_fetch_u64(build->n_rows, 1);
 	if (build->reports && n / ROWS_PER_REPORT != build->n_reported)
 	{

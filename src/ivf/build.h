@@ -42,6 +42,10 @@ typedef struct GvIvfLoader
 	GvIvfNearest nearest;
 	GvIvfPoint	point;
 	float	   *centroid;		/* float[padded_dim] */
+	float	   *second_centroid;	/* the same of lists that may be the second, or NULL */
+	Datum		value;			/* of the row */
+	uint32		first;			/* its list, and the square of the distance */
+	float		distance2;
 	uint8	   *nibbles;
 	GvIvfCodebook codebook;
 	GvIvfProductScratch product;
@@ -139,6 +143,7 @@ extern void gv_ivf_team_end(GvIvfTeam *team, IndexInfo *index_info);
 extern void gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation,
 							   const float *center, const GvIvfRoot *root);
 extern const char *gv_ivf_value_elements(const GvAmOpclass *opclass, Datum value);
+extern bool gv_ivf_loader_take_again(GvIvfLoader *loader, uint32 *list);
 extern uint32 gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filters,
 								 ItemPointer tid);
 

@@ -44,6 +44,7 @@ typedef struct IndexedRow
 	uint16		item;			/* lane on its page */
 	BlockNumber blkno;
 	uint32		list;
+	bool		is_second;		/* the row's first list is another */
 } IndexedRow;
 
 typedef struct Check
@@ -188,8 +189,9 @@ look_at_rows(Check *check, GvIvfRowsPage rows, BlockNumber blkno)
 	{
 		char	   *block = gv_ivf_block(layout, rows, i / layout->lanes);
 		int			lane = i % layout->lanes;
-		IndexedRow	row = {.tid = gv_ivf_block_tids(block)[lane], .item = i, .blkno = blkno,
-		.list = rows->list};
+		const ItemPointerData *tid = &gv_ivf_block_tids(block)[lane];
+		IndexedRow	row = {.tid = gv_ivf_plain_tid(tid), .item = i, .blkno = blkno,
+		.list = rows->list, .is_second = gv_ivf_is_second(tid)};
 
 		if (!ItemPointerIsValid(&row.tid))
 		{
@@ -337,8 +339,11 @@ look_at_lists(Check *check)
 static int
 compare_rows(const void *a, const void *b)
 {
-	return ItemPointerCompare((ItemPointer) & ((const IndexedRow *) a)->tid,
-							  (ItemPointer) & ((const IndexedRow *) b)->tid);
+	const IndexedRow *x = a;
+	const IndexedRow *y = b;
+	int			order = ItemPointerCompare((ItemPointer) &x->tid, (ItemPointer) &y->tid);
+
+	return order != 0 ? order : (int) x->is_second - (int) y->is_second;
 }
 
 /* Is a code the one of a point beside a centroid, but for signs of next to nothing? */
@@ -398,6 +403,7 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 	int			first = row->item / layout->lanes * layout->lanes;
 	const char *elements = gv_ivf_value_elements(ix->opclass, value);
 	float	   *p = NULL;
+	ItemPointerData found;
 	char	   *block;
 
 	if (!copy_page(check, row->blkno, (Page) copy.data) ||
@@ -405,8 +411,8 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 		row->item >= rows->n_rows)
 		return NULL;			/* written anew meanwhile */
 	block = gv_ivf_block(layout, rows, row->item / layout->lanes);
-	if (!ItemPointerEquals(&gv_ivf_block_tids(block)[row->item % layout->lanes],
-						   (ItemPointer) &row->tid))
+	found = gv_ivf_plain_tid(&gv_ivf_block_tids(block)[row->item % layout->lanes]);
+	if (!ItemPointerEquals(&found, (ItemPointer) &row->tid))
 		return NULL;
 	gv_ivf_get_row(layout, block, row->item % layout->lanes, &stored, &place);
 	gv_ivf_block_rows(layout, block, Min(rows->n_rows - first, layout->lanes), codes);
@@ -470,6 +476,7 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tup
 	Check	   *check = arg;
 	IndexedRow	key = {.tid = *tid};
 	IndexedRow *row;
+	IndexedRow *second;
 	GvAmFilterRow filters;
 	const char *problem = NULL;
 	MemoryContext old_context;
@@ -499,6 +506,13 @@ check_row(Relation index, ItemPointer tid, Datum *values, bool *isnull, bool tup
 			problem = "row's vector does not have the dimensions of the index";
 		else
 			problem = compare_row(check, row, value, &filters);
+		second = row + 1;
+		if (problem == NULL && second < check->rows + check->n_rows && second->is_second &&
+			ItemPointerEquals(&second->tid, tid))
+		{
+			problem = compare_row(check, second, value, &filters);
+			row = second;
+		}
 	}
 	MemoryContextSwitchTo(old_context);
 	if (problem)
@@ -520,7 +534,7 @@ check_part(Check *check, Snapshot snapshot, BlockNumber first, BlockNumber n_blo
 		qsort(check->rows, check->n_rows, sizeof(IndexedRow), compare_rows);
 	for (uint64 i = 1; i < check->n_rows; i++)
 	{
-		if (ItemPointerEquals(&check->rows[i].tid, &check->rows[i - 1].tid))
+		if (compare_rows(&check->rows[i], &check->rows[i - 1]) == 0)
 			report_problem(check, check->rows[i].blkno, check->rows[i].item,
 						   &check->rows[i].tid, "row is in the index more than once");
 	}

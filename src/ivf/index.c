@@ -295,6 +295,7 @@ gv_ivf_fill_meta(GvIvfMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 	meta->element = opclass->element;
 	meta->dim = dim;
 	meta->seed = gv_ivf_options_seed(options);
+	meta->spills = gv_ivf_options_spill(options);
 	for (int i = 0; i < filters->n; i++)
 		meta->filter_kind[i] = filters->column[i].kind;
 	if (opclass->element == GV_AM_ELEMENT_BIT)

@@ -79,11 +79,15 @@ gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 	gv_ivf_loader_init(&loader, &ix, cache->rotation, cache->center, &cache->root);
 	list = gv_ivf_loader_take(&loader, value, &filters, tid);
 	GV_TEST_POINT("ivf-insert-chosen");
-	gv_ivf_lock_list(index, list, ShareLock);
-	gv_ivf_read_list(&ix, cache, list, &entry);
-	GV_TEST_POINT("ivf-insert-locked");
-	gv_ivf_append(&ix, &entry, list, cache->directory[list / GV_IVF_LISTS_PER_PAGE], &loader.row);
-	gv_ivf_unlock_list(index, list, ShareLock);
+	do
+	{
+		gv_ivf_lock_list(index, list, ShareLock);
+		gv_ivf_read_list(&ix, cache, list, &entry);
+		GV_TEST_POINT("ivf-insert-locked");
+		gv_ivf_append(&ix, &entry, list, cache->directory[list / GV_IVF_LISTS_PER_PAGE],
+					  &loader.row);
+		gv_ivf_unlock_list(index, list, ShareLock);
+	} while (!gv_ivf_is_second(&loader.row.tid) && gv_ivf_loader_take_again(&loader, &list));
 	UnlockPage(index, GV_IVF_SET_LOCK, ShareLock);
 
 	MemoryContextSwitchTo(old_context);

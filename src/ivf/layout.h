@@ -92,6 +92,23 @@ gv_ivf_block_tids(char *block)
 	return (ItemPointerData *) block;
 }
 
+/* Does a block have a row for the second time? */
+static inline bool
+gv_ivf_is_second(const ItemPointerData *tid)
+{
+	return (tid->ip_posid & GV_IVF_SECOND) != 0;
+}
+
+/* The tid of a row, however often there is one */
+static inline ItemPointerData
+gv_ivf_plain_tid(const ItemPointerData *tid)
+{
+	ItemPointerData result = *tid;
+
+	result.ip_posid &= ~GV_IVF_SECOND;
+	return result;
+}
+
 static inline GvHalf *
 gv_ivf_block_add(const GvIvfLayout *layout, char *block)
 {

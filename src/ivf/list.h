@@ -19,7 +19,7 @@
 /* A row as lists keep it */
 typedef struct GvIvfRow
 {
-	ItemPointerData tid;
+	ItemPointerData tid;		/* as blocks have it, with GV_IVF_SECOND */
 	GvIvfFactors factors;
 	uint8	   *code;			/* uint8[row_code_bytes] */
 	const char *value;			/* char[value_bytes]: vector or fine code; or NULL */

@@ -34,7 +34,7 @@ find_row(void *arg, uint32 place, ItemPointer tid)
 		{
 			*tid = gv_ivf_block_tids(gv_ivf_block(layout, rows, i / layout->lanes))
 				[i % layout->lanes];
-			found = ItemPointerIsValid(tid);
+			found = ItemPointerIsValid(tid) && !gv_ivf_is_second(tid);
 		}
 	}
 	UnlockReleaseBuffer(buf);

@@ -26,6 +26,7 @@ struct GvIvfOptions
 	int			seed;
 	double		target_recall;	/* 0: as the setting says */
 	int			init;			/* GvIvfInit */
+	bool		spill;
 	/* of ivfpq only */
 	int			quantizer;		/* GvIvfQuantizer */
 	int			bits;			/* 0: the quantizer's default */
@@ -128,6 +129,8 @@ define_options(void)
 	add_enum_reloption(kind, "init", "Where training begins: at rows or anywhere among them",
 					   init_values, GV_IVF_INIT_DATA,
 					   "Valid values are \"data\" and \"random\".", AccessExclusiveLock);
+	add_bool_reloption(kind, "spill", "Whether rows between lists are kept in two of them",
+					   false, AccessExclusiveLock);
 	return kind;
 }
 
@@ -165,6 +168,7 @@ parse_options(Datum reloptions, bool validate, relopt_kind kind)
 		{"seed", RELOPT_TYPE_INT, offsetof(GvIvfOptions, seed)},
 		{"target_recall", RELOPT_TYPE_REAL, offsetof(GvIvfOptions, target_recall)},
 		{"init", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, init)},
+		{"spill", RELOPT_TYPE_BOOL, offsetof(GvIvfOptions, spill)},
 		{"quantizer", RELOPT_TYPE_ENUM, offsetof(GvIvfOptions, quantizer)},
 		{"bits", RELOPT_TYPE_INT, offsetof(GvIvfOptions, bits)},
 		{"m", RELOPT_TYPE_INT, offsetof(GvIvfOptions, m)},
@@ -236,6 +240,12 @@ GvIvfInit
 gv_ivf_options_init(const GvIvfOptions *options)
 {
 	return options ? (GvIvfInit) options->init : GV_IVF_INIT_DATA;
+}
+
+bool
+gv_ivf_options_spill(const GvIvfOptions *options)
+{
+	return options ? options->spill : false;
 }
 
 GvIvfQuantizer

@@ -58,6 +58,7 @@ extern bytea *gv_ivfpq_reloptions(Datum reloptions, bool validate);
 extern int	gv_ivf_options_lists(const GvIvfOptions *options);
 extern uint64 gv_ivf_options_seed(const GvIvfOptions *options);
 extern GvIvfInit gv_ivf_options_init(const GvIvfOptions *options);
+extern bool gv_ivf_options_spill(const GvIvfOptions *options);
 extern GvIvfQuantizer gv_ivf_options_quantizer(const GvIvfOptions *options);
 extern int	gv_ivf_options_bits(const GvIvfOptions *options);
 extern int	gv_ivf_options_parts(const GvIvfOptions *options);

@@ -91,7 +91,8 @@ typedef struct GvIvfMetaPageData
 
 	uint32		n_balanced;		/* times that some lists were split and merged */
 	uint16		extra_bits;		/* of a fine code in planes; else 0 */
-	uint16		is_given;		/* 1: centroids were given; only who gave them trains anew */
+	uint8		is_given;		/* 1: centroids were given; only who gave them trains anew */
+	uint8		spills;			/* 1: rows are in a second list, too */
 
 	/*
 	 * the set of lists before, which scans that have begun may still read;
@@ -162,7 +163,7 @@ typedef struct GvIvfCodebookHeadData
 /*
  * Head of a page of rows, of vectors, or of a part of a vector, whose bytes
  * n_rows then tells.  Rows follow in blocks, see layout.h:
- *		ItemPointerData tid[]	lanes; invalid: the row is gone
+ *		ItemPointerData tid[]	lanes; invalid: the row is gone; see GV_IVF_SECOND
  *		GvHalf add[], rescale[], error[]	lanes factors each, unless of bits
  *		uint32 place[]			lanes blocks of the vectors or fine codes, if there are
  *		uint8 slot[]			and their slots there
@@ -182,6 +183,9 @@ typedef struct GvIvfRowsPageData
 } GvIvfRowsPageData;
 
 typedef GvIvfRowsPageData *GvIvfRowsPage;
+
+/* Bit of a tid's offset number: the row is in another list as well, which is its first */
+#define GV_IVF_SECOND 0x8000
 
 #define GV_IVF_ROWS_ROOM (GV_AM_PAGE_ROOM - sizeof(GvIvfRowsPageData))
 

@@ -90,14 +90,10 @@ typedef struct Renewal
 	FullTransactionId xid;		/* of this transaction, but in VACUUM */
 } Renewal;
 
-/* Bring a row of the old set over to the new one; GvIvfTakeRow */
+/* Put the loader's row into a list of the new set */
 static void
-bring_row(void *arg, uint32 old_list, const GvIvfRow *row, Datum value)
+put_row(Renewal *renewal, uint32 list)
 {
-	Renewal    *renewal = arg;
-	ItemPointerData tid = row->tid;
-	uint32		list = gv_ivf_loader_take(&renewal->loader, value, row->filters, &tid);
-
 	if (renewal->plan)
 		list = renewal->plan->number[list];
 	if (renewal->is_sorting)
@@ -108,7 +104,48 @@ bring_row(void *arg, uint32 old_list, const GvIvfRow *row, Datum value)
 					  renewal->directory[list / GV_IVF_LISTS_PER_PAGE], &renewal->loader.row);
 		renewal->lists[list].n_rows++;
 	}
+}
+
+/*
+ * Bring over a row whose first list is another.  That stays, or is the nearest
+ * of those that are written.
+ */
+static void
+bring_second(Renewal *renewal, uint32 list)
+{
+	const GvIvfPlan *plan = renewal->plan;
+	uint32		first;
+	float		distance2;
+
+	gv_ivf_nearest_begin(plan->nearest, renewal->loader.point.z, 1);
+	if (gv_ivf_nearest_next(plan->nearest, &first, &distance2) && plan->is_brought[first])
+	{
+		if (!gv_ivf_loader_take_again(&renewal->loader, &list))
+			return;
+	}
+	else
+		renewal->loader.row.tid.ip_posid |= GV_IVF_SECOND;
+	put_row(renewal, list);
+}
+
+/* Bring a row of the old set over to the new one; GvIvfTakeRow */
+static void
+bring_row(void *arg, uint32 old_list, const GvIvfRow *row, Datum value)
+{
+	Renewal    *renewal = arg;
+	ItemPointerData tid = gv_ivf_plain_tid(&row->tid);
+	uint32		list = gv_ivf_loader_take(&renewal->loader, value, row->filters, &tid);
+
 	renewal->n_rows++;
+	if (gv_ivf_is_second(&row->tid))
+	{
+		bring_second(renewal, list);
+		return;
+	}
+	put_row(renewal, list);
+	/* where lists stay, rows that are in two of them remain so */
+	if (renewal->plan == NULL && gv_ivf_loader_take_again(&renewal->loader, &list))
+		put_row(renewal, list);
 }
 
 /* Bring over the rows of all lists that were not yet; returns their number */
@@ -150,6 +187,7 @@ train(Renewal *renewal)
 	int			dims = after->layout.padded_dim;
 	float	   *rotation = palloc(sizeof(float) * gv_rotation_table_size(dims));
 
+	after->meta.spills = gv_ivf_options_spill((GvIvfOptions *) after->rel->rd_options);
 	after->meta.seed = gv_ivf_options_seed((GvIvfOptions *) after->rel->rd_options);
 	gv_rotation_init(rotation, dims, after->meta.seed);
 	gv_ivf_train(after, renewal->heap, renewal->index_info, rotation, NULL,
@@ -335,6 +373,7 @@ renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy,
 		for (uint32 list = 0; list < renewal->used.current.n_lists; list++)
 			renewal->progress[list].blkno = renewal->used.current.list[list].head;
 		gv_ivf_source_begin(&renewal->source, &renewal->before, heap, renewal->index_info);
+		renewal->source.skips_seconds = plan == NULL;
 		write_set(renewal);
 		finish_set(renewal);
 		gv_ivf_source_end(&renewal->source);

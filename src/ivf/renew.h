@@ -13,6 +13,7 @@
 #include "storage/bufmgr.h"
 #include "utils/rel.h"
 
+#include "ivf/nearest.h"
 #include "ivf/write.h"
 
 /* A set of lists that has some of those in use as they are, and some anew */
@@ -24,6 +25,7 @@ typedef struct GvIvfPlan
 	bool	   *is_brought;		/* [lists in use]: their rows are brought over */
 	uint32	   *number;			/* [training.n_lists] of lists that are written, ascending */
 	GvIvfTraining training;		/* of those */
+	GvIvfNearest *nearest;		/* of the lists in use */
 } GvIvfPlan;
 
 /* renew.c */

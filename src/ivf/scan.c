@@ -19,6 +19,7 @@
 #include "commands/defrem.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "utils/hsearch.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
@@ -58,10 +59,18 @@ typedef struct GvIvfScan
 	bool		exhausted;		/* all lists were read */
 	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
 	uint32		place;			/* of the list of the row returned last */
+	HTAB	   *known;			/* Known: of an index whose rows are in two lists */
 	ItemPointerData left_out;	/* a row that is not returned, or invalid */
 	bool		can_fetch;
 	GvAmScanCounts counts;
 } GvIvfScan;
+
+/* A row that was looked at, by its tid */
+typedef struct Known
+{
+	ItemPointerData tid;
+	uint32		place;			/* of the nearest list in which it was found */
+} Known;
 
 /*
  * gv_ivf_begin_scan
@@ -265,6 +274,14 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 		so->target = 0;
 	else
 		so->n_probes = gv_ivf_aim_probes(&ix->meta, so->target, (int) Min(so->k, PG_INT32_MAX));
+	so->known = NULL;
+	if (ix->meta.spills)
+	{
+		HASHCTL		control = {.keysize = sizeof(ItemPointerData), .entrysize = sizeof(Known),
+		.hcxt = so->context};
+
+		so->known = hash_create("ivf rows", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
 	so->exhausted = false;
 	so->can_fetch = scan->heapRelation != NULL;
 	so->fetch.hints = so->can_fetch ? gv_am_hints(scan->heapRelation) : NULL;
@@ -360,6 +377,31 @@ ask_for_rows(IndexScanDesc scan, GvIvfScan *so)
 	}
 }
 
+/* Was a row that was found looked at before, in its other list? */
+static bool
+is_known(GvIvfScan *so, GvIvfFound *found)
+{
+	Known	   *known;
+	bool		exists;
+
+	if (so->known == NULL || found->is_known)
+		return false;
+	known = hash_search(so->known, &found->tid, HASH_ENTER, &exists);
+	known->place = exists ? Min(known->place, found->list) : found->list;
+	found->is_known = true;
+	return exists;
+}
+
+/* The place of the nearest list in which a row was found */
+static uint32
+place_of(GvIvfScan *so, const GvIvfFound *found)
+{
+	const Known *known = so->known == NULL ? NULL :
+		hash_search(so->known, &found->tid, HASH_FIND, NULL);
+
+	return known ? known->place : found->list;
+}
+
 /*
  * gv_ivf_get_tuple
  *		amgettuple: return the next row in the order of distance.
@@ -390,6 +432,8 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 				continue;
 			return false;
 		}
+		if (is_known(so, &found))
+			continue;
 		if (!found.is_exact && so->search.has_direction && so->can_fetch)
 		{
 			CHECK_FOR_INTERRUPTS();
@@ -401,7 +445,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 		if (ItemPointerIsValid(&so->left_out) && ItemPointerEquals(&so->left_out, &found.tid))
 			continue;
 		so->counts.returned++;
-		so->place = found.list;
+		so->place = place_of(so, &found);
 		scan->xs_heaptid = found.tid;
 		gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 		if (so->fetch.hints && scan->xs_heapfetch)

@@ -103,6 +103,9 @@ gv_ivf_search_begin(GvIvfSearch *search, GvIvfIndex *index, Datum value,
 
 	search->n_visited_max = index->meta.n_lists;
 	search->visited = palloc0(search->n_visited_max / 8 + 1);
+	/* a row that is found twice has two bounds */
+	if (index->meta.spills)
+		n_wanted = Min(n_wanted, MAX_WANTED + 1) * 2;
 	search->n_wanted = n_wanted <= MAX_WANTED ? Max(n_wanted, 1) : 0;
 	search->best = palloc(sizeof(float) * Max(search->n_wanted, 1));
 	search->bound = INFINITY;
@@ -253,9 +256,10 @@ add_row(GvIvfSearch *search, char *block, int lane, float lower, float upper, bo
 		found = &search->late[search->n_late++];
 	found->key = isnan(lower) ? -INFINITY : lower;
 	found->list = search->n_probes;
-	found->tid = gv_ivf_block_tids(block)[lane];
+	found->tid = gv_ivf_plain_tid(&gv_ivf_block_tids(block)[lane]);
 	found->is_exact = is_exact;
 	found->is_fine = false;
+	found->is_known = false;
 	if (gv_ivf_keeps_values(layout))
 	{
 		found->place = gv_ivf_block_places(layout, block)[lane];

@@ -26,6 +26,7 @@ typedef struct GvIvfFound
 	uint8		slot;
 	bool		is_exact:1;
 	bool		is_fine:1;		/* the key is from the fine code */
+	bool		is_known:1;		/* of rows in two lists, this is the one that is returned */
 } GvIvfFound;
 
 /* A list that a search reads */

@@ -97,7 +97,7 @@ read_value(GvIvfSource *source, GvIvfRowsPage rows, const GvIvfRow *row, const G
 	char	   *elements;
 
 	if (gv_ivf_has_codes(layout) && !gv_ivf_keeps_vectors(layout))
-		return fetch_value(source, row->tid, value);
+		return fetch_value(source, gv_ivf_plain_tid(&row->tid), value);
 	*value = source->value;
 	elements = (char *) gv_ivf_value_elements(ix->opclass, *value);
 	if (!gv_ivf_keeps_vectors(layout))
@@ -121,7 +121,8 @@ take_row(GvIvfSource *source, GvIvfRowsPage rows, int i, uint8 *codes, GvIvfTake
 	GvIvfRow	row = {.filters = &filters, .code = codes + lane * layout->row_code_bytes};
 	Datum		value;
 
-	if (!ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]))
+	if (!ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]) ||
+		(source->skips_seconds && gv_ivf_is_second(&gv_ivf_block_tids(block)[lane])))
 		return;
 	gv_ivf_get_row(layout, block, lane, &row, &place);
 	if (read_value(source, rows, &row, &place, &value))

@@ -28,12 +28,13 @@ typedef struct GvIvfSource
 	SnapshotData snapshot;
 	MemoryContext row_context;	/* reset after each row */
 	Datum		value;			/* of an index that keeps them */
+	bool		skips_seconds;	/* rows are handed over once */
 } GvIvfSource;
 
 /*
  * Called for each row, in a context that is reset after it.
  *
- * row: its code as the list has it; no value
+ * row: its tid and code as the list has them; no value
  * value: its vector, detoasted
  */
 typedef void (*GvIvfTakeRow) (void *arg, uint32 list, const GvIvfRow *row, Datum value);

@@ -24,6 +24,7 @@ typedef struct Counts
 {
 	uint64		pages[GV_IVF_PAGE_LAST + 1];	/* by kind; 0: of zeros or unknown */
 	uint64		rows;
+	uint64		rows_second;	/* beside those */
 	uint64		rows_dead;
 	uint64		retired;		/* pages of lists of the retired set */
 	uint32	   *generation;		/* [n_lists] */
@@ -35,6 +36,23 @@ static bool
 is_current(const GvIvfIndex *ix, const Counts *counts, GvIvfRowsPage rows)
 {
 	return rows->list < ix->meta.n_lists && rows->generation >= counts->generation[rows->list];
+}
+
+/* Rows of a page whose first list is another */
+static uint32
+count_second(const GvIvfIndex *ix, GvIvfRowsPage rows)
+{
+	const GvIvfLayout *layout = &ix->layout;
+	uint32		n = 0;
+
+	for (int i = 0; i < Min(rows->n_rows, layout->rows_per_page); i++)
+	{
+		const ItemPointerData *tid =
+			&gv_ivf_block_tids(gv_ivf_block(layout, rows, i / layout->lanes))[i % layout->lanes];
+
+		n += ItemPointerIsValid(tid) && gv_ivf_is_second(tid);
+	}
+	return n;
 }
 
 static void
@@ -66,7 +84,10 @@ count_pages(GvIvfIndex *ix, Counts *counts)
 		if (kind == GV_IVF_PAGE_ROWS && is_current(ix, counts, gv_ivf_page_rows(page)))
 		{
 			GvIvfRowsPage rows = gv_ivf_page_rows(page);
+			uint32		n_second = count_second(ix, rows);
 
+			counts->rows_second += n_second;
+			counts->rows -= n_second;
 			counts->rows += rows->n_rows - rows->n_dead;
 			counts->rows_dead += rows->n_dead;
 			counts->list_rows[rows->list] += rows->n_rows - rows->n_dead;
@@ -113,6 +134,8 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 	}
 
 	report(arg, "rows", (double) counts.rows, 0, "rows in the index");
+	report(arg, "rows_second", (double) counts.rows_second, 0,
+		   "of these, kept in a second list as well");
 	report(arg, "rows_null_norm", counts.list_rows[GV_IVF_LOOSE_LIST], 0,
 		   "rows without direction, which come last");
 	report(arg, "rows_dead", (double) counts.rows_dead, 0,
@@ -124,7 +147,8 @@ gv_ivf_stats(Relation index, GvAmReportStat report, void *arg)
 		   "times that VACUUM has split and merged lists");
 	report(arg, "lists_empty", n_empty, 0, "of these, without rows");
 	report(arg, "longest_list", longest, 0, "rows of the longest list");
-	report(arg, "mean_list", counts.rows / Max(n_lists, 1), 1, "rows of a list on average");
+	report(arg, "mean_list", (counts.rows + counts.rows_second) / Max(n_lists, 1), 1,
+		   "rows of a list on average");
 	report(arg, "bytes", bytes, 0, "size of the index");
 	report(arg, "bytes_per_row", bytes / Max(counts.rows, 1), 1, "the same for a row");
 	report(arg, "pages_rows", (double) counts.pages[GV_IVF_PAGE_ROWS], 0, "pages of rows");

@@ -37,6 +37,7 @@ typedef struct ListCount
 {
 	uint32		newest;			/* generation of its pages, of those that belong to nobody, too */
 	uint32		n_live;
+	uint32		n_second;		/* of those, of rows whose first list is another */
 	uint32		n_dead;
 } ListCount;
 
@@ -79,6 +80,7 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	GvIvfRowsPage rows = gv_ivf_page_rows(page);
 	GvXlog	   *xlog = NULL;
 	int			n_removed = 0;
+	int			n_rows_removed = 0;
 
 	if (gv_ivf_is_orphan(&vacuum->used, page, blkno))
 	{
@@ -112,12 +114,15 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	{
 		ItemPointer tid = &gv_ivf_block_tids(gv_ivf_block(layout, rows, i / layout->lanes))
 			[i % layout->lanes];
+		ItemPointerData plain = gv_ivf_plain_tid(tid);
+		bool		is_second = gv_ivf_is_second(tid);
 
 		if (!ItemPointerIsValid(tid))
 			continue;
-		if (!vacuum->callback(tid, vacuum->callback_state))
+		if (!vacuum->callback(&plain, vacuum->callback_state))
 		{
 			vacuum->list[rows->list].n_live++;
+			vacuum->list[rows->list].n_second += is_second;
 			continue;
 		}
 		if (xlog == NULL)
@@ -130,11 +135,12 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 		}
 		ItemPointerSetInvalid(tid);
 		n_removed++;
+		n_rows_removed += !is_second;
 	}
 	if (n_removed > 0)
 		rows->n_dead += n_removed;
 	vacuum->list[rows->list].n_dead += rows->n_dead;
-	vacuum->stats->tuples_removed += n_removed;
+	vacuum->stats->tuples_removed += n_rows_removed;
 	if (xlog != NULL)
 		gv_xlog_finish(xlog);
 	UnlockReleaseBuffer(buf);
@@ -335,7 +341,7 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	{
 		ListCount  *count = &vacuum->list[list];
 
-		stats->num_index_tuples += count->n_live;
+		stats->num_index_tuples += count->n_live - count->n_second;
 		if (count->n_dead == 0 ||
 			count->n_dead < (count->n_live + count->n_dead) / DEAD_FRACTION)
 			continue;

@@ -397,7 +397,7 @@ run_option(PGconn *conn)
 {
 	static const char *const options[] = {
 		"m", "ef_construction", "ef_search", "target_recall", "seed", "storage", "lists", "probes",
-		"init", "fillfactor", "text_config", "k1", "b", "length", "cjk"
+		"init", "spill", "fillfactor", "text_config", "k1", "b", "length", "cjk"
 	};
 	Statement	statement = {.nparams = 0};
 	PGresult   *result;

@@ -66,7 +66,7 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE listed (id int PRIMARY KEY, v vector(24));
 	INSERT INTO listed SELECT i, CASE WHEN i % 20 = 0 THEN array_fill(0, ARRAY[24])::vector ELSE point(i, 24) END FROM generate_series(1, 800) i;
 	CREATE INDEX listed_flat ON listed USING ivfflat (v vector_l2_ops, (id % 5)) WITH (lists = 8);
-	CREATE INDEX listed_pq ON listed USING ivfpq (v vector_cosine_ops) WITH (lists = 3, bits = 3);
+	CREATE INDEX listed_pq ON listed USING ivfpq (v vector_cosine_ops) WITH (lists = 3, bits = 3, spill = on);
 	CREATE TABLE big AS SELECT i AS id, point(i, 128)::vector(128) AS v FROM generate_series(1, 3000) i;
 	CREATE INDEX big_l2 ON big USING hnsw (v vector_l2_ops) WITH (m = 2, ef_construction = 8);
 	CREATE INDEX big_l1 ON big USING hnsw (v vector_l1_ops) WITH (m = 2, ef_construction = 8);

@@ -36,7 +36,7 @@ $primary->safe_psql('postgres', q{
 	INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 2000) i;
 	CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops, (id % 5)) WITH (lists = 20);
 	CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops) WITH (lists = 20);
-	CREATE INDEX items_planes ON items USING ivfpq (v vector_ip_ops) WITH (lists = 20, bits = 4);
+	CREATE INDEX items_planes ON items USING ivfpq (v vector_ip_ops) WITH (lists = 20, bits = 4, spill = on);
 	CREATE INDEX items_bits ON items USING ivfflat ((binary_quantize(v - center())::bit(24)) bit_hamming_ops) WITH (lists = 5);
 	CREATE TABLE long (id int, v vector(3000));
 	ALTER TABLE long ALTER v SET STORAGE EXTERNAL;

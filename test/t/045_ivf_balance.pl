@@ -41,7 +41,7 @@ sub make_table
 		CREATE TABLE items (id int, v vector(24));
 		INSERT INTO items SELECT i, point(i, 24) FROM generate_series(1, 1500) i;
 		CREATE INDEX items_flat ON items USING ivfflat (v vector_l2_ops) WITH (lists = 20);
-		CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops, id) WITH (lists = 20, bits = 3);
+		CREATE INDEX items_pq ON items USING ivfpq (v vector_cosine_ops, id) WITH (lists = 20, bits = 3, spill = on);
 		CREATE INDEX items_product ON items USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 20, quantizer = pq, opq = on);
 		CREATE INDEX items_bits ON items USING ivfflat ((sign_bits(v)::bit(24)) bit_hamming_ops) WITH (lists = 20);
 		DELETE FROM items WHERE id % 20 IN (5, 6);
