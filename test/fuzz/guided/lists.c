@@ -73,18 +73,21 @@ describe_opclass(PG_FUNCTION_ARGS)
 	PG_RETURN_POINTER(&current->opclass);
 }
 
+static Datum
+describe_filter(PG_FUNCTION_ARGS)
+{
+	static const int kind = GV_AM_FILTER_INT4;
+
+	PG_RETURN_POINTER(&kind);
+}
+
 FmgrInfo *
 index_getprocinfo(Relation rel, AttrNumber column, uint16 number)
 {
-	static FmgrInfo function = {.fn_addr = describe_opclass};
+	static FmgrInfo of_vector = {.fn_addr = describe_opclass};
+	static FmgrInfo of_filter = {.fn_addr = describe_filter};
 
-	return &function;
-}
-
-void
-gv_am_filter_columns(GvAmFilterColumns *columns, Relation index)
-{
-	*columns = current->filters;
+	return column == 1 ? &of_vector : &of_filter;
 }
 
 /* One session, alone */
@@ -393,14 +396,11 @@ LLVMFuzzerTestOneInput(const uint8 *data, size_t size)
 	input->opclass.metric = input->opclass.element == GV_AM_ELEMENT_BIT ? GV_AM_METRIC_HAMMING :
 		metrics[choice / 3 % lengthof(metrics)];
 	input->n_wanted = choice & 64 ? 0 : 3;
-	input->filters.n = choice >> 7;
-	if (input->filters.n > 0)
-	{
-		input->filters.column[0].kind = GV_AM_FILTER_INT4;
-		input->filters.column[0].width = gv_am_filter_width(GV_AM_FILTER_INT4);
-	}
 	input->rel.rd_rel = &input->form;
 	input->rel.rd_att = palloc0(sizeof(struct TupleDescData) + 4 * sizeof(FormData_pg_attribute));
+	input->rel.rd_att->natts = 1 + (choice >> 7);
+	input->rel.rd_indcollation = palloc0(2 * sizeof(Oid));
+	gv_am_filter_columns(&input->filters, &input->rel);
 	make_index(input);
 	input->query = take_query(input, input->index.meta.dim);
 	change_pages(input);
