@@ -192,6 +192,14 @@ typedef struct GvKernels
 	void		(*inner_products_i8) (const int8_t *a, const int8_t *const *b, int n_b, int n,
 									  int32_t *products);
 
+	/*
+	 * The products of each of n_a with each of n_b
+	 *
+	 * products: int32[n_a][n_b], written
+	 */
+	void		(*cross_products_i8) (const int8_t *const *a, int n_a, const int8_t *const *b,
+									  int n_b, int n, int32_t *products);
+
 	/* bits, n bytes: number of differing bits */
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);
 	/* counts[0] = |a and b|, counts[1] = |a|, counts[2] = |b| */

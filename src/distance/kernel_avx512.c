@@ -287,6 +287,111 @@ inner_products_i8(const int8_t *a, const int8_t *const *b, int n_b, int n, int32
 		products[j] = inner_product_i8(a, b[j], n);
 }
 
+/* Products of bytes of one of a with those of four of b */
+GV_DISTANCE_INLINE void
+add_products(__m512i *sums, __m512i x, const __m512i *y)
+{
+	sums[0] = _mm512_dpbusd_epi32(sums[0], x, y[0]);
+	sums[1] = _mm512_dpbusd_epi32(sums[1], x, y[1]);
+	sums[2] = _mm512_dpbusd_epi32(sums[2], x, y[2]);
+	sums[3] = _mm512_dpbusd_epi32(sums[3], x, y[3]);
+}
+
+/* Four of a with four of b: what is loaded is used four times */
+GV_DISTANCE_INLINE void
+cross_four(const int8_t *const *a, const int8_t *const *b, int n, __m128i excesses,
+		   __m128i *products)
+{
+	const __m512i offset = _mm512_set1_epi8((char) 0x80);
+	const int8_t *a0 = a[0];
+	const int8_t *a1 = a[1];
+	const int8_t *a2 = a[2];
+	const int8_t *a3 = a[3];
+	const int8_t *b0 = b[0];
+	const int8_t *b1 = b[1];
+	const int8_t *b2 = b[2];
+	const int8_t *b3 = b[3];
+	__m512i		s0[4];
+	__m512i		s1[4];
+	__m512i		s2[4];
+	__m512i		s3[4];
+
+	s0[0] = s0[1] = s0[2] = s0[3] = _mm512_setzero_si512();
+	s1[0] = s1[1] = s1[2] = s1[3] = _mm512_setzero_si512();
+	s2[0] = s2[1] = s2[2] = s2[3] = _mm512_setzero_si512();
+	s3[0] = s3[1] = s3[2] = s3[3] = _mm512_setzero_si512();
+	for (int i = 0; i < n; i += 64)
+	{
+		__mmask64	bytes = n - i < 64 ? low_bits64(n - i) : ~(__mmask64) 0;
+		__m512i		y[4];
+
+		y[0] = _mm512_maskz_loadu_epi8(bytes, b0 + i);
+		y[1] = _mm512_maskz_loadu_epi8(bytes, b1 + i);
+		y[2] = _mm512_maskz_loadu_epi8(bytes, b2 + i);
+		y[3] = _mm512_maskz_loadu_epi8(bytes, b3 + i);
+		add_products(s0, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a0 + i), offset), y);
+		add_products(s1, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a1 + i), offset), y);
+		add_products(s2, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a2 + i), offset), y);
+		add_products(s3, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a3 + i), offset), y);
+	}
+	products[0] = _mm_sub_epi32(four_sums(s0[0], s0[1], s0[2], s0[3]), excesses);
+	products[1] = _mm_sub_epi32(four_sums(s1[0], s1[1], s1[2], s1[3]), excesses);
+	products[2] = _mm_sub_epi32(four_sums(s2[0], s2[1], s2[2], s2[3]), excesses);
+	products[3] = _mm_sub_epi32(four_sums(s3[0], s3[1], s3[2], s3[3]), excesses);
+}
+
+/* Four times what products of a + 128 in place of a have too much */
+GV_DISTANCE_INLINE __m128i
+four_excesses(const int8_t *const *b, int n)
+{
+	const __m512i offset = _mm512_set1_epi8((char) 0x80);
+	__m512i		e0 = _mm512_setzero_si512();
+	__m512i		e1 = _mm512_setzero_si512();
+	__m512i		e2 = _mm512_setzero_si512();
+	__m512i		e3 = _mm512_setzero_si512();
+
+	for (int i = 0; i < n; i += 64)
+	{
+		__mmask64	bytes = n - i < 64 ? low_bits64(n - i) : ~(__mmask64) 0;
+
+		e0 = _mm512_dpbusd_epi32(e0, offset, _mm512_maskz_loadu_epi8(bytes, b[0] + i));
+		e1 = _mm512_dpbusd_epi32(e1, offset, _mm512_maskz_loadu_epi8(bytes, b[1] + i));
+		e2 = _mm512_dpbusd_epi32(e2, offset, _mm512_maskz_loadu_epi8(bytes, b[2] + i));
+		e3 = _mm512_dpbusd_epi32(e3, offset, _mm512_maskz_loadu_epi8(bytes, b[3] + i));
+	}
+	return four_sums(e0, e1, e2, e3);
+}
+
+static void
+cross_products_i8(const int8_t *const *a, int n_a, const int8_t *const *b, int n_b, int n,
+				  int32_t *products)
+{
+	for (int j = 0; j < n_b; j += 4)
+	{
+		int			now_b = n_b - j < 4 ? n_b - j : 4;
+		const int8_t *four_b[4];
+		__m128i		excesses;
+
+		/* the last ones again, where there are no four */
+		for (int l = 0; l < 4; l++)
+			four_b[l] = b[j + (l < now_b ? l : 0)];
+		excesses = four_excesses(four_b, n);
+		for (int i = 0; i < n_a; i += 4)
+		{
+			int			now_a = n_a - i < 4 ? n_a - i : 4;
+			const int8_t *four_a[4];
+			__m128i		result[4];
+
+			for (int k = 0; k < 4; k++)
+				four_a[k] = a[i + (k < now_a ? k : 0)];
+			cross_four(four_a, four_b, n, excesses, result);
+			for (int k = 0; k < now_a; k++)
+				_mm_mask_storeu_epi32(products + (i + k) * n_b + j,
+									  (__mmask8) ((1 << now_b) - 1), result[k]);
+		}
+	}
+}
+
 /*
  * With d = |a - b|, an unsigned byte, d * d is d * (d - 128) + 128 * d: two
  * products of an unsigned and a signed byte.

@@ -42,6 +42,7 @@ const GvKernels TABLE_NAME = {
 	.inner_product_i8 = inner_product_i8,
 	.l2_squared_i8 = l2_squared_i8,
 	.inner_products_i8 = inner_products_i8,
+	.cross_products_i8 = cross_products_i8,
 	.hamming = hamming,
 	.jaccard = jaccard,
 	.f32_to_f16 = f32_to_f16,

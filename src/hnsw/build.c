@@ -99,6 +99,11 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 					gv_hnsw_graph_link_row(&build->worker,
 										   build->graph.order[first + i], first);
 					break;
+				case GV_HNSW_JOB_LINK_GROUP:
+					gv_hnsw_graph_link_group(&build->worker,
+											 build->graph.order + first + i * GV_HNSW_GROUP,
+											 GV_HNSW_GROUP, first);
+					break;
 				case GV_HNSW_JOB_LINK_BACK:
 					gv_hnsw_graph_link_back(&build->worker, build->targets + i, end - i,
 											build->edges);
@@ -414,9 +419,12 @@ wait_for_loading(GvHnswBuild *build)
 	ConditionVariableCancelSleep();
 }
 
-/* qsort comparator */
-static int
-compare_rows(const void *a, const void *b)
+/*
+ * gv_hnsw_compare_rows
+ *		qsort comparator of rows' numbers.
+ */
+int
+gv_hnsw_compare_rows(const void *a, const void *b)
 {
 	uint32		x = *(const uint32 *) a;
 	uint32		y = *(const uint32 *) b;
@@ -444,9 +452,16 @@ link_rows(GvHnswBuild *build)
 		uint32		n_targets = 0;
 
 		batch = Min(Min(batch * 2, Max(done / 50, 1)), Min(shared->max_batch, n_order - done));
+		if (done < shared->n_alone)
+			batch = Min(batch, shared->n_alone - done);
+		else
+			batch = Max(batch / GV_HNSW_GROUP, 1) * GV_HNSW_GROUP;
 		/* rows that follow each other are near each other and look at the same points */
-		qsort(graph->order + done, batch, sizeof(uint32), compare_rows);
-		gv_hnsw_build_begin_job(build, GV_HNSW_JOB_LINK, done, batch);
+		qsort(graph->order + done, batch, sizeof(uint32), gv_hnsw_compare_rows);
+		if (done < shared->n_alone)
+			gv_hnsw_build_begin_job(build, GV_HNSW_JOB_LINK, done, batch);
+		else
+			gv_hnsw_build_begin_job(build, GV_HNSW_JOB_LINK_GROUP, done, batch / GV_HNSW_GROUP);
 		/* what one process does alone is done while the others link */
 		if (build->shards == NULL && graph->dims > 0)
 			gv_hnsw_build_extend(build, (BlockNumber) ((uint64) n_blocks * (done + batch) /

@@ -37,6 +37,7 @@ typedef enum GvHnswJobKind
 	GV_HNSW_JOB_CHOOSE_CELL,	/* of rows i */
 	GV_HNSW_JOB_ORDER_CELL,		/* rows of cells i */
 	GV_HNSW_JOB_LINK,			/* rows order[first + i] */
+	GV_HNSW_JOB_LINK_GROUP,		/* the i-th GV_HNSW_GROUP rows from order[first] on */
 	GV_HNSW_JOB_LINK_BACK,		/* rows targets[i] */
 	GV_HNSW_JOB_ENCODE,			/* rows order[first + i], for the file of a shard */
 	GV_HNSW_JOB_WRITE,			/* pages of nodes first + i */
@@ -74,6 +75,8 @@ typedef struct GvHnswBuildShared
 	ConditionVariable changed;
 
 	uint32		n_order;
+	uint32		n_alone;		/* the first of the order are linked one by one, the others
+								 * in groups */
 	uint32		n_nodes;
 } GvHnswBuildShared;
 
@@ -140,6 +143,7 @@ typedef struct GvHnswChunkWriter
 
 /* build.c */
 extern void gv_hnsw_build_init_graph(GvHnswBuild *build);
+extern int	gv_hnsw_compare_rows(const void *a, const void *b);
 
 /* build_load.c */
 extern Size gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area);

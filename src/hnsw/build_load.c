@@ -49,6 +49,14 @@
 /* Memory for what processes keep beside the arrays */
 #define SCRATCH_MEMORY ((Size) 2 * 1024 * 1024)
 
+/*
+ * From so many rows on most are linked in groups, which pays where there is a
+ * kernel of many products with many; the first ones are linked one by one, since
+ * all searches begin among them
+ */
+#define MIN_GROUPED_ROWS 20480
+#define ROWS_ALONE 1024
+
 /* Open files of a shard, each with a buffer of a block */
 #define FILES_PER_SHARD 3
 
@@ -602,6 +610,48 @@ number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
 	number_rows(build, n_rows);
 }
 
+/* Put n items, of `width` rows each, into a random order */
+static void
+shuffle(uint32 *rows, uint32 n, int width, GvRandom *random)
+{
+	uint32		kept[GV_HNSW_GROUP];
+	Size		size = width * sizeof(uint32);
+
+	for (uint32 i = n; i > 1; i--)
+	{
+		uint32	   *last = rows + (Size) (i - 1) * width;
+		uint32	   *other = rows + (Size) gv_random_below(random, i) * width;
+
+		memcpy(kept, last, size);
+		memmove(last, other, size);
+		memcpy(other, kept, size);
+	}
+}
+
+/*
+ * Decide on the order in which rows are linked: random, but for most of the rows
+ * of a large index in groups of rows that follow each other.
+ */
+static void
+choose_order(GvHnswBuild *build, const uint32 *rows, uint32 n, GvRandom *random)
+{
+	GvHnswBuildShared *shared = build->shared;
+	uint32	   *order = build->graph.order;
+
+	memcpy(order, rows, n * sizeof(uint32));
+	shuffle(order, n, 1, random);
+	shared->n_order = n;
+	shared->n_alone = n;
+	if (build->graph.dims == 0 || n < MIN_GROUPED_ROWS ||
+		gv_kernels->level != GV_SIMD_AVX512)
+		return;
+	shared->n_alone = ROWS_ALONE + (n - ROWS_ALONE) % GV_HNSW_GROUP;
+	order += shared->n_alone;
+	n -= shared->n_alone;
+	qsort(order, n, sizeof(uint32), gv_hnsw_compare_rows);
+	shuffle(order, n / GV_HNSW_GROUP, GV_HNSW_GROUP, random);
+}
+
 /*
  * gv_hnsw_build_finish_rows
  *		Turn the rows loaded into nodes and decide on their order.
@@ -643,20 +693,11 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	if (n == 0)
 		shared->meta.inverse_unit = 0;
 
-	memcpy(graph->order, rows, n * sizeof(uint32));
-	for (uint32 i = n; i > 1; i--)
-	{
-		uint32		j = gv_random_below(&random, i);
-		uint32		row = graph->order[i - 1];
-
-		graph->order[i - 1] = graph->order[j];
-		graph->order[j] = row;
-	}
+	choose_order(build, rows, n, &random);
 	for (uint32 i = 0; i < n_rows; i++)
 	{
 		graph->n_links[i] = 0;
 		graph->incoming[i] = GV_HNSW_NO_ROW;
 	}
-	shared->n_order = n;
 	shared->n_nodes = n;
 }

@@ -119,6 +119,7 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 		BufFileClose(shard->members);
 	shard->members = NULL;
 	build->shared->n_order = shard->n_members;
+	build->shared->n_alone = shard->n_members;
 	pfree(member);
 }
 

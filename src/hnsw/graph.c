@@ -21,6 +21,9 @@
 /* Rows from the start of the order that a search looks at first */
 #define N_STARTS 64
 
+/* Of those, how many enter the pool */
+#define N_SEEDS 4
+
 /* Rows that a search remembers, a power of two: by its candidates, and at least */
 #define SEEN_PER_EF 64
 #define MIN_SEEN_BITS 10
@@ -34,8 +37,12 @@
 /* Bytes of a point that are fetched ahead */
 #define MAX_PREFETCH 512
 
-/* Of those, how many enter the pool */
-#define N_SEEDS 4
+/*
+ * The part of the candidates that a row has in a group, where what the others
+ * find is offered to it, too; and bits by which a group has seen more than a row
+ */
+#define GROUP_EF_PART 0.66
+#define GROUP_SEEN_BITS 1
 
 /*
  * gv_hnsw_graph_keys
@@ -110,6 +117,15 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->seen_bits = MIN_SEEN_BITS;
 	while ((1 << worker->seen_bits) < SEEN_PER_EF * ef)
 		worker->seen_bits++;
+	if (graph->dims > 0)
+	{
+		worker->seen_bits += GROUP_SEEN_BITS;
+		worker->expanded = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
+		worker->group_ef = Max((int) (GROUP_EF_PART * ef), Min(ef, graph->degree));
+		for (int i = 0; i < GV_HNSW_GROUP; i++)
+			worker->group_pool[i].element =
+				MemoryContextAlloc(context, sizeof(uint64) * (worker->group_ef + 1));
+	}
 	worker->seen = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 }
 
@@ -122,11 +138,11 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
  * its 32: so hardly ever is a row taken for another.
  */
 static inline bool
-see_row(GvHnswGraphWorker *worker, uint32 row)
+see_row(uint16 *seen, int seen_bits, uint32 row)
 {
 	uint32		hash = row * 0x9E3779B1u;
-	uint16	   *place = &worker->seen[hash >> (32 - worker->seen_bits)];
-	uint16		mark = (uint16) (hash >> (16 - worker->seen_bits)) | 1;
+	uint16	   *place = &seen[hash >> (32 - seen_bits)];
+	uint16		mark = (uint16) (hash >> (16 - seen_bits)) | 1;
 	bool		is_new = *place != mark;
 
 	*place = mark;
@@ -182,7 +198,7 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	for (int i = 0; i < n_starts; i++)
 		gv_pool_insert(pool, worker->keys[i], graph->order[i], &rejected);
 	for (int i = 0; i < pool->n; i++)
-		see_row(worker, (uint32) pool->element[i]);
+		see_row(worker->seen, worker->seen_bits, (uint32) pool->element[i]);
 	pool->capacity = graph->ef_construction;
 
 	while (gv_pool_advance(pool))
@@ -217,7 +233,7 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 
 				/* without a branch, which would be mispredicted half of the time */
 				fresh[n_fresh] = neighbor;
-				n_fresh += see_row(worker, neighbor);
+				n_fresh += see_row(worker->seen, worker->seen_bits, neighbor);
 			}
 		}
 		if (graph->dims > 0)
@@ -236,26 +252,135 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	}
 }
 
+/* Offer others to each row of a group */
+static void
+offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
+			   const uint32 *others, int n)
+{
+	const GvHnswGraph *graph = worker->graph;
+	float		keys[GV_HNSW_GROUP * GV_HNSW_CROSS_KEYS];
+
+	for (int i = 0; i < Min(n, GV_HNSW_CROSS_KEYS); i++)
+		prefetch_point(graph, others[i]);
+	for (int done = 0; done < n; done += GV_HNSW_CROSS_KEYS)
+	{
+		int			now = Min(n - done, GV_HNSW_CROSS_KEYS);
+		int			next = Min(n - done - now, GV_HNSW_CROSS_KEYS);
+
+		for (int i = 0; i < next; i++)
+			prefetch_point(graph, others[done + now + i]);
+		gv_hnsw_points_cross_keys(&graph->points, rows, n_rows, others + done, now, keys);
+		for (int r = 0; r < n_rows; r++)
+		{
+			GvPool	   *pool = &worker->group_pool[r];
+			const float *key = keys + r * now;
+			float		bound = gv_pool_bound(pool);
+			int			near[GV_HNSW_CROSS_KEYS];
+			int			n_near = 0;
+
+			/* without a branch, which would be mispredicted as often as not */
+			for (int i = 0; i < now; i++)
+			{
+				near[n_near] = i;
+				n_near += key[i] < bound;
+			}
+			for (int i = 0; i < n_near; i++)
+			{
+				uint32		other = others[done + near[i]];
+
+				if (key[near[i]] < gv_pool_bound(pool) && other != rows[r])
+					gv_pool_insert_new(pool, key[near[i]], other);
+			}
+		}
+	}
+}
+
 /*
- * gv_hnsw_graph_link_row
- *		Choose the neighbors of a row among the first n_linked of the order.
+ * Search the rows linked so far for a group of rows near each other; the pools
+ * hold the results.
+ *
+ * Each row's best candidate is expanded in turn, unless it was for another, and
+ * what it links to is offered to all: so a point is fetched once for them, and
+ * half as many candidates a row find as much.
  */
-void
-gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
+static void
+search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n_linked)
+{
+	const GvHnswGraph *graph = worker->graph;
+	GvPool	   *pools = worker->group_pool;
+	int			seen_bits = worker->seen_bits;
+	int			n_next;
+
+	memset(worker->seen, 0, sizeof(uint16) << seen_bits);
+	memset(worker->expanded, 0, sizeof(uint16) << seen_bits);
+	for (int r = 0; r < n_rows; r++)
+	{
+		pools[r].n = 0;
+		pools[r].cursor = 0;
+		pools[r].capacity = N_SEEDS;
+	}
+	offer_to_group(worker, rows, n_rows, graph->order, Min(n_linked, N_STARTS));
+	for (int r = 0; r < n_rows; r++)
+	{
+		for (int i = 0; i < pools[r].n; i++)
+			see_row(worker->seen, seen_bits, (uint32) pools[r].element[i]);
+		pools[r].capacity = worker->group_ef;
+	}
+
+	do
+	{
+		uint32		next[GV_HNSW_GROUP];
+		uint32		fresh[GV_HNSW_GROUP * PG_UINT8_MAX];
+		int			n_fresh = 0;
+
+		n_next = 0;
+		for (int r = 0; r < n_rows; r++)
+		{
+			bool		is_new = false;
+
+			while (!is_new && gv_pool_advance(&pools[r]))
+			{
+				uint64_t   *element = &pools[r].element[pools[r].cursor];
+
+				next[n_next] = (uint32) *element;
+				*element |= GV_POOL_EXPANDED;
+				is_new = see_row(worker->expanded, seen_bits, next[n_next]);
+			}
+			if (is_new)
+				prefetch_links(graph, next[n_next++]);
+		}
+		for (int j = 0; j < n_next; j++)
+		{
+			uint32	   *links = graph->links + (Size) next[j] * graph->degree;
+			int			n_links = graph->n_links[next[j]];
+
+			for (int i = 0; i < n_links; i++)
+			{
+				fresh[n_fresh] = GV_HNSW_LINK_ROW(links[i]);
+				n_fresh += see_row(worker->seen, seen_bits, fresh[n_fresh]);
+			}
+		}
+		offer_to_group(worker, rows, n_rows, fresh, n_fresh);
+	} while (n_next > 0);
+
+	/* nothing links to the rows of the group yet, which are near each other */
+	offer_to_group(worker, rows, n_rows, rows, n_rows);
+}
+
+/* Choose the neighbors of a row among those in a pool */
+static void
+link_from_pool(GvHnswGraphWorker *worker, uint32 row, const GvPool *pool)
 {
 	GvHnswGraph *graph = worker->graph;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	float	   *keys = graph->link_keys + (Size) row * graph->degree;
-	int			n;
+	int			n = pool->n;
 	int			n_diverse;
 
-	CHECK_FOR_INTERRUPTS();
-	search_graph(worker, row, n_linked);
-	n = worker->pool.n;
 	for (int i = 0; i < n; i++)
 	{
-		worker->candidates[i].id = (uint32) worker->pool.element[i];
-		worker->candidates[i].key = gv_pool_element_key(worker->pool.element[i]);
+		worker->candidates[i].id = (uint32) pool->element[i];
+		worker->candidates[i].key = gv_pool_element_key(pool->element[i]);
 	}
 	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree, &n_diverse,
 					  candidate_pair_keys, graph);
@@ -265,6 +390,32 @@ gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		keys[i] = worker->candidates[i].key;
 	}
 	graph->n_links[row] = n;
+}
+
+/*
+ * gv_hnsw_graph_link_row
+ *		Choose the neighbors of a row among the first n_linked of the order.
+ */
+void
+gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
+{
+	CHECK_FOR_INTERRUPTS();
+	search_graph(worker, row, n_linked);
+	link_from_pool(worker, row, &worker->pool);
+}
+
+/*
+ * gv_hnsw_graph_link_group
+ *		The same for GV_HNSW_GROUP rows, or fewer, that are near each other.
+ */
+void
+gv_hnsw_graph_link_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
+						 uint32 n_linked)
+{
+	CHECK_FOR_INTERRUPTS();
+	search_group(worker, rows, n_rows, n_linked);
+	for (int r = 0; r < n_rows; r++)
+		link_from_pool(worker, rows[r], &worker->group_pool[r]);
 }
 
 /*

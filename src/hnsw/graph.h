@@ -58,6 +58,9 @@ typedef struct GvHnswEdge
 	uint32		next;			/* next edge to the same target */
 } GvHnswEdge;
 
+/* So many rows that are near each other search together */
+#define GV_HNSW_GROUP GV_HNSW_CROSS_KEYS
+
 /* What a process needs to work on the graph */
 typedef struct GvHnswGraphWorker
 {
@@ -65,6 +68,10 @@ typedef struct GvHnswGraphWorker
 	GvPool		pool;
 	uint16	   *seen;			/* rows looked at in this search, at their hash */
 	int			seen_bits;
+	/* of a group of rows; with codes only */
+	int			group_ef;
+	GvPool		group_pool[GV_HNSW_GROUP];
+	uint16	   *expanded;		/* rows that it has expanded, as in seen */
 	float	   *keys;			/* of the rows looked at together */
 	GvHnswCandidate *candidates;
 	int			max_candidates;
@@ -92,6 +99,8 @@ extern void gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint3
 							   int n, float *keys);
 extern double gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row);
 extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);
+extern void gv_hnsw_graph_link_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
+									 uint32 n_linked);
 extern void gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, const uint32 *targets,
 									uint32 n, const GvHnswEdge *edges);
 

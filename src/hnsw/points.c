@@ -119,6 +119,52 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 	}
 }
 
+/*
+ * gv_hnsw_points_cross_keys
+ *		The same for each of n_a points and each of n_b others.
+ *
+ * n_a, n_b: GV_HNSW_CROSS_KEYS at most
+ * keys: float[n_a][n_b], written
+ */
+void
+gv_hnsw_points_cross_keys(const GvHnswPoints *points, const uint32 *a, int n_a,
+						  const uint32 *b, int n_b, float *keys)
+{
+	const int8 *high_a[GV_HNSW_CROSS_KEYS];
+	const int8 *high_b[GV_HNSW_CROSS_KEYS] = {NULL};
+	int32		products[GV_HNSW_CROSS_KEYS * GV_HNSW_CROSS_KEYS];
+	float		unit[GV_HNSW_CROSS_KEYS];
+	float		norm2[GV_HNSW_CROSS_KEYS];
+	float		bias[GV_HNSW_CROSS_KEYS];
+
+	for (int i = 0; i < n_a; i++)
+		high_a[i] = gv_hnsw_point_high(points, a[i]);
+	for (int j = 0; j < n_b; j++)
+	{
+		const GvHnswPointHead *other = gv_hnsw_point_head(points, b[j]);
+
+		high_b[j] = gv_hnsw_point_high(points, b[j]);
+		unit[j] = other->scale;
+		norm2[j] = other->norm2;
+		bias[j] = other->bias;
+	}
+	gv_kernels->cross_products_i8(high_a, n_a, high_b, n_b, points->dims, products);
+	for (int i = 0; i < n_a; i++)
+	{
+		const GvHnswPointHead *head = gv_hnsw_point_head(points, a[i]);
+		float		factor = gv_hnsw_point_unit(points, a[i]) *
+			(float) (1 << points->rest_bits) * 2;
+
+		for (int j = 0; j < n_b; j++)
+		{
+			float		key = (head->norm2 + norm2[j]) -
+				factor * unit[j] * ((float) products[i * n_b + j] + (head->bias + bias[j]));
+
+			keys[i * n_b + j] = key > 0 ? key : 0;
+		}
+	}
+}
+
 /* The size of the largest element */
 static float
 find_largest(const float *z, int dims)

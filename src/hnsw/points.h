@@ -38,6 +38,9 @@ typedef struct GvHnswPoints
 	uint8	   *rest;			/* uint8[][rest_bytes] */
 } GvHnswPoints;
 
+/* Of so many points at once, at most, the keys with others are computed */
+#define GV_HNSW_CROSS_KEYS 16
+
 /* Planes begin where the processor's cache lines do, if there are as many dimensions */
 #define GV_HNSW_POINT_ALIGN 64
 
@@ -86,6 +89,8 @@ gv_hnsw_point_prefetch(const GvHnswPoints *points, uint32 i)
 
 extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,
 								float *keys);
+extern void gv_hnsw_points_cross_keys(const GvHnswPoints *points, const uint32 *a, int n_a,
+									  const uint32 *b, int n_b, float *keys);
 extern void gv_hnsw_points_place(GvHnswPoints *points, char *area, Size n);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);

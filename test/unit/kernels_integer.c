@@ -131,6 +131,69 @@ test_i8_many(const GvKernels *kernels)
 	gv_unit_end();
 }
 
+/* Products of several with several, some of them the same */
+static void
+test_i8_cross(const GvKernels *kernels)
+{
+	enum
+	{
+		MOST = 6
+	};
+	const int8_t *a[MOST];
+	const int8_t *b[MOST];
+	int32_t		products[MOST * MOST + 1];
+	int			n;
+	int			n_a;
+	int			n_b;
+	int			i;
+	int			j;
+	int			k;
+
+	gv_unit_seed(6);
+	gv_unit_begin("%s cross_products_i8: exact, n = 0 to 200 and more, 0 to %d by 0 to %d, "
+				  "before a guard page", kernels->name, MOST, MOST);
+	for (n = 0; n <= 1100; n = n < 200 ? n + 1 : n + 113)
+	{
+		int8_t	   *rows = gv_unit_at_end(0, 3 * n);
+		int8_t	   *others = gv_unit_at_end(1, 4 * n);
+
+		for (i = 0; i < 3 * n; i++)
+			rows[i] = (int8_t) (n % 5 == 0 ? -128 : (int) gv_unit_random());
+		for (i = 0; i < 4 * n; i++)
+			others[i] = (int8_t) (n % 3 == 0 ? -128 : (int) gv_unit_random());
+		for (i = 0; i < MOST; i++)
+		{
+			a[i] = rows + (2 - i % 3) * n;
+			b[i] = others + (3 - i % 4) * n;
+		}
+		for (n_a = 0; n_a <= MOST; n_a++)
+		{
+			for (n_b = 0; n_b <= MOST; n_b++)
+			{
+				products[n_a * n_b] = -1;
+				kernels->cross_products_i8(a, n_a, b, n_b, n, products);
+				for (i = 0; i < n_a; i++)
+				{
+					for (j = 0; j < n_b; j++)
+					{
+						int64_t		expected = 0;
+
+						for (k = 0; k < n; k++)
+							expected += a[i][k] * b[j][k];
+						if (products[i * n_b + j] != expected)
+							gv_unit_fail("n = %d, %d and %d of %d and %d: %d, not %lld", n, i, j,
+										 n_a, n_b, products[i * n_b + j],
+										 (long long) expected);
+					}
+				}
+				if (products[n_a * n_b] != -1)
+					gv_unit_fail("n = %d: more than %d products written", n, n_a * n_b);
+			}
+		}
+	}
+	gv_unit_end();
+}
+
 static int
 bit_at(const uint8_t *p, int i)
 {
@@ -216,5 +279,6 @@ gv_unit_test_integer(const GvKernels *kernels)
 	test_i8(kernels, false);
 	test_i8(kernels, true);
 	test_i8_many(kernels);
+	test_i8_cross(kernels);
 	test_bits(kernels);
 }
