@@ -127,6 +127,7 @@ $reader->quit;
 
 # lists are split: the same on a standby
 $primary->safe_psql('postgres', q{
+	REINDEX TABLE items;
 	INSERT INTO items SELECT 20 * i + 3, point(20 * i + 3, 24) FROM generate_series(4001, 4900) i;
 	VACUUM items;
 	INSERT INTO items SELECT 20 * i + 3, point(20 * i + 3, 24) FROM generate_series(4901, 5000) i});
