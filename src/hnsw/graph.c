@@ -142,7 +142,7 @@ see_row(uint16 *seen, int seen_bits, uint32 row)
 {
 	uint32		hash = row * 0x9E3779B1u;
 	uint16	   *place = &seen[hash >> (32 - seen_bits)];
-	uint16		mark = (uint16) (hash >> (16 - seen_bits)) | 1;
+	uint16		mark = (uint16) ((hash << seen_bits) >> 16) | 1;
 	bool		is_new = *place != mark;
 
 	*place = mark;
