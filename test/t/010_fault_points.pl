@@ -259,7 +259,8 @@ sub check_recall
 		my ($operator, $recall, $fresh) = split(/\|/);
 
 		note("$name: recall by $operator $recall, fresh $fresh");
-		cmp_ok($recall, '>=', $fresh - 0.03, "$name: recall by $operator");
+		# with m = 4 two of the 40 queries may miss their neighborhood in some rounds
+		cmp_ok($recall, '>=', $fresh - 0.06, "$name: recall by $operator");
 	}
 	return;
 }
