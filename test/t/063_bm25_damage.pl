@@ -43,6 +43,16 @@ survive_damages($node,
 	tables => { map { $_ => /(.*)_/ } keys %orders },
 	orders => \%orders,
 	exact => sub { "SELECT count(*), count(DISTINCT ctid) FROM $_[0]" },
+	answers => sub {
+		my ($index, $table, $order) = @_;
+		my $name = $index eq 'articles_fields' ? 'body:' : '';
+
+		return (
+			"$BY_INDEX SELECT md5(string_agg(id || ' ' || d, ',' ORDER BY id)) FROM (SELECT id, $order AS d FROM $table ORDER BY $order) s",
+			"$BY_INDEX SELECT string_agg(id || ' ' || d, ',') FROM (SELECT id, $order AS d FROM $table ORDER BY $order LIMIT 10) s",
+			"SET enable_seqscan = off; SELECT md5(string_agg(id::text, ',' ORDER BY id)) FROM $table WHERE $texts{$index} \@\@\@ to_bm25query('$name\"w7 w8\" ${name}w9~1 +${name}w1*', '$index')",
+			"SET enable_seqscan = off; SELECT md5(string_agg(id::text, ',' ORDER BY id)) FROM $table WHERE $texts{$index} \@\@\@ to_bm25query('${name}own7 ${name}own1707 ${name}w100', '$index')");
+	},
 	statements => sub {
 		my ($index, $table, $order) = @_;
 		my $text = $texts{$index};

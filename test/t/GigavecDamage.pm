@@ -119,6 +119,8 @@ sub path_of
 # statements: called with index, table and order, returns what is run; the first must be the check, the
 #   fourth print what "exact" gives
 # exact: called with table and order, returns the query for that
+# answers: called likewise, returns queries whose answers may be others only if check finds the damage; of
+#   exact methods
 # is_complete: called with index, table, order and a name after REINDEX, tests that all rows are found; if
 #   not told, that the index finds as many as the table has
 # other_errors: called with index and kind, returns a pattern of further errors that are right; if not told,
@@ -141,20 +143,29 @@ sub survive_damages
 	};
 	my $other_errors = $option{other_errors} // sub { $_[1] =~ /metapage/ ? qr/ERROR:  0A000: index "$_[0]" has version/ : undef };
 
-	$node->safe_psql('postgres', 'CHECKPOINT');
-	$node->stop;
 	for my $trial (1 .. $option{trials})
 	{
 		my $index = $indexes[ ($trial + int($trial / @kinds)) % @indexes ];
 		my $kind = $kinds[ $trial % @kinds ];
 		my $table = $tables{$index};
 		my $order = $option{orders}{$index};
+		my @queries = $option{answers} ? $option{answers}->($index, $table, $order) : ();
+		my @answers = map { $node->safe_psql('postgres', $_) } @queries;
+
+		$node->safe_psql('postgres', 'CHECKPOINT');
+		$node->stop;
 		my $block = damage($node->data_dir . "/$path{$index}", $kind, $foreign);
 		my $name = "trial $trial, $index, $kind, block $block";
 		my $others = $other_errors->($index, $kind);
 		my ($out, $err, $differs);
 
 		$node->start;
+		for my $i (0 .. $#queries)
+		{
+			my $rc = $node->psql('postgres', $queries[$i], stdout => \$out, stderr => \$err, timeout => 120);
+
+			$differs = 1 if $rc != 0 || $out ne $answers[$i];
+		}
 
 		my $exact = $node->safe_psql('postgres', $option{exact}->($table, $order));
 		my $found = '';
@@ -180,11 +191,8 @@ sub survive_damages
 		ok(!$node->log_contains('terminated by signal'), "$name: no process crashed") || BAIL_OUT('crash');
 
 		$path{$index} = path_of($node, $index);
-		$node->safe_psql('postgres', 'CHECKPOINT');
-		$node->stop;
 	}
 	cmp_ok($n_found, '>=', $option{trials} * ($option{found} // 0.7), "check found $n_found of $option{trials} damages");
-	$node->start;
 	return;
 }
 
