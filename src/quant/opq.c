@@ -9,18 +9,25 @@
  * of M = sum (decoded row) (row)^T, which iterations of matrix products find:
  * X <- a X + b (X X^T) X + c (X X^T)^2 X brings every singular value to 1.  A
  * little of the last rotation goes into M, which decides where M does not.
- * Source: Ge, He, Ke, Sun, TPAMI 36(4), 2014, section 3.1 (the rounds);
- * Higham, Functions of Matrices, 2008, section 8.3 (Newton-Schulz).
+ *
+ * Rounds end near where they begin.  So some begin without a rotation, others with
+ * the principal components, dealt out so that all parts have the same product
+ * of variances, and those that lose less go on.
+ * Source: Ge, He, Ke, Sun, TPAMI 36(4), 2014, section 3.1 (the rounds) and 3.2
+ * (the components); Higham, Functions of Matrices, 2008, section 8.3 (Newton-Schulz).
  *
  *-------------------------------------------------------------------------
  */
 #include <math.h>
 #include <string.h>
 
+#include "quant/eigen.h"
 #include "quant/opq.h"
 #include "quant/panels.h"
 
-#define ROUNDS 40
+/* Rounds from each start, and more from the better one */
+#define TRIAL_ROUNDS 10
+#define ROUNDS 30
 
 /* Rows of the sample: for each entry and each dimension, and at least */
 #define ROWS_PER_ENTRY 64
@@ -32,6 +39,9 @@
 
 /* Rows of matrices that are multiplied between checks for interrupts */
 #define ROWS_AT_ONCE 64
+
+/* Variances are at least this part of the largest */
+#define LEAST_VARIANCE 1e-6
 
 /* The part of the last rotation in M, both of norm 1 */
 #define KEEP 0.01f
@@ -59,6 +69,10 @@ typedef struct Work
 	float	   *next;			/* float[dim][ld] */
 	float	   *codebook;		/* as pq.h has it */
 	float	   *sums;			/* the same */
+	float	   *kept_rotation;	/* of the start that was tried first */
+	float	   *kept_codebook;
+	double	   *values;			/* double[4 * dim]: variances, and room to find them */
+	double		error;			/* square error of the last round */
 	uint32_t   *counts;			/* uint32[m][entries] */
 	GvPq	   *pq;
 	float	   *tile;			/* float[TILE_ROWS][dim]: rows */
@@ -107,6 +121,9 @@ lay_out(Work *work, const GvPqShape *shape, void *scratch)
 	TAKE(next, dim * ld * sizeof(float));
 	TAKE(codebook, gv_pq_codebook_size(shape) * sizeof(float));
 	TAKE(sums, gv_pq_codebook_size(shape) * sizeof(float));
+	TAKE(kept_rotation, dim * ld * sizeof(float));
+	TAKE(kept_codebook, gv_pq_codebook_size(shape) * sizeof(float));
+	TAKE(values, 4 * dim * sizeof(double));
 	TAKE(counts, ((size_t) shape->m << shape->bits) * sizeof(uint32_t));
 	TAKE(pq, gv_pq_size(shape));
 	TAKE(tile, TILE_ROWS * dim * sizeof(float));
@@ -125,7 +142,7 @@ lay_out(Work *work, const GvPqShape *shape, void *scratch)
  * gv_opq_train_scratch_size
  *		Bytes of memory for gv_opq_train, aligned to 64 bytes.
  *
- * About five square matrices, three codebooks, and some rows.
+ * About six square matrices, four codebooks, and some rows.
  */
 size_t
 gv_opq_train_scratch_size(const GvPqShape *shape)
@@ -235,7 +252,7 @@ make_orthonormal(Work *work, float *x)
 	return true;
 }
 
-/* Fetch a tile of the sample and rotate it; the number of its rows */
+/* Fetch a tile of the sample; the number of its rows */
 static int
 fetch_tile(Work *work, uint32_t first)
 {
@@ -250,10 +267,37 @@ fetch_tile(Work *work, uint32_t first)
 						  (uint32_t) ((uint64_t) (first + i) * work->rows->n / work->n_rows), x);
 		work->pointers[i] = x;
 	}
-	/* the panels hold the transposed rotation */
+	return n;
+}
+
+/* Rotate a tile; the panels hold the transposed rotation */
+static void
+rotate_tile(Work *work, int n)
+{
+	for (int i = 0; i < n; i++)
+		work->pointers[i] = work->tile + (size_t) i * work->dim;
 	gv_kernels->products_f32(work->pointers, n, work->panels, work->ld / GV_PRODUCTS_PANEL,
 							 work->dim, work->rotated);
-	return n;
+}
+
+/* Add the products of the columns with the tile: m[i][j] += sum of columns[i] and elements j */
+static void
+add_products(Work *work, int n, float *m)
+{
+	check(work);
+	memset(work->tile_panels, 0, (size_t) n * work->ld * sizeof(float));
+	for (int i = 0; i < n; i++)
+	{
+		for (int d = 0; d < work->dim; d++)
+			work->tile_panels[((size_t) (d / GV_PRODUCTS_PANEL) * n + i) * GV_PRODUCTS_PANEL +
+							  d % GV_PRODUCTS_PANEL] = work->tile[(size_t) i * work->dim + d];
+	}
+	for (int d = 0; d < work->dim; d++)
+		work->pointers[d] = work->columns + (size_t) d * TILE_ROWS;
+	gv_kernels->products_f32(work->pointers, work->dim, work->tile_panels,
+							 work->ld / GV_PRODUCTS_PANEL, n, work->next);
+	for (size_t i = 0; i < (size_t) work->dim * work->ld; i++)
+		m[i] += work->next[i];
 }
 
 /* Encode and decode a tile; add up the entries' rows, and m */
@@ -271,7 +315,12 @@ add_tile(Work *work, int n)
 		gv_pq_encode(work->pq, y, numbers);
 		gv_pq_decode(work->pq, numbers, work->decoded);
 		for (int d = 0; d < work->dim; d++)
+		{
+			float		lost = y[d] - work->decoded[d];
+
 			work->columns[(size_t) d * TILE_ROWS + i] = work->decoded[d];
+			work->error += (double) lost * lost;
+		}
 		for (int j = 0; j < shape->m; j++)
 		{
 			int			start = gv_pq_part_start(shape, j);
@@ -283,20 +332,7 @@ add_tile(Work *work, int n)
 				sum[d] += y[start + d];
 		}
 	}
-	check(work);
-	memset(work->tile_panels, 0, (size_t) n * work->ld * sizeof(float));
-	for (int i = 0; i < n; i++)
-	{
-		for (int d = 0; d < work->dim; d++)
-			work->tile_panels[((size_t) (d / GV_PRODUCTS_PANEL) * n + i) * GV_PRODUCTS_PANEL +
-							  d % GV_PRODUCTS_PANEL] = work->tile[(size_t) i * work->dim + d];
-	}
-	for (int d = 0; d < work->dim; d++)
-		work->pointers[d] = work->columns + (size_t) d * TILE_ROWS;
-	gv_kernels->products_f32(work->pointers, work->dim, work->tile_panels,
-							 work->ld / GV_PRODUCTS_PANEL, n, work->next);
-	for (size_t i = 0; i < (size_t) work->dim * work->ld; i++)
-		work->m[i] += work->next[i];
+	add_products(work, n, work->m);
 }
 
 /* Move each entry to the mean of its rows */
@@ -335,8 +371,14 @@ train_round(Work *work)
 	memset(work->sums, 0, gv_pq_codebook_size(work->shape) * sizeof(float));
 	memset(work->counts, 0, ((size_t) work->shape->m << work->shape->bits) * sizeof(uint32_t));
 	fill_transposed(work->panels, work->rotation, work->dim, work->ld);
+	work->error = 0;
 	for (uint32_t i = 0; i < work->n_rows; i += TILE_ROWS)
-		add_tile(work, fetch_tile(work, i));
+	{
+		int			n_tile = fetch_tile(work, i);
+
+		rotate_tile(work, n_tile);
+		add_tile(work, n_tile);
+	}
 	move_entries(work);
 
 	/* a rotation has norm sqrt(dim) */
@@ -350,6 +392,139 @@ train_round(Work *work)
 	if (!make_orthonormal(work, work->m))
 		return false;
 	memcpy(work->rotation, work->m, n * sizeof(float));
+	return true;
+}
+
+/* So many rounds; what is lost before the last of them */
+static double
+train_rounds(Work *work, int n_rounds)
+{
+	for (int round = 0; round < n_rounds; round++)
+	{
+		if (!train_round(work))
+			break;
+	}
+	return work->error;
+}
+
+/* Begin without a rotation */
+static void
+start_plain(Work *work, uint64_t seed)
+{
+	memset(work->rotation, 0, (size_t) work->dim * work->ld * sizeof(float));
+	for (int i = 0; i < work->dim; i++)
+		work->rotation[(size_t) i * work->ld + i] = 1;
+	for (int j = 0; j < work->shape->m; j++)
+		gv_pq_train_part(work->shape, work->rows, j, seed, work->codebook, work->pq_scratch);
+}
+
+/*
+ * Find the principal components of the sample, in the place of gram and next,
+ * which lie side by side.  Works in the place of panels and m, which do so, too.
+ */
+static bool
+find_components(Work *work)
+{
+	int			dim = work->dim;
+	float	   *products = work->kept_rotation;
+	double	   *a = (double *) work->panels;
+	double	   *mean = work->values;
+
+	memset(products, 0, (size_t) dim * work->ld * sizeof(float));
+	memset(mean, 0, dim * sizeof(double));
+	for (uint32_t i = 0; i < work->n_rows; i += TILE_ROWS)
+	{
+		int			n = fetch_tile(work, i);
+
+		for (int r = 0; r < n; r++)
+		{
+			for (int d = 0; d < dim; d++)
+			{
+				float		element = work->tile[(size_t) r * dim + d];
+
+				work->columns[(size_t) d * TILE_ROWS + r] = element;
+				mean[d] += element / (double) work->n_rows;
+			}
+		}
+		add_products(work, n, products);
+	}
+	for (int i = 0; i < dim; i++)
+	{
+		for (int j = 0; j < dim; j++)
+		{
+			double		moment = ((double) products[(size_t) i * work->ld + j] +
+								  (double) products[(size_t) j * work->ld + i]) / 2;
+
+			a[(size_t) i * dim + j] = moment / work->n_rows - mean[i] * mean[j];
+			if (!(fabs(a[(size_t) i * dim + j]) <= 1e300))
+				return false;
+		}
+	}
+	return gv_eigen_symmetric(a, dim, work->values, (double *) work->gram, work->values + dim,
+							  work->rows->check, work->rows->check_arg);
+}
+
+/* Begin with the principal components; false if there are none */
+static bool
+start_components(Work *work)
+{
+	const GvPqShape *shape = work->shape;
+	size_t		entries = (size_t) 1 << shape->bits;
+	const double *components = (const double *) work->gram;
+	double	   *values = work->values;
+	double	   *filled = work->values + work->dim;	/* logarithm of each part's product */
+	int		   *n_in = (int *) (work->values + 2 * work->dim);
+	double		largest = 0;
+
+	if (work->n_rows < entries || !find_components(work))
+		return false;
+	for (int i = 0; i < work->dim; i++)
+		largest = values[i] > largest ? values[i] : largest;
+	if (largest == 0)
+		return false;
+	for (int j = 0; j < shape->m; j++)
+	{
+		filled[j] = 0;
+		n_in[j] = 0;
+	}
+	memset(work->rotation, 0, (size_t) work->dim * work->ld * sizeof(float));
+	for (int n = 0; n < work->dim; n++)
+	{
+		int			next = 0;
+		int			part = -1;
+		float	   *row;
+
+		for (int i = 1; i < work->dim; i++)
+			next = values[i] > values[next] ? i : next;
+		for (int j = 0; j < shape->m; j++)
+		{
+			if (n_in[j] < gv_pq_part_start(shape, j + 1) - gv_pq_part_start(shape, j) &&
+				(part < 0 || filled[j] < filled[part]))
+				part = j;
+		}
+		filled[part] += log(fmax(values[next] / largest, LEAST_VARIANCE) / LEAST_VARIANCE);
+		row = work->rotation +
+			(size_t) (gv_pq_part_start(shape, part) + n_in[part]++) * work->ld;
+		for (int d = 0; d < work->dim; d++)
+			row[d] = (float) components[(size_t) next * work->dim + d];
+		values[next] = -INFINITY;
+	}
+
+	/* rows of the sample serve as entries */
+	fill_transposed(work->panels, work->rotation, work->dim, work->ld);
+	for (size_t k = 0; k < entries; k++)
+	{
+		work->rows->fetch(work->rows->arg, (uint32_t) (k * work->rows->n / entries), work->tile);
+		rotate_tile(work, 1);
+		for (int j = 0; j < shape->m; j++)
+		{
+			int			start = gv_pq_part_start(shape, j);
+			int			size = gv_pq_part_start(shape, j + 1) - start;
+
+			memcpy(work->codebook + start * entries + k * size, work->rotated + start,
+				   size * sizeof(float));
+		}
+	}
 	return true;
 }
 
@@ -370,6 +545,10 @@ gv_opq_train(const GvPqShape *shape, const GvClusterRows *rows, uint64_t seed,
 			 float *rotation, void *scratch)
 {
 	Work		work;
+	size_t		rotation_size = (size_t) shape->dim * round_dim(shape->dim) * sizeof(float);
+	size_t		codebook_size = gv_pq_codebook_size(shape) * sizeof(float);
+	double		error = 0;
+	bool		has_components;
 
 	work.shape = shape;
 	work.rows = rows;
@@ -377,17 +556,20 @@ gv_opq_train(const GvPqShape *shape, const GvClusterRows *rows, uint64_t seed,
 	work.ld = round_dim(shape->dim);
 	lay_out(&work, shape, scratch);
 	work.n_rows = rows->n < max_rows(shape) ? rows->n : max_rows(shape);
-	memset(work.rotation, 0, (size_t) work.dim * work.ld * sizeof(float));
-	for (int i = 0; i < work.dim; i++)
-		work.rotation[(size_t) i * work.ld + i] = 1;
-
-	for (int j = 0; j < shape->m; j++)
-		gv_pq_train_part(shape, rows, j, seed, work.codebook, work.pq_scratch);
-	for (int round = 0; round < ROUNDS; round++)
+	has_components = start_components(&work);
+	if (has_components)
 	{
-		if (!train_round(&work))
-			break;
+		error = train_rounds(&work, TRIAL_ROUNDS);
+		memcpy(work.kept_rotation, work.rotation, rotation_size);
+		memcpy(work.kept_codebook, work.codebook, codebook_size);
 	}
+	start_plain(&work, seed);
+	if (train_rounds(&work, TRIAL_ROUNDS) > error && has_components)
+	{
+		memcpy(work.rotation, work.kept_rotation, rotation_size);
+		memcpy(work.codebook, work.kept_codebook, codebook_size);
+	}
+	(void) train_rounds(&work, ROUNDS);
 	for (int i = 0; i < work.dim; i++)
 		memcpy(rotation + (size_t) i * work.dim, work.rotation + (size_t) i * work.ld,
 			   work.dim * sizeof(float));

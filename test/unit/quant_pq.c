@@ -12,6 +12,7 @@
 
 #include "distance/distance.h"
 #include "quant.h"
+#include "quant/eigen.h"
 #include "quant/opq.h"
 #include "quant/pq.h"
 #include "quant/sq8.h"
@@ -371,6 +372,70 @@ check_opq(const GvPqShape *shape, const float *x, uint32_t n, double *with, doub
 	free(rotated);
 }
 
+/* Eigenvectors of sums of `rank` squares, and of random symmetric matrices */
+static void
+test_eigen(void)
+{
+	static const int dims[] = {1, 2, 3, 17, 60};
+
+	gv_unit_seed(97);
+	gv_unit_begin("eigenvectors of symmetric matrices");
+	for (int trial = 0; trial < 30; trial++)
+	{
+		int			n = dims[trial % 5];
+		int			rank = trial < 10 ? -1 : (trial - 10) * n / 20;
+		double	   *a = calloc(n * n, sizeof(double));
+		double	   *destroyed = malloc(n * n * sizeof(double));
+		double	   *vectors = malloc(n * n * sizeof(double));
+		double	   *values = malloc(4 * n * sizeof(double));
+		double		scale = trial % 3 == 0 ? 1e-20 : 1e10;
+		double		size = 0;
+
+		for (int i = 0; i < n && rank < 0; i++)
+		{
+			for (int j = i; j < n; j++)
+				a[i * n + j] = a[j * n + i] = scale * gv_unit_normal();
+		}
+		for (int r = 0; r < rank; r++)
+		{
+			double		x[60];
+
+			for (int i = 0; i < n; i++)
+				x[i] = gv_unit_normal();
+			for (int i = 0; i < n * n; i++)
+				a[i] += scale * x[i / n] * x[i % n];
+		}
+		for (int i = 0; i < n * n; i++)
+			size = fmax(size, fabs(a[i]));
+		memcpy(destroyed, a, n * n * sizeof(double));
+		if (!gv_eigen_symmetric(destroyed, n, values, vectors, values + n, NULL, NULL))
+			gv_unit_fail("%d dimensions, rank %d: no end", n, rank);
+		for (int i = 0; i < n; i++)
+		{
+			for (int j = 0; j < n; j++)
+			{
+				double		turned = 0;
+				double		product = 0;
+
+				for (int k = 0; k < n; k++)
+				{
+					turned += a[j * n + k] * vectors[i * n + k];
+					product += vectors[i * n + k] * vectors[j * n + k];
+				}
+				if (!(fabs(turned - values[i] * vectors[i * n + j]) <= 1e-12 * n * size))
+					gv_unit_fail("%d dimensions, rank %d: %d is no eigenvector", n, rank, i);
+				if (!(fabs(product - (i == j)) <= 1e-12 * n))
+					gv_unit_fail("%d dimensions, rank %d: %d and %d: %g", n, rank, i, j, product);
+			}
+		}
+		free(a);
+		free(destroyed);
+		free(vectors);
+		free(values);
+	}
+	gv_unit_end();
+}
+
 static void
 test_opq(void)
 {
@@ -409,6 +474,18 @@ test_opq(void)
 	}
 	check_opq(&mixed, x, 2000, &with, &without);
 	if (!(with < 0.7 * without))
+		gv_unit_fail("%g is lost with it, %g without", with, without);
+	gv_unit_end();
+
+	/* rounds alone do not get there from where they begin without a rotation */
+	gv_unit_begin("%s opq: variances are dealt out to all parts", gv_kernels->name);
+	for (uint32_t i = 0; i < 2000; i++)
+	{
+		for (int d = 0; d < 32; d++)
+			x[i * 32 + d] = (float) (pow(0.7, d) * gv_unit_normal());
+	}
+	check_opq(&mixed, x, 2000, &with, &without);
+	if (!(with < 0.1 * without))
 		gv_unit_fail("%g is lost with it, %g without", with, without);
 	free(x);
 	gv_unit_end();
@@ -579,6 +656,7 @@ gv_unit_test_pq(void)
 	test_codes();
 	test_bounds();
 	test_training();
+	test_eigen();
 	test_opq();
 	test_sq8();
 }
