@@ -3,6 +3,7 @@
 # make                build the extension      make demo   set up and show it
 # make install        install it               make test   set up and run all tests
 # PG_CONFIG=...       choose the PostgreSQL to build for
+# make install-vector install it, and once more under the name of pgvector's extension
 #
 # make lint           floors, exported symbols, sizes      make format-check   the form
 # make unitcheck      unit tests of plain C code           make installcheck   SQL tests
@@ -33,7 +34,14 @@ DATA = $(wildcard sql/upgrade/*.sql)
 
 PG_CPPFLAGS = -I$(srcdir)/src -DGV_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -fvisibility=hidden -O3 -fno-math-errno -fno-trapping-math
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d)
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) $(VECTOR_FILES)
+
+# The same objects as extension "vector", for what was written for pgvector and
+# creates it by that name.  Its version says that all of pgvector 0.8 is there;
+# the last number is ours, 100 for 0.1.0, beyond any of pgvector's.  With the
+# first file of sql/upgrade this needs a rule that makes its update of it.
+VECTOR_VERSION = 0.8.$(shell echo $(EXTVERSION) | awk -F. '{ print 10000 * $$1 + 100 * $$2 + $$3 }')
+VECTOR_FILES = sql/vector.control sql/vector--$(VECTOR_VERSION).sql
 
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
@@ -82,6 +90,36 @@ include $(srcdir)/src/distance/kernels.mk
 $(filter src/distance/% src/quant/%,$(OBJS)): override CFLAGS += $(GV_KERNEL_CFLAGS)
 src/distance/kernel_avx2.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX2)
 src/distance/kernel_avx512.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX512)
+
+sql/vector.control: sql/vector.control.in Makefile gigavec.control
+	sed -e 's/@version@/$(VECTOR_VERSION)/' $< > $@
+
+# pgvector cannot be in the way, what else may be is asked first; the library is
+# ours even under pgvector's control file
+sql/vector--$(VECTOR_VERSION).sql: sql/$(EXTENSION)--$(EXTVERSION).sql \
+		sql/vector.sql.in sql/vector-prerequisites.sql.in
+	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via CREATE EXTENSION' \
+	    '\echo Use "CREATE EXTENSION vector" to load this file. \quit'; \
+	  sed -e '/^BEGIN$$/r sql/vector-prerequisites.sql.in' sql/install/01-prerequisites.sql; \
+	  sed -e '/@objects@/,$$d' sql/vector.sql.in; \
+	  sed -e '1,/^\$$prerequisites\$$;/d' $<; \
+	  sed -e '1,/@objects@/d' sql/vector.sql.in; } | \
+	sed -e 's/CREATE EXTENSION gigavec/CREATE EXTENSION vector/' \
+	    -e "s:'MODULE_PATHNAME':'\$$libdir/$(MODULE_big)':" > $@
+
+# pgvector's files have the same names and stay as they are
+VECTOR_FOLDER = $(DESTDIR)$(datadir)/extension
+install-vector: install $(VECTOR_FILES)
+	@if [ -e '$(DESTDIR)$(pkglibdir)/vector$(DLSUFFIX)' ] || \
+	    { [ -e '$(VECTOR_FOLDER)/vector.control' ] && ! grep -q libdir/$(MODULE_big) '$(VECTOR_FOLDER)/vector.control'; }; then \
+	    echo 'pgvector is installed here, and its extension has the name "vector": remove it first' >&2; exit 1; fi
+	$(INSTALL_DATA) $(VECTOR_FILES) '$(VECTOR_FOLDER)/'
+
+uninstall-vector:
+	! grep -qs libdir/$(MODULE_big) '$(VECTOR_FOLDER)/vector.control' || \
+	    rm -f '$(VECTOR_FOLDER)/vector.control' '$(VECTOR_FOLDER)/vector--$(VECTOR_VERSION).sql'
+
+.PHONY: install-vector uninstall-vector
 
 lint: all
 	perl test/lint/source.pl .

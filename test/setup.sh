@@ -287,6 +287,7 @@ build_extension()
 	(
 		cd "$gv_top" || exit
 		find . -type f ! -path './.git*' ! -path './build/*' ! -path './sql/gigavec--*.sql' \
+			! -path './sql/vector--*.sql' ! -path './sql/vector.control' \
 			! -path './tmp_check/*' ! -name '*.o' ! -name '*.d' ! -name '*.so' ! -name '*.bc' -print0 |
 			tar --null -T - -cf -
 	) | tar -C "$cache" -xf -
@@ -307,14 +308,15 @@ build_extension()
 	exec 9>&-
 }
 
-# Link what is in one folder into another, but for what we bring ourselves
+# Link what is in one folder into another, but for what we bring ourselves, and
+# for pgvector, whose name we take as well
 link_files()
 {
 	local file
 	mkdir -p "$2"
 	for file in "$1"/*; do
 		case ${file##*/} in
-			gigavec* | extension) ;;
+			gigavec* | vector.* | vector--* | extension) ;;
 			*) ln -sf "$file" "$2/" ;;
 		esac
 	done
@@ -343,7 +345,7 @@ install_privately()
 	link_files "$lib" "$gv_stage$lib"
 	link_files "$share" "$gv_stage$share"
 	link_files "$share/extension" "$gv_stage$share/extension"
-	make -s -C "$gv_build" install "PG_CONFIG=$PG_CONFIG" "DESTDIR=$gv_stage" "$@" >/dev/null ||
+	make -s -C "$gv_build" install-vector "PG_CONFIG=$PG_CONFIG" "DESTDIR=$gv_stage" "$@" >/dev/null ||
 		die "the extension could not be installed into $gv_stage"
 	# a test adds versions there
 	[ "$(id -u)" != 0 ] || chown "$gv_user" "$gv_stage$share/extension"

@@ -39,7 +39,7 @@ find(
 		no_chdir => 1
 	},
 	'.');
-check_text($_) foreach sort grep { !m{^\./sql/gigavec--[^-]*\.sql$} } @text;
+check_text($_) foreach sort grep { !m{^\./sql/(gigavec|vector)--[^-]*\.sql$} } @text;
 check_code($_) foreach sort @code;
 
 my $status = 0;

@@ -5,16 +5,6 @@ DECLARE
 	found_name pg_catalog.text;
 	owner_name pg_catalog.text;
 BEGIN
-	PERFORM FROM pg_catalog.pg_extension
-		WHERE extname OPERATOR(pg_catalog.=) 'vector'::pg_catalog.name;
-	IF FOUND THEN
-		RAISE EXCEPTION USING
-			ERRCODE = 'object_not_in_prerequisite_state',
-			MESSAGE = 'extension "gigavec" cannot be created in a database that has the extension "vector"',
-			DETAIL = 'Both provide the types vector, halfvec and sparsevec and the access methods hnsw and ivfflat.',
-			HINT = 'Create gigavec in another database and restore a dump of this one there, or drop the extension "vector" first.';
-	END IF;
-
 	SELECT a.amname::pg_catalog.text, e.extname::pg_catalog.text
 		INTO found_name, owner_name
 		FROM pg_catalog.pg_am a
