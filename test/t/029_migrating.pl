@@ -6,7 +6,9 @@
 #
 # test/data/pgvector_dump.sql is what pg_dump wrote of such a database, made
 # with pgvector 0.8.6: all types, both access methods, an expression, a view, a
-# function and a constraint.
+# function and a constraint.  pg_textsearch_dump.sql is the same for
+# pg_textsearch 1.5.0-dev and PostgreSQL 17, without the lines that psql and
+# servers before 17 do not know.
 #
 #----------------------------------------------------------------------
 use strict;
@@ -129,6 +131,26 @@ $node->safe_psql('beside', q{SET ROLE owner; DROP EXTENSION vector; INSERT INTO 
 ($rc, $out, $err) = $node->psql('beside', 'CREATE SCHEMA extensions; CREATE EXTENSION vector SCHEMA extensions');
 like($err, qr/^psql:<stdin>:1: WARNING:  the types of extension "vector" are in schema public\n/, 'another schema');
 is($rc, 0, 'which is no error');
+
+# a dump of a database with pg_textsearch, and what it answered
+($command) = slurp_file("$source/docs/migrating-textsearch.md") =~ /pg_dump old \| (sed '.*?') \| psql new/s;
+$dump = $node->basedir . '/textsearch.sql';
+system_or_bail('sh', '-c', "$command <'$source/test/data/pg_textsearch_dump.sql' >'$dump'");
+$node->safe_psql('postgres', 'CREATE DATABASE textsearch');
+$node->command_ok([ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('textsearch') ], 'a dump of pg_textsearch is restored');
+is($node->safe_psql('textsearch', q{SELECT count(*) FROM pg_class c, gigavec.check(c.oid) WHERE relkind = 'i' AND relam = (SELECT oid FROM pg_am WHERE amname = 'bm25')}),
+	'0', 'all indexes are sound');
+is($node->safe_psql('textsearch', 'SELECT id, round(2.2 * distance::numeric, 5) FROM best'), "8|-1.56383\n1|-1.48745\n2|-1.41218", 'a view: the same scores, but for a factor');
+is($node->safe_psql('textsearch', q{SELECT about('search graph')}), "1\n3\n8", 'a function');
+for my $plan ($BY_INDEX, $BY_TABLE)
+{
+	is($node->safe_psql('textsearch', qq{$plan SELECT id FROM note WHERE lang = 'de' ORDER BY body <@> to_bm25query('suchen', 'note_german') LIMIT 2}), "5\n6", 'a partial index');
+	is($node->safe_psql('textsearch', qq{$plan SELECT id, round(2.2 * (parts <@> to_bm25query('graph neighbors', 'note_parts'))::numeric, 5)
+			FROM note ORDER BY parts <@> to_bm25query('graph neighbors', 'note_parts') LIMIT 3}), "1|-1.93127\n6|-1.46225\n4|-0.96563", 'an array');
+	is($node->safe_psql('textsearch', qq{$plan SELECT id, round(2.5 * (lower(title) <@> 'graphs')::numeric, 5) FROM note ORDER BY lower(title) <@> 'graphs' LIMIT 1}),
+		'1|-1.79176', 'an expression, with k1 and b');
+	is($node->safe_psql('textsearch', qq{$plan SELECT body FROM post WHERE year = 2026 ORDER BY body <@> 'lists' LIMIT 2}), "lists and lists\na year of lists", 'a partition');
+}
 
 # make install-vector leaves pgvector's files alone, uninstall-vector too
 my $root = PostgreSQL::Test::Utils::tempdir();
