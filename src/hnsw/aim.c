@@ -340,3 +340,32 @@ gv_hnsw_aim_planned_ef(Relation index, double n_rows)
 			   gv_hnsw_aim_growth(&meta, index, target), &least, &largest, &ef);
 	return ef;
 }
+
+/*
+ * gv_hnsw_aim_largest_ef
+ *		Return the ef beyond which a target is not searched for.
+ *
+ * n_nodes: of the index, about
+ */
+double
+gv_hnsw_aim_largest_ef(double n_nodes)
+{
+	return Max(n_nodes / GV_HNSW_SWEEP_FRACTION, GV_HNSW_CALIBRATION_FIRST_EF);
+}
+
+/*
+ * gv_hnsw_aim_needs_sweep
+ *		Whether a scan had better sweep than search for what it aims at: no
+ *		calibration has tried such an ef, and a pool so large among so few nodes
+ *		holds each of them many times.
+ *
+ * ef: as the aim has it
+ */
+bool
+gv_hnsw_aim_needs_sweep(const GvHnswAim *aim, const GvHnswIndex *index, int ef)
+{
+	double		n_slots = (double) RelationGetNumberOfBlocks(index->rel) *
+		index->layout.nodes_per_page;
+
+	return aim->target > 0 && ef > gv_hnsw_aim_largest_ef(n_slots);
+}

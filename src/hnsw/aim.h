@@ -12,6 +12,12 @@
 
 #include "hnsw/search.h"
 
+/* A sweep reads the pages in order, so it is cheaper once this part is searched */
+#define GV_HNSW_SWEEP_FRACTION 8
+
+/* The ef that the searches of a calibration begin with */
+#define GV_HNSW_CALIBRATION_FIRST_EF 256
+
 /* What a scan aims at */
 typedef struct GvHnswAim
 {
@@ -36,5 +42,7 @@ extern double gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel,
 								 double target);
 extern uint16 gv_hnsw_aim_count_places(const GvHnswIndex *index, double n_rows);
 extern int	gv_hnsw_aim_planned_ef(Relation index, double n_rows);
+extern double gv_hnsw_aim_largest_ef(double n_nodes);
+extern bool gv_hnsw_aim_needs_sweep(const GvHnswAim *aim, const GvHnswIndex *index, int ef);
 
 #endif							/* GV_HNSW_AIM_H */

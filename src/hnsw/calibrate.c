@@ -61,12 +61,10 @@
 #define MEMORY_PART 4
 
 /*
- * The first and the last ef of a search, each four times the one before; the
- * last is a part of the nodes, for beyond it a scan sweeps
+ * The last ef of a search, each of which is four times the one before; that, or
+ * what a scan sweeps beyond
  */
-#define FIRST_EF 256
 #define LAST_EF 4096
-#define SWEEP_FRACTION 8
 
 /*
  * All searches together expand no more than so many nodes for each node of the
@@ -456,8 +454,8 @@ search_for(Calibration *calibration, const Question *question, const Truth *trut
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswSearch search = {0};
 	uint64		n_nodes = pg_atomic_read_u64(&calibration->shared->n_nodes);
-	int			ef = FIRST_EF;
-	int			last_ef = (int) Max(Min(n_nodes / SWEEP_FRACTION, LAST_EF), FIRST_EF);
+	int			ef = GV_HNSW_CALIBRATION_FIRST_EF;
+	int			last_ef = (int) Min(gv_hnsw_aim_largest_ef(n_nodes), LAST_EF);
 	int			n_true_found = 0;
 	int64		n_seen = 0;
 

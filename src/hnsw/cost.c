@@ -90,6 +90,7 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 	double		ratio;
 	double		random_cost;
 	double		page_cost;
+	double		target;
 
 	/* A scan without an order cannot be done */
 	if (path->indexorderbys == NIL)
@@ -118,6 +119,10 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 		return;
 	}
 	expansions = gv_hnsw_aim_planned_ef(index, needed);
+	/* a target beyond is reached by a sweep, which costs as much */
+	if (gv_hnsw_iterative_scan != GV_HNSW_ITERATIVE_OFF &&
+		gv_hnsw_option_ef_search(index, &target) == 0)
+		expansions = Min(expansions, gv_hnsw_aim_largest_ef(path->indexinfo->tuples));
 	if (needed > expansions / 2)
 		expansions = needed * EXPANSIONS_OF_ROW;
 	expansions += EXPANSIONS_ON_THE_WAY;

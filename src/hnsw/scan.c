@@ -42,9 +42,6 @@
 #include "hnsw/search.h"
 #include "hnsw/strategy.h"
 
-/* A sweep reads the pages in order, so it is cheaper once this part is read */
-#define SWEEP_FRACTION 8
-
 /* Blocks of an index that is swept whatever ef is */
 #define SMALL_INDEX 16
 
@@ -572,7 +569,7 @@ static int64
 sweep_from(const GvHnswScan *so)
 {
 	return (int64) RelationGetNumberOfBlocks(so->ix.rel) * so->ix.layout.nodes_per_page /
-		SWEEP_FRACTION;
+		GV_HNSW_SWEEP_FRACTION;
 }
 
 /* How many of the rows that a first search found may leave */
@@ -703,7 +700,10 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 		{
 			gv_hnsw_search_seed(&so->search, cache);
 			so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
-			run_search(so);
+			if (gv_hnsw_aim_needs_sweep(&so->aim, ix, so->ef))
+				end_search(so);
+			else
+				run_search(so);
 		}
 	}
 	set_may_return(so);

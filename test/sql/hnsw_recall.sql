@@ -219,5 +219,21 @@ ROLLBACK;
 UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hnsw_test.items_v'::regclass;
 SELECT * FROM hnsw_test.raised('SELECT gigavec.recall(''hnsw_test.items_v'')');
 
+-- a recall that no search of a calibration reached, among few nodes, takes a sweep: all are found, and it costs what a search of an eighth of them does
+CREATE TABLE hnsw_test.hard (id int, v vector(64));
+INSERT INTO hnsw_test.hard SELECT i, hnsw_test.vec(i * 31 + i % 7, 64)::vector FROM generate_series(1, 800) i;
+CREATE INDEX hard_v ON hnsw_test.hard USING hnsw (v vector_l2_ops) WITH (m = 4, ef_construction = 8, target_recall = 0.999);
+SELECT max(value) AS largest_ef FROM gigavec.stats('hnsw_test.hard_v') WHERE name LIKE 'calibrated_ef%';
+SELECT recall, expansions FROM gigavec.recall('hnsw_test.hard_v', 10, 50);
+CREATE FUNCTION hnsw_test.first_cost(query text) RETURNS float8
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
+DECLARE
+	plan json;
+BEGIN
+	EXECUTE 'EXPLAIN (FORMAT json) ' || query INTO plan;
+	RETURN (plan->0->'Plan'->>'Startup Cost')::float8 / (plan->0->'Plan'->>'Total Cost')::float8;
+END $$;
+SELECT hnsw_test.first_cost($$SELECT id FROM hnsw_test.hard ORDER BY v <-> hnsw_test.vec(5, 64)::vector$$) < .4 AS some;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
