@@ -253,8 +253,12 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot scan %s index \"%s\" with a snapshot that is not MVCC",
 						get_am_name(rel->rd_rel->relam), RelationGetRelationName(rel))));
-	pgstat_count_index_scan(rel);
-	gv_base_count_search(scan);
+	/* a calibration's are no searches of anybody's */
+	if (!so->read_all)
+	{
+		pgstat_count_index_scan(rel);
+		gv_base_count_search(scan);
+	}
 
 	old_context = MemoryContextSwitchTo(so->context);
 	is_null = (scan->orderByData->sk_flags & SK_ISNULL) != 0;

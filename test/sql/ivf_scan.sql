@@ -12,6 +12,9 @@ INSERT INTO hnsw_test.items SELECT i, hnsw_test.vec(i, 8), nullif(i % 100, 50), 
 CREATE INDEX flat ON hnsw_test.items USING ivfflat (v vector_l2_ops, n) WITH (lists = 40);
 CREATE INDEX pq ON hnsw_test.items USING ivfpq (v vector_ip_ops, kind, n) WITH (lists = 40);
 ANALYZE hnsw_test.items;
+-- calibrations are nobody's searches
+SELECT FROM pg_stat_force_next_flush();
+SELECT indexrelname, idx_scan FROM pg_stat_user_indexes WHERE schemaname = 'hnsw_test' ORDER BY 1;
 EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT id FROM hnsw_test.items WHERE n = 7 ORDER BY v <-> '[1,2,3,4,5,4,3,2]' LIMIT 10;
 EXPLAIN (COSTS OFF) SELECT count(*) FROM hnsw_test.items;
