@@ -32,6 +32,10 @@
 /* A list is written anew when this part of its rows is gone */
 #define DEAD_FRACTION 5
 
+/* Rows that were removed are counted when they are more than these, or this part of all */
+#define LEAST_NOTED 64
+#define NOTED_PART (1.0 / 64)
+
 /* What a vacuum learns of a list */
 typedef struct ListCount
 {
@@ -46,6 +50,7 @@ typedef struct Vacuum
 {
 	GvIvfIndex	ix;
 	IndexBulkDeleteResult *stats;
+	double		n_noted;		/* of the rows removed, those that the metapage counts */
 	IndexBulkDeleteCallback callback;
 	void	   *callback_state;
 	BufferAccessStrategy strategy;
@@ -282,14 +287,22 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 		vacuum->found_orphans = true;
 }
 
-/* Count rows that were removed: they tell how many have come */
+/*
+ * Count the rows that were removed since it was done last: they tell how many have
+ * come.  Nobody else would count them if this VACUUM is cancelled.
+ */
 static void
-note_removed(Vacuum *vacuum, double n_removed)
+note_removed(Vacuum *vacuum)
 {
-	Buffer		buf = ReadBuffer(vacuum->ix.rel, GV_IVF_META_BLKNO);
+	double		n_removed = vacuum->stats->tuples_removed - vacuum->n_noted;
+	Buffer		buf;
 	GvXlog	   *xlog;
 	GvIvfMetaPage meta;
 
+	if (n_removed == 0)
+		return;
+	vacuum->n_noted = vacuum->stats->tuples_removed;
+	buf = ReadBuffer(vacuum->ix.rel, GV_IVF_META_BLKNO);
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	xlog = gv_xlog_begin(vacuum->ix.rel);
 	meta = gv_ivf_page_meta(gv_xlog_page(xlog, buf));
@@ -311,7 +324,7 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf vacuum",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old_context;
-	double		n_removed;
+	double		least_noted;
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
@@ -325,7 +338,8 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->strategy = info->strategy;
 	vacuum->list_context = AllocSetContextCreate(context, "ivf vacuum list",
 												 ALLOCSET_DEFAULT_SIZES);
-	n_removed = stats->tuples_removed;
+	vacuum->n_noted = stats->tuples_removed;
+	least_noted = Max((double) vacuum->ix.meta.calibrated_rows * NOTED_PART, LEAST_NOTED);
 	gv_ivf_drop_retired(&vacuum->ix);
 	gv_ivf_used_read(&vacuum->used, &vacuum->ix);
 	vacuum->list = palloc_extended(sizeof(ListCount) * vacuum->ix.meta.n_lists,
@@ -335,7 +349,10 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	{
 		gv_base_vacuum_delay();
 		remove_dead_tids(vacuum, blkno);
+		if (stats->tuples_removed - vacuum->n_noted > least_noted)
+			note_removed(vacuum);
 	}
+	note_removed(vacuum);
 	GV_TEST_POINT("ivf-vacuum-removed");
 	for (uint32 list = 0; list < vacuum->ix.meta.n_lists; list++)
 	{
@@ -353,8 +370,6 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	GV_TEST_POINT("ivf-vacuum-rewritten");
 	if (vacuum->found_orphans)
 		gv_ivf_free_orphans(&vacuum->used, vacuum->strategy);
-	if (stats->tuples_removed > n_removed)
-		note_removed(vacuum, stats->tuples_removed - n_removed);
 	IndexFreeSpaceMapVacuum(info->index);
 
 	MemoryContextSwitchTo(old_context);
