@@ -118,12 +118,15 @@ void
 bench_opq_train(const float *x, int n, int dim, int m, int bits, float *rotation)
 {
 	GvPqShape	shape = {dim, m, bits};
-	void	   *scratch = allocate(gv_opq_train_scratch_size(&shape));
 	GvClusterFloats floats;
 	GvClusterRows rows = rows_of(x, n, dim, &floats);
+	GvOpqTask	task = {.shape = shape, .rows = &rows, .n_slices = 1};
 
-	gv_opq_train(&shape, &rows, 1, rotation, scratch);
-	free(scratch);
+	task.shared = allocate(gv_opq_shared_size(&shape, task.n_slices));
+	task.scratch = allocate(gv_opq_scratch_size(&shape, rows.n));
+	gv_opq_train(&task, 1, rotation);
+	free(task.shared);
+	free(task.scratch);
 }
 
 /* y: float[n][dim], the rows as their codes have them */

@@ -26,9 +26,11 @@
 /* Phases shown by pg_stat_progress_create_index; 1 is PostgreSQL's own */
 #define GV_IVF_PHASE_SAMPLE 2
 #define GV_IVF_PHASE_TRAIN 3
-#define GV_IVF_PHASE_LOAD 4
-#define GV_IVF_PHASE_WRITE 5
-#define GV_IVF_PHASE_CALIBRATE 6
+#define GV_IVF_PHASE_ROTATION 4
+#define GV_IVF_PHASE_CODEBOOK 5
+#define GV_IVF_PHASE_LOAD 6
+#define GV_IVF_PHASE_WRITE 7
+#define GV_IVF_PHASE_CALIBRATE 8
 
 /* The part of maintenance_work_mem that the sample may take */
 #define GV_IVF_SAMPLE_FRACTION 2
@@ -58,6 +60,10 @@ typedef struct GvIvfLoader
 enum
 {
 	GV_IVF_JOB_TRAIN = 1,		/* a part of a step of k-means */
+	GV_IVF_JOB_RESIDUALS,		/* of a slice of the sample */
+	GV_IVF_JOB_ROTATION,		/* a part of a step of a rotation's training */
+	GV_IVF_JOB_TURN,			/* a slice of the sample by that rotation */
+	GV_IVF_JOB_CODEBOOK,		/* that of a part */
 	GV_IVF_JOB_LOAD				/* a part: a share of the table, to a tape of the sort */
 };
 
@@ -66,6 +72,7 @@ typedef enum GvIvfArea
 {
 	GV_IVF_AREA_SAMPLE,			/* float[n][padded_dim], then k-means, while lists are trained */
 	GV_IVF_AREA_LISTS,			/* what training finds: center, codebook, centroids */
+	GV_IVF_AREA_ROTATION,		/* of a codebook, while it is trained */
 	GV_IVF_N_AREAS
 } GvIvfArea;
 
@@ -78,6 +85,8 @@ typedef struct GvIvfBuildShared
 	Size		kmeans_offset;	/* in the area of the sample */
 	uint32		n_lists;		/* see GvIvfTraining */
 	bool		is_trained;
+	uint32		n_coded;		/* rows of the sample that codebooks are trained of */
+	int			n_slices;		/* see GvOpqTask */
 	pg_atomic_uint64 n_rows;	/* loaded so far */
 	slock_t		mutex;			/* of heap_tuples */
 	double		heap_tuples;
@@ -105,6 +114,9 @@ typedef struct GvIvfTrainer
 	GvKmeans	kmeans;
 	void	   *scratch;
 } GvIvfTrainer;
+
+/* A process's view of the training of a codebook; see codebook.c */
+typedef struct GvIvfCoder GvIvfCoder;
 
 /* A process's view of a build */
 typedef struct GvIvfBuild
@@ -136,6 +148,7 @@ extern GvIvfTeam *gv_ivf_team_begin(Relation heap, Relation index, IndexInfo *in
 extern char *gv_ivf_team_area(GvIvfTeam *team, GvIvfArea area, Size size);
 extern void gv_ivf_team_free_area(GvIvfTeam *team, GvIvfArea area);
 extern GvAmParallel *gv_ivf_team_start(GvIvfTeam *team, const GvIvfIndex *index);
+extern void gv_ivf_team_show(GvIvfTeam *team, const GvIvfTraining *training);
 extern double gv_ivf_team_load(GvIvfTeam *team, GvIvfBuild *build);
 extern void gv_ivf_team_end(GvIvfTeam *team, IndexInfo *index_info);
 
@@ -162,6 +175,12 @@ extern void gv_ivf_report_phase(const GvIvfTraining *training, int64 phase);
 
 /* codebook.c */
 extern void gv_ivf_codebook_train(const GvIvfIndex *index, const float *rotation, float *rows,
-								  uint32 n_rows, GvIvfTraining *training);
+								  uint32 n_rows, GvIvfTeam *team, GvIvfTraining *training);
+extern int	gv_ivf_count_rotation_slices(const GvIvfLayout *layout);
+extern GvIvfCoder *gv_ivf_coder_begin(const GvIvfIndex *index, const float *rotation,
+									  const GvIvfTraining *training, float *rows, uint32 n);
+extern void gv_ivf_coder_share(GvIvfCoder *coder, int n_slices, char *area);
+extern void gv_ivf_coder_work(void *arg, int kind, uint32 part);
+extern void gv_ivf_coder_end(GvIvfCoder *coder);
 
 #endif							/* GV_IVF_BUILD_H */

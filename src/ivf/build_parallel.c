@@ -3,8 +3,8 @@
  * build_parallel.c
  *		Building an index by several processes.
  *
- * The leader takes the sample.  All share the steps of k-means; then each reads a
- * share of the table, finds the rows' lists and sorts them.  The leader merges
+ * The leader takes the sample.  All share the steps of k-means, and of the training
+ * of a codebook; then each reads a share of the table, finds the rows' lists and sorts them.  The leader merges
  * what they have sorted, and writes.  So the index does not depend on who has
  * done what.
  *
@@ -32,6 +32,7 @@ typedef struct Worker
 	dsm_segment *area[GV_IVF_N_AREAS];
 	GvIvfBuild	build;
 	GvIvfTrainer trainer;
+	GvIvfCoder *coder;			/* or NULL */
 	bool		is_loading;
 } Worker;
 
@@ -124,6 +125,17 @@ gv_ivf_team_start(GvIvfTeam *team, const GvIvfIndex *index)
 	return &team->parallel;
 }
 
+/*
+ * gv_ivf_team_show
+ *		Tell the processes which lists there are.
+ */
+void
+gv_ivf_team_show(GvIvfTeam *team, const GvIvfTraining *training)
+{
+	team->shared->n_lists = training->n_lists;
+	team->shared->is_trained = training->is_trained;
+}
+
 /* Load a share of the table, to a tape of the sort */
 static void
 load_share(GvIvfBuild *build, GvIvfBuildShared *shared, ParallelTableScanDesc scan)
@@ -172,8 +184,7 @@ gv_ivf_team_load(GvIvfTeam *team, GvIvfBuild *build)
 	};
 	Share		share = {team, build};
 
-	team->shared->n_lists = build->training.n_lists;
-	team->shared->is_trained = build->training.is_trained;
+	gv_ivf_team_show(team, &build->training);
 	gv_am_parallel_run(gv_ivf_team_start(team, &build->ix), GV_IVF_JOB_LOAD, team->n_processes,
 					   work_as_leader, &share);
 	gv_ivf_sort_begin(&build->sort, &build->ix, sort_kilobytes(team->shared), &coordinate);
@@ -232,6 +243,36 @@ find_training(Worker *worker)
 	training->is_trained = worker->shared->is_trained;
 }
 
+/* Leave what works on the sample, but for the codebook's */
+static void
+end_trainer(Worker *worker)
+{
+	if (worker->trainer.scratch != NULL)
+		gv_ivf_trainer_end(&worker->trainer);
+	worker->trainer.scratch = NULL;
+}
+
+/* Work on the training of a codebook, as a worker */
+static void
+work_on_codebook(Worker *worker, int kind, uint32 part)
+{
+	if (worker->coder == NULL)
+	{
+		end_trainer(worker);
+		find_training(worker);
+		worker->coder = gv_ivf_coder_begin(&worker->build.ix, worker->build.rotation,
+										   &worker->build.training,
+										   (float *) attach_area(worker, GV_IVF_AREA_SAMPLE),
+										   worker->shared->n_coded);
+	}
+	if (kind == GV_IVF_JOB_ROTATION)
+		gv_ivf_coder_share(worker->coder, worker->shared->n_slices,
+						   attach_area(worker, GV_IVF_AREA_ROTATION));
+	else
+		detach_area(worker, GV_IVF_AREA_ROTATION);
+	gv_ivf_coder_work(worker->coder, kind, part);
+}
+
 /* GvAmWork of a worker */
 static void
 work_as_worker(void *arg, int kind, uint32 part)
@@ -253,10 +294,16 @@ work_as_worker(void *arg, int kind, uint32 part)
 		gv_kmeans_work(&trainer->kmeans, part);
 		return;
 	}
+	if (kind != GV_IVF_JOB_LOAD)
+	{
+		work_on_codebook(worker, kind, part);
+		return;
+	}
 	if (!worker->is_loading)
 	{
-		if (trainer->scratch != NULL)
-			gv_ivf_trainer_end(trainer);
+		if (worker->coder != NULL)
+			gv_ivf_coder_end(worker->coder);
+		end_trainer(worker);
 		detach_area(worker, GV_IVF_AREA_SAMPLE);
 		find_training(worker);
 		gv_ivf_build_begin_load(&worker->build, &worker->shared->n_rows);

@@ -8,6 +8,9 @@
  * other tell how far below an estimate a bound must lie: one of each is the
  * query, the other the row.
  *
+ * All processes of a build work on slices of the rows, on the rotation, and on
+ * the codebooks of parts, with the same outcome whatever their number.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -29,22 +32,34 @@
 /* Of estimates of neighbors so large a part may be farther off than the bound, as with signs */
 #define PART_BEYOND (1.0 / 160)
 
+/* Rows that a process takes at once */
+#define SLICE_ROWS 512
+
+/* The part of maintenance_work_mem that processes may share while a rotation is trained */
+#define ROTATION_FRACTION 4
+
 #define ALIGNMENT 64
 
-/* The sample while a codebook is trained */
-typedef struct Sample
+/* A process's view of the training */
+struct GvIvfCoder
 {
 	const GvIvfIndex *index;
 	const float *rotation;		/* of points */
+	const GvIvfTraining *training;
+	MemoryContext context;
+	GvAmParallel *parallel;		/* of who leads, or NULL */
 	int			dims;			/* of points */
 	float	   *rows;			/* float[n][dims] */
 	uint32		n;
-	uint32	   *list;			/* [n] */
 	float	   *centroid;		/* float[dims], room for one */
-	const GvHalf *centroids;
-	GvIvfCodebook codebook;		/* when it is made */
+	GvIvfIndex	lists;			/* the index without codes, as the codebook is not made yet */
+	GvIvfRoot	root;
+	GvIvfNearest nearest;		/* of lists.rel, when it is in use */
+	GvIvfCodebook codebook;		/* its rotation, when that is made; then all of it */
 	GvClusterRows fetch;
-} Sample;
+	GvOpqTask	opq;
+	void	   *scratch;		/* for a part's codebook, or NULL */
+};
 
 static void
 check_interrupts(void *arg)
@@ -56,94 +71,251 @@ check_interrupts(void *arg)
 static void
 fetch_residual(const void *arg, uint32_t i, float *x)
 {
-	const Sample *sample = arg;
+	const GvIvfCoder *coder = arg;
 
-	memcpy(x, sample->rows + (Size) i * sample->dims,
-		   sizeof(float) * sample->index->layout.pq.dim);
+	memcpy(x, coder->rows + (Size) i * coder->dims,
+		   sizeof(float) * coder->index->layout.pq.dim);
 }
 
 /* Bring what has the dimensions of the column to where the quantizer sees it */
 static void
-turn(const Sample *sample, float *z)
+turn(const GvIvfCoder *coder, float *z)
 {
-	const GvIvfLayout *layout = &sample->index->layout;
+	const GvIvfLayout *layout = &coder->index->layout;
 	float	   *turned;
 
-	if (sample->codebook.opq == NULL)
+	if (coder->codebook.opq == NULL)
 		return;
 	turned = palloc(sizeof(float) * gv_ivf_turned_dim(layout));
-	gv_opq_apply(sample->codebook.opq, layout->pq.dim, z, turned);
+	gv_opq_apply(coder->codebook.opq, layout->pq.dim, z, turned);
 	memcpy(z, turned, sizeof(float) * layout->pq.dim);
 	pfree(turned);
 }
 
-/* Turn the points of the sample into residuals, some of them if they are more than it takes */
-static void
-take_residuals(Sample *sample, const GvIvfTraining *training, uint32 n_rows)
+static void *
+allocate_aligned(Size size)
 {
-	GvIvfIndex	ix = *sample->index;
-	int			dims = sample->dims;
-	GvIvfTraining lists = *training;
-	GvIvfNearest nearest;
-	GvIvfRoot	root;
-
-	/* lists alone: the codebook is not made yet */
-	ix.layout.row_kind = GV_IVF_ROWS_CODES;
-	gv_ivf_make_root(&ix, &lists, &root);
-	gv_ivf_nearest_init(&nearest, &ix, &root);
-	for (uint32 i = 0; i < sample->n; i++)
-	{
-		const float *row = sample->rows + (Size) ((uint64) i * n_rows / sample->n) * dims;
-		float	   *out = sample->rows + (Size) i * dims;
-		float		distance2;
-
-		CHECK_FOR_INTERRUPTS();
-		gv_ivf_nearest_begin(&nearest, row, 1);
-		if (!gv_ivf_nearest_next(&nearest, &sample->list[i], &distance2))
-			elog(ERROR, "index \"%s\" has no lists", RelationGetRelationName(ix.rel));
-		gv_kernels->f16_to_f32(gv_ivf_nearest_centroid(&nearest, sample->list[i]),
-							   sample->centroid, dims);
-		for (int d = 0; d < dims; d++)
-			out[d] = row[d] - sample->centroid[d];
-		gv_rotation_undo(sample->rotation, dims, out);
-	}
-	gv_ivf_nearest_end(&nearest);
+	return (void *) TYPEALIGN(ALIGNMENT, MemoryContextAllocHuge(CurrentMemoryContext,
+																ALIGNMENT + size));
 }
 
-/* Learn a rotation, and turn the residuals by it; matrix: float[pq.dim][pq.dim], written */
-static void
-train_rotation(Sample *sample, float *matrix)
+/* The nearest list of a point of the sample */
+static uint32
+find_list(GvIvfCoder *coder, const float *row)
 {
-	const GvPqShape *shape = &sample->index->layout.pq;
-	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext, ALIGNMENT +
-												 gv_opq_train_scratch_size(shape));
-	float	   *panels = MemoryContextAllocHuge(CurrentMemoryContext,
-												sizeof(float) * gv_opq_size(shape->dim));
+	uint32		list;
+	float		distance2;
 
-	gv_opq_train(shape, &sample->fetch, sample->index->meta.seed, matrix,
-				 (void *) TYPEALIGN(ALIGNMENT, scratch));
-	pfree(scratch);
-	gv_opq_prepare(panels, matrix, shape->dim);
-	sample->codebook.opq = panels;
-	for (uint32 i = 0; i < sample->n; i++)
+	if (coder->lists.rel == NULL)
 	{
-		CHECK_FOR_INTERRUPTS();
-		turn(sample, sample->rows + (Size) i * sample->dims);
+		coder->lists = *coder->index;
+		coder->lists.layout.row_kind = GV_IVF_ROWS_CODES;
+		gv_ivf_make_root(&coder->lists, coder->training, &coder->root);
+		gv_ivf_nearest_init(&coder->nearest, &coder->lists, &coder->root);
 	}
+	gv_ivf_nearest_begin(&coder->nearest, row, 1);
+	if (!gv_ivf_nearest_next(&coder->nearest, &list, &distance2))
+		elog(ERROR, "index \"%s\" has no lists", RelationGetRelationName(coder->index->rel));
+	return list;
 }
 
-/* Train the codebook; entries: written */
+/* Turn a point of the sample into a residual */
 static void
-train_entries(Sample *sample, float *entries)
+take_residual(GvIvfCoder *coder, float *row)
 {
-	const GvPqShape *shape = &sample->index->layout.pq;
-	void	   *scratch = MemoryContextAllocHuge(CurrentMemoryContext, ALIGNMENT +
-												 gv_pq_train_scratch_size(shape, sample->n));
+	uint32		list = find_list(coder, row);
 
-	for (int part = 0; part < shape->m; part++)
-		gv_pq_train_part(shape, &sample->fetch, part, sample->index->meta.seed, entries,
-						 (void *) TYPEALIGN(ALIGNMENT, scratch));
-	pfree(scratch);
+	gv_kernels->f16_to_f32(gv_ivf_nearest_centroid(&coder->nearest, list), coder->centroid,
+						   coder->dims);
+	for (int d = 0; d < coder->dims; d++)
+		row[d] -= coder->centroid[d];
+	gv_rotation_undo(coder->rotation, coder->dims, row);
+}
+
+/* The rotation that was learned, as pages have it: float[pq.dim][pq.dim] */
+static float *
+rotation_matrix(const GvIvfCoder *coder)
+{
+	return (float *) ((GvIvfCodebookHeadData *) coder->training->codebook + 1) +
+		gv_pq_codebook_size(&coder->index->layout.pq);
+}
+
+/* Rotate a residual as was learned */
+static void
+turn_residual(GvIvfCoder *coder, float *row)
+{
+	if (coder->codebook.opq == NULL)
+	{
+		int			dim = coder->index->layout.pq.dim;
+		float	   *panels = MemoryContextAllocHuge(CurrentMemoryContext,
+													sizeof(float) * gv_opq_size(dim));
+
+		gv_opq_prepare(panels, rotation_matrix(coder), dim);
+		coder->codebook.opq = panels;
+	}
+	turn(coder, row);
+}
+
+/*
+ * gv_ivf_coder_begin
+ *		Join the training of a codebook, in a memory context of its own.
+ *
+ * rotation: of points
+ * training: its lists are trained
+ * rows: float[n][padded_dim], the points that are looked at
+ */
+GvIvfCoder *
+gv_ivf_coder_begin(const GvIvfIndex *index, const float *rotation, const GvIvfTraining *training,
+				   float *rows, uint32 n)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf codebook",
+												  ALLOCSET_DEFAULT_SIZES);
+	GvIvfCoder *coder = MemoryContextAllocZero(context, sizeof(GvIvfCoder));
+
+	coder->context = context;
+	coder->index = index;
+	coder->rotation = rotation;
+	coder->training = training;
+	coder->dims = index->layout.padded_dim;
+	coder->rows = rows;
+	coder->n = n;
+	coder->centroid = MemoryContextAlloc(context, sizeof(float) * coder->dims);
+	coder->fetch.dim = index->layout.pq.dim;
+	coder->fetch.n = n;
+	coder->fetch.fetch = fetch_residual;
+	coder->fetch.arg = coder;
+	coder->fetch.check = check_interrupts;
+	coder->opq.shape = index->layout.pq;
+	coder->opq.rows = &coder->fetch;
+	return coder;
+}
+
+/*
+ * gv_ivf_coder_end
+ *		Leave it.
+ */
+void
+gv_ivf_coder_end(GvIvfCoder *coder)
+{
+	MemoryContextDelete(coder->context);
+}
+
+/*
+ * gv_ivf_coder_share
+ *		Say where the processes have what they share of the training of a rotation.
+ *
+ * area: gv_opq_shared_size bytes for so many slices, and those that align it
+ */
+void
+gv_ivf_coder_share(GvIvfCoder *coder, int n_slices, char *area)
+{
+	coder->opq.n_slices = n_slices;
+	coder->opq.shared = (void *) TYPEALIGN(ALIGNMENT, area);
+}
+
+/*
+ * gv_ivf_coder_work
+ *		GvAmWork of the jobs of a codebook's training.
+ */
+void
+gv_ivf_coder_work(void *arg, int kind, uint32 part)
+{
+	GvIvfCoder *coder = arg;
+	const GvPqShape *shape = &coder->index->layout.pq;
+	MemoryContext old_context = MemoryContextSwitchTo(coder->context);
+	uint32		end = (uint32) Min((uint64) (part + 1) * SLICE_ROWS, coder->n);
+	float	   *entries;
+
+	switch (kind)
+	{
+		case GV_IVF_JOB_RESIDUALS:
+		case GV_IVF_JOB_TURN:
+			for (uint32 i = part * SLICE_ROWS; i < end; i++)
+			{
+				float	   *row = coder->rows + (Size) i * coder->dims;
+
+				CHECK_FOR_INTERRUPTS();
+				if (kind == GV_IVF_JOB_RESIDUALS)
+					take_residual(coder, row);
+				else
+					turn_residual(coder, row);
+			}
+			break;
+		case GV_IVF_JOB_ROTATION:
+			if (coder->opq.scratch == NULL)
+				coder->opq.scratch = allocate_aligned(gv_opq_scratch_size(shape, coder->n));
+			gv_opq_work(&coder->opq, part);
+			break;
+		case GV_IVF_JOB_CODEBOOK:
+			if (coder->scratch == NULL)
+				coder->scratch = allocate_aligned(gv_pq_train_scratch_size(shape, coder->n));
+			entries = (float *) ((GvIvfCodebookHeadData *) coder->training->codebook + 1);
+			gv_pq_train_part(shape, &coder->fetch, (int) part, coder->index->meta.seed, entries,
+							 coder->scratch);
+			break;
+		default:
+			elog(ERROR, "unrecognized job: %d", kind);
+	}
+	MemoryContextSwitchTo(old_context);
+}
+
+/* Have the rows worked on, slice by slice */
+static void
+run_slices(GvIvfCoder *coder, int kind)
+{
+	gv_am_parallel_run(coder->parallel, kind, (coder->n + SLICE_ROWS - 1) / SLICE_ROWS,
+					   gv_ivf_coder_work, coder);
+}
+
+/* GvOpqTask */
+static void
+run_rotation(void *arg, uint32_t n_parts)
+{
+	GvIvfCoder *coder = arg;
+
+	gv_am_parallel_run(coder->parallel, GV_IVF_JOB_ROTATION, n_parts, gv_ivf_coder_work, coder);
+}
+
+/*
+ * gv_ivf_count_rotation_slices
+ *		Into how many slices do rows fall while a rotation is trained?
+ *
+ * As many as memory has room for, whatever the number of processes.
+ */
+int
+gv_ivf_count_rotation_slices(const GvIvfLayout *layout)
+{
+	Size		most = (Size) maintenance_work_mem * 1024 / ROTATION_FRACTION;
+	int			n = GV_OPQ_MAX_SLICES;
+
+	while (n > 1 && gv_opq_shared_size(&layout->pq, n) > most)
+		n--;
+	return n;
+}
+
+/* Learn a rotation, and turn the residuals by it */
+static void
+train_rotation(GvIvfCoder *coder, GvIvfTeam *team)
+{
+	const GvPqShape *shape = &coder->index->layout.pq;
+	int			n_slices = gv_ivf_count_rotation_slices(&coder->index->layout);
+	Size		size = ALIGNMENT + gv_opq_shared_size(shape, n_slices);
+	char	   *area;
+
+	area = team ? gv_ivf_team_area(team, GV_IVF_AREA_ROTATION, size) :
+		MemoryContextAllocHuge(CurrentMemoryContext, size);
+	if (team)
+		team->shared->n_slices = n_slices;
+	gv_ivf_coder_share(coder, n_slices, area);
+	coder->opq.scratch = allocate_aligned(gv_opq_scratch_size(shape, coder->n));
+	coder->opq.run = run_rotation;
+	coder->opq.run_arg = coder;
+	gv_opq_train(&coder->opq, coder->index->meta.seed, rotation_matrix(coder));
+	if (team)
+		gv_ivf_team_free_area(team, GV_IVF_AREA_ROTATION);
+	else
+		pfree(area);
+	run_slices(coder, GV_IVF_JOB_TURN);
 }
 
 /* A row of the sample and its code, as estimates see them */
@@ -206,10 +378,10 @@ find_near(const Trial *trial, int n, int dims, int i, int *number)
  * it would be off by if all directions were alike.  Returns false if it is exact.
  */
 static bool
-measure_error(const Sample *sample, const Trial *x, const Trial *q, double *error)
+measure_error(const GvIvfCoder *coder, const Trial *x, const Trial *q, double *error)
 {
-	int			dim = sample->index->layout.pq.dim;
-	int			dims = sample->dims;
+	int			dim = coder->index->layout.pq.dim;
+	int			dims = coder->dims;
 	double		n2 = gv_kernels->inner_product_f32(x->e, x->e, dims);
 	double		ey = gv_kernels->inner_product_f32(x->e, x->y, dim);
 	double		yy = gv_kernels->inner_product_f32(x->y, x->y, dim);
@@ -243,13 +415,27 @@ compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : (x > y ? 1 : 0);
 }
 
-/* So many deviations below an estimate lies its bound */
-static float
-measure_deviations(Sample *sample)
+/* Rows of the sample that serve as trials */
+static uint32
+count_trials(const GvIvfCoder *coder)
 {
-	const GvIvfLayout *layout = &sample->index->layout;
-	int			dims = sample->dims;
-	int			n = (int) Min(sample->n, N_TRIALS);
+	return Min(coder->n, N_TRIALS);
+}
+
+/* The number of such a row */
+static uint32
+trial_row(const GvIvfCoder *coder, uint32 i)
+{
+	return (uint32) ((uint64) i * coder->n / count_trials(coder));
+}
+
+/* So many deviations below an estimate lies its bound; list: of each trial */
+static float
+measure_deviations(const GvIvfCoder *coder, const uint32 *list)
+{
+	const GvIvfLayout *layout = &coder->index->layout;
+	int			dims = coder->dims;
+	int			n = (int) count_trials(coder);
 	Trial	   *trial = palloc(sizeof(Trial) * Max(n, 1));
 	double	   *errors = palloc(sizeof(double) * Max(n * N_NEAR, 1));
 	uint8	   *numbers = palloc(layout->pq.m);
@@ -259,18 +445,16 @@ measure_deviations(Sample *sample)
 
 	for (int i = 0; i < n; i++)
 	{
-		uint32		row = (uint32) ((uint64) i * sample->n / n);
-
 		CHECK_FOR_INTERRUPTS();
-		trial[i].e = sample->rows + (Size) row * dims;
+		trial[i].e = coder->rows + (Size) trial_row(coder, i) * dims;
 		trial[i].p = palloc(sizeof(float) * dims);
-		gv_kernels->f16_to_f32(sample->centroids + (Size) sample->list[row] * dims,
-							   trial[i].p, dims);
-		gv_rotation_undo(sample->rotation, dims, trial[i].p);
-		turn(sample, trial[i].p);
+		gv_kernels->f16_to_f32(coder->training->centroids + (Size) list[i] * dims, trial[i].p,
+							   dims);
+		gv_rotation_undo(coder->rotation, dims, trial[i].p);
+		turn(coder, trial[i].p);
 		trial[i].y = palloc(sizeof(float) * layout->pq.dim);
-		gv_pq_encode(sample->codebook.pq, trial[i].e, numbers);
-		gv_pq_decode(sample->codebook.pq, numbers, trial[i].y);
+		gv_pq_encode(coder->codebook.pq, trial[i].e, numbers);
+		gv_pq_decode(coder->codebook.pq, numbers, trial[i].y);
 	}
 	for (int i = 0; i < n; i++)
 	{
@@ -280,7 +464,7 @@ measure_deviations(Sample *sample)
 		CHECK_FOR_INTERRUPTS();
 		for (int j = 0; j < n_near; j++)
 		{
-			if (measure_error(sample, &trial[i], &trial[near[j]], &errors[n_errors]))
+			if (measure_error(coder, &trial[i], &trial[near[j]], &errors[n_errors]))
 			{
 				sum += errors[n_errors] * errors[n_errors];
 				n_errors++;
@@ -304,41 +488,47 @@ measure_deviations(Sample *sample)
  *
  * rows: float[n_rows][padded_dim], a sample of points, less the center; what is
  * there after is of no use
+ * team: of the processes of a build, which have the rows and the training; or NULL
  * training: its lists are trained; the codebook is written
  */
 void
 gv_ivf_codebook_train(const GvIvfIndex *index, const float *rotation, float *rows, uint32 n_rows,
-					  GvIvfTraining *training)
+					  GvIvfTeam *team, GvIvfTraining *training)
 {
 	const GvIvfLayout *layout = &index->layout;
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "ivf codebook",
-												  ALLOCSET_DEFAULT_SIZES);
-	MemoryContext old_context = MemoryContextSwitchTo(context);
-	Sample		sample = {.index = index, .rotation = rotation, .rows = rows};
+	uint32		n = Min(n_rows, GV_PQ_SAMPLE_ROWS(layout->pq.bits));
+	GvIvfCoder *coder = gv_ivf_coder_begin(index, rotation, training, rows, n);
+	MemoryContext old_context = MemoryContextSwitchTo(coder->context);
 	GvIvfCodebookHeadData *head = (GvIvfCodebookHeadData *) training->codebook;
-	float	   *entries;
+	uint32	   *list = palloc(sizeof(uint32) * N_TRIALS);
 
-	sample.dims = layout->padded_dim;
-	sample.n = Min(n_rows, GV_PQ_SAMPLE_ROWS(layout->pq.bits));
-	sample.list = palloc(sizeof(uint32) * Max(sample.n, 1));
-	sample.centroid = palloc(sizeof(float) * sample.dims);
-	sample.centroids = training->centroids;
-	sample.fetch.dim = layout->pq.dim;
-	sample.fetch.n = sample.n;
-	sample.fetch.fetch = fetch_residual;
-	sample.fetch.arg = &sample;
-	sample.fetch.check = check_interrupts;
 	memset(head, 0, gv_ivf_codebook_bytes(layout));
-	take_residuals(&sample, training, n_rows);
-	entries = (float *) (head + 1);
+	if (team)
+	{
+		coder->parallel = gv_ivf_team_start(team, index);
+		gv_ivf_team_show(team, training);
+		team->shared->n_coded = n;
+	}
+	/* some of them if they are more than it takes */
+	for (uint32 i = 0; i < n && n < n_rows; i++)
+		memmove(rows + (Size) i * coder->dims,
+				rows + (Size) ((uint64) i * n_rows / n) * coder->dims,
+				sizeof(float) * coder->dims);
+	for (uint32 i = 0; i < count_trials(coder); i++)
+		list[i] = find_list(coder, rows + (Size) trial_row(coder, i) * coder->dims);
+	gv_ivf_report_phase(training, layout->has_opq ? GV_IVF_PHASE_ROTATION :
+						GV_IVF_PHASE_CODEBOOK);
+	run_slices(coder, GV_IVF_JOB_RESIDUALS);
 	if (layout->has_opq)
-		train_rotation(&sample, entries + gv_pq_codebook_size(&layout->pq));
-	train_entries(&sample, entries);
-	if (!gv_ivf_codebook_prepare(&sample.codebook, layout, training->codebook,
+		train_rotation(coder, team);
+	gv_ivf_report_phase(training, GV_IVF_PHASE_CODEBOOK);
+	gv_am_parallel_run(coder->parallel, GV_IVF_JOB_CODEBOOK, layout->pq.m, gv_ivf_coder_work,
+					   coder);
+	if (!gv_ivf_codebook_prepare(&coder->codebook, layout, training->codebook,
 								 palloc_extended(gv_ivf_codebook_room(layout), MCXT_ALLOC_HUGE)))
 		elog(ERROR, "codebook of index \"%s\" is not of numbers",
 			 RelationGetRelationName(index->rel));
-	head->deviations = measure_deviations(&sample);
+	head->deviations = measure_deviations(coder, list);
 	MemoryContextSwitchTo(old_context);
-	MemoryContextDelete(context);
+	gv_ivf_coder_end(coder);
 }

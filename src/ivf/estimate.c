@@ -99,8 +99,10 @@ add_codebook(const GvIvfLayout *layout, double sample, GvAmEstimate *estimate)
 	double		memory = (double) gv_ivf_codebook_bytes(layout) +
 		(double) gv_ivf_codebook_room(layout);
 
-	memory += (double) Max(gv_pq_train_scratch_size(&layout->pq, (uint32) trained),
-						   layout->has_opq ? gv_opq_train_scratch_size(&layout->pq) : 0);
+	memory += gv_pq_train_scratch_size(&layout->pq, (uint32) trained);
+	if (layout->has_opq)
+		memory += gv_opq_scratch_size(&layout->pq, (uint32) trained) +
+			gv_opq_shared_size(&layout->pq, gv_ivf_count_rotation_slices(layout));
 	estimate->memory = Max(estimate->memory, sample * gv_ivf_sample_bytes(layout) + memory);
 	estimate->seconds += trained * dim *
 		(SECONDS_OF_CODEBOOK_ELEMENT + SECONDS_OF_ENTRY_ELEMENT * (1 << layout->pq.bits));
@@ -158,8 +160,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 	if (n_lists > 1)
 		estimate->seconds += SECONDS_OF_SAMPLE_ELEMENT * sample * layout->padded_dim *
 			sqrt(n_lists);
-	estimate->seconds /= 1 + Min(max_parallel_maintenance_workers, max_parallel_workers);
-	/* one process trains the codebook */
 	if (gv_ivf_has_product(layout) && n_lists > 1)
 		add_codebook(layout, sample, estimate);
+	estimate->seconds /= 1 + Min(max_parallel_maintenance_workers, max_parallel_workers);
 }

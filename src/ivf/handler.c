@@ -32,6 +32,10 @@ phase_name(int64 phase)
 			return "sampling table";
 		case GV_IVF_PHASE_TRAIN:
 			return "performing k-means";
+		case GV_IVF_PHASE_ROTATION:
+			return "training rotation";
+		case GV_IVF_PHASE_CODEBOOK:
+			return "training codebooks";
 		case GV_IVF_PHASE_LOAD:
 			return "assigning rows to lists";
 		case GV_IVF_PHASE_WRITE:

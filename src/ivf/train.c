@@ -683,7 +683,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	else if (lists > 1)
 		find_centroids(&sample, (uint32) lists, team, training);
 	if (training->is_trained && gv_ivf_has_product(&index->layout))
-		gv_ivf_codebook_train(index, rotation, sample.rows, (uint32) sample.n,
+		gv_ivf_codebook_train(index, rotation, sample.rows, (uint32) sample.n, team,
 							  training);
 	end_sample(&sample, team);
 }

@@ -40,6 +40,9 @@
 /* Rows of matrices that are multiplied between checks for interrupts */
 #define ROWS_AT_ONCE 64
 
+/* Products of smaller matrices are not worth sharing */
+#define MIN_SHARED_DIM 192
+
 /* Variances are at least this part of the largest */
 #define LEAST_VARIANCE 1e-6
 
@@ -54,34 +57,57 @@
 #define RISING_ITERATIONS 9
 #define SETTLING_ITERATIONS 6
 
-/* Everything in room the caller has given; ld is dim, rounded up to a panel */
+/* What the parts of a step do */
+typedef enum Step
+{
+	STEP_ENTRIES,				/* a part: the codebook of a part, of rows as they are */
+	STEP_MOMENTS,				/* rows: moments */
+	STEP_ROUND,					/* rows: encoded and decoded */
+	STEP_MULTIPLY				/* rows of a product of matrices */
+} Step;
+
+/* What the processes of a training share; its arrays lie behind it */
+typedef struct Head
+{
+	uint64_t	seed;
+	uint64_t	left;			/* of a product: where its matrices lie */
+	uint64_t	out;
+	uint32_t	n_rows;			/* of the sample that are looked at */
+	int32_t		step;
+} Head;
+
+/* A process's view of a training; ld is dim, rounded up to a panel */
 typedef struct Work
 {
+	const GvOpqTask *task;
 	const GvPqShape *shape;
-	const GvClusterRows *rows;
 	int			dim;
 	int			ld;
-	uint32_t	n_rows;			/* of the sample that are looked at */
+	/* shared: what one process writes in one step, others read in the next */
+	Head	   *head;
 	float	   *rotation;		/* float[dim][ld] */
 	float	   *panels;			/* float[ld / 16][dim][16] */
-	float	   *m;				/* float[dim][ld] */
+	float	   *m;				/* float[n_slices][dim][ld] */
 	float	   *gram;			/* float[dim][ld] */
 	float	   *next;			/* float[dim][ld] */
 	float	   *codebook;		/* as pq.h has it */
-	float	   *sums;			/* the same */
+	float	   *sums;			/* the same [n_slices] */
 	float	   *kept_rotation;	/* of the start that was tried first */
 	float	   *kept_codebook;
 	double	   *values;			/* double[4 * dim]: variances, and room to find them */
-	double		error;			/* square error of the last round */
-	uint32_t   *counts;			/* uint32[m][entries] */
+	double	   *errors;			/* double[n_slices]: square errors */
+	double	   *means;			/* double[n_slices][dim] */
+	uint32_t   *counts;			/* uint32[n_slices][m][entries] */
 	GvPq	   *pq;
+	/* the process's own */
 	float	   *tile;			/* float[TILE_ROWS][dim]: rows */
 	float	   *rotated;		/* float[TILE_ROWS][ld] */
 	float	   *columns;		/* float[dim][TILE_ROWS]: decoded, turned */
 	float	   *tile_panels;	/* float[ld / 16][TILE_ROWS][16]: rows */
+	float	   *products;		/* float[ROWS_AT_ONCE][ld] */
 	float	   *decoded;		/* float[dim] */
 	uint8_t    *numbers;		/* uint8[m] */
-	const float **pointers;		/* [max(dim, TILE_ROWS)] */
+	const float **pointers;		/* [TILE_ROWS] */
 	char	   *pq_scratch;
 } Work;
 
@@ -101,62 +127,119 @@ max_rows(const GvPqShape *shape)
 	return n > MIN_ROWS ? n : MIN_ROWS;
 }
 
+#define TAKE(field, size) \
+	do { \
+		work->field = (void *) ((uintptr_t) start + at); \
+		at += gv_panels_round_up(size); \
+	} while (0)
+
 static size_t
-lay_out(Work *work, const GvPqShape *shape, void *scratch)
+lay_out_shared(Work *work, const GvPqShape *shape, int n_slices, void *start)
 {
 	size_t		dim = (size_t) shape->dim;
 	size_t		ld = (size_t) round_dim(shape->dim);
 	size_t		at = 0;
 
-#define TAKE(field, size) \
-	do { \
-		work->field = (void *) ((uintptr_t) scratch + at); \
-		at += gv_panels_round_up(size); \
-	} while (0)
-
+	TAKE(head, sizeof(Head));
 	TAKE(rotation, dim * ld * sizeof(float));
 	TAKE(panels, dim * ld * sizeof(float));
-	TAKE(m, dim * ld * sizeof(float));
+	TAKE(m, n_slices * dim * ld * sizeof(float));
 	TAKE(gram, dim * ld * sizeof(float));
 	TAKE(next, dim * ld * sizeof(float));
 	TAKE(codebook, gv_pq_codebook_size(shape) * sizeof(float));
-	TAKE(sums, gv_pq_codebook_size(shape) * sizeof(float));
+	TAKE(sums, n_slices * gv_pq_codebook_size(shape) * sizeof(float));
 	TAKE(kept_rotation, dim * ld * sizeof(float));
 	TAKE(kept_codebook, gv_pq_codebook_size(shape) * sizeof(float));
 	TAKE(values, 4 * dim * sizeof(double));
-	TAKE(counts, ((size_t) shape->m << shape->bits) * sizeof(uint32_t));
+	TAKE(errors, n_slices * sizeof(double));
+	TAKE(means, n_slices * dim * sizeof(double));
+	TAKE(counts, ((size_t) n_slices * shape->m << shape->bits) * sizeof(uint32_t));
 	TAKE(pq, gv_pq_size(shape));
+	return at;
+}
+
+static size_t
+lay_out_scratch(Work *work, const GvPqShape *shape, uint32_t n_rows, void *start)
+{
+	size_t		dim = (size_t) shape->dim;
+	size_t		ld = (size_t) round_dim(shape->dim);
+	size_t		at = 0;
+
 	TAKE(tile, TILE_ROWS * dim * sizeof(float));
 	TAKE(rotated, TILE_ROWS * ld * sizeof(float));
 	TAKE(columns, TILE_ROWS * dim * sizeof(float));
 	TAKE(tile_panels, TILE_ROWS * ld * sizeof(float));
+	TAKE(products, ROWS_AT_ONCE * ld * sizeof(float));
 	TAKE(decoded, dim * sizeof(float));
 	TAKE(numbers, (size_t) shape->m);
-	TAKE(pointers, (dim > TILE_ROWS ? dim : TILE_ROWS) * sizeof(float *));
-	TAKE(pq_scratch, gv_pq_train_scratch_size(shape, UINT32_MAX));
-#undef TAKE
+	TAKE(pointers, TILE_ROWS * sizeof(float *));
+	TAKE(pq_scratch, gv_pq_train_scratch_size(shape, n_rows));
 	return at;
 }
+#undef TAKE
 
 /*
- * gv_opq_train_scratch_size
- *		Bytes of memory for gv_opq_train, aligned to 64 bytes.
+ * gv_opq_shared_size
+ *		Bytes of memory that the processes of a training share, aligned to 64 bytes.
  *
- * About six square matrices, four codebooks, and some rows.
+ * About five square matrices and three codebooks, and one of each for a slice.
  */
 size_t
-gv_opq_train_scratch_size(const GvPqShape *shape)
+gv_opq_shared_size(const GvPqShape *shape, int n_slices)
 {
 	Work		work;
 
-	return lay_out(&work, shape, NULL);
+	return lay_out_shared(&work, shape, n_slices, NULL);
+}
+
+/*
+ * gv_opq_scratch_size
+ *		Bytes of memory that each of them has, aligned to 64 bytes.
+ *
+ * n_rows: of the sample
+ */
+size_t
+gv_opq_scratch_size(const GvPqShape *shape, uint32_t n_rows)
+{
+	Work		work;
+
+	return lay_out_scratch(&work, shape, n_rows, NULL);
+}
+
+static void
+begin_work(Work *work, const GvOpqTask *task)
+{
+	work->task = task;
+	work->shape = &task->shape;
+	work->dim = task->shape.dim;
+	work->ld = round_dim(task->shape.dim);
+	(void) lay_out_shared(work, &task->shape, task->n_slices, task->shared);
+	(void) lay_out_scratch(work, &task->shape, task->rows->n, task->scratch);
 }
 
 static void
 check(const Work *work)
 {
-	if (work->rows->check)
-		work->rows->check(work->rows->check_arg);
+	const GvClusterRows *rows = work->task->rows;
+
+	if (rows->check)
+		rows->check(rows->check_arg);
+}
+
+/* Have all processes work on a step */
+static void
+run(Work *work, Step step, int n_parts)
+{
+	const GvOpqTask *task = work->task;
+
+	work->head->step = step;
+	if (task->run)
+		task->run(task->run_arg, (uint32_t) n_parts);
+	else
+	{
+		for (int part = 0; part < n_parts; part++)
+			gv_opq_work(task, (uint32_t) part);
+	}
 }
 
 /* Put the columns of a into panels, for products with a: float[dim][ld] */
@@ -187,21 +270,37 @@ fill_transposed(float *panels, const float *a, int dim, int ld)
 	}
 }
 
-/* out = a * what the panels hold, all float[dim][ld] */
+/* Rows of a product, of which the panels hold the right side */
 static void
-multiply(Work *work, const float *a, float *out)
+multiply_rows(Work *work, uint32_t part)
 {
-	for (int i = 0; i < work->dim; i++)
-		work->pointers[i] = a + (size_t) i * work->ld;
-	for (int i = 0; i < work->dim; i += ROWS_AT_ONCE)
-	{
-		int			n = work->dim - i < ROWS_AT_ONCE ? work->dim - i : ROWS_AT_ONCE;
+	const float *left = (float *) ((char *) work->head + work->head->left);
+	float	   *out = (float *) ((char *) work->head + work->head->out);
+	int			first = (int) part * ROWS_AT_ONCE;
+	int			n = work->dim - first < ROWS_AT_ONCE ? work->dim - first : ROWS_AT_ONCE;
 
-		check(work);
-		gv_kernels->products_f32(work->pointers + i, n, work->panels,
-								 work->ld / GV_PRODUCTS_PANEL, work->dim,
-								 out + (size_t) i * work->ld);
+	check(work);
+	for (int i = 0; i < n; i++)
+		work->pointers[i] = left + (size_t) (first + i) * work->ld;
+	gv_kernels->products_f32(work->pointers, n, work->panels, work->ld / GV_PRODUCTS_PANEL,
+							 work->dim, out + (size_t) first * work->ld);
+}
+
+/* out = left * what the panels hold, all float[dim][ld] in shared memory */
+static void
+multiply(Work *work, const float *left, float *out)
+{
+	int			n_parts = (work->dim + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE;
+
+	work->head->left = (const char *) left - (const char *) work->head;
+	work->head->out = (char *) out - (char *) work->head;
+	if (work->dim >= MIN_SHARED_DIM)
+	{
+		run(work, STEP_MULTIPLY, n_parts);
+		return;
 	}
+	for (int part = 0; part < n_parts; part++)
+		multiply_rows(work, (uint32_t) part);
 }
 
 /* x <- a x + b (x x^T) x + c (x x^T)^2 x */
@@ -252,21 +351,17 @@ make_orthonormal(Work *work, float *x)
 	return true;
 }
 
-/* Fetch a tile of the sample; the number of its rows */
+/* Fetch a tile of the sample's rows up to `end`; the number of its rows */
 static int
-fetch_tile(Work *work, uint32_t first)
+fetch_tile(Work *work, uint32_t first, uint32_t end)
 {
-	int			n = work->n_rows - first < TILE_ROWS ? (int) (work->n_rows - first) : TILE_ROWS;
+	const GvClusterRows *rows = work->task->rows;
+	int			n = end - first < TILE_ROWS ? (int) (end - first) : TILE_ROWS;
 
 	check(work);
 	for (int i = 0; i < n; i++)
-	{
-		float	   *x = work->tile + (size_t) i * work->dim;
-
-		work->rows->fetch(work->rows->arg,
-						  (uint32_t) ((uint64_t) (first + i) * work->rows->n / work->n_rows), x);
-		work->pointers[i] = x;
-	}
+		rows->fetch(rows->arg, (uint32_t) ((uint64_t) (first + i) * rows->n / work->head->n_rows),
+					work->tile + (size_t) i * work->dim);
 	return n;
 }
 
@@ -284,7 +379,6 @@ rotate_tile(Work *work, int n)
 static void
 add_products(Work *work, int n, float *m)
 {
-	check(work);
 	memset(work->tile_panels, 0, (size_t) n * work->ld * sizeof(float));
 	for (int i = 0; i < n; i++)
 	{
@@ -292,21 +386,37 @@ add_products(Work *work, int n, float *m)
 			work->tile_panels[((size_t) (d / GV_PRODUCTS_PANEL) * n + i) * GV_PRODUCTS_PANEL +
 							  d % GV_PRODUCTS_PANEL] = work->tile[(size_t) i * work->dim + d];
 	}
-	for (int d = 0; d < work->dim; d++)
-		work->pointers[d] = work->columns + (size_t) d * TILE_ROWS;
-	gv_kernels->products_f32(work->pointers, work->dim, work->tile_panels,
-							 work->ld / GV_PRODUCTS_PANEL, n, work->next);
-	for (size_t i = 0; i < (size_t) work->dim * work->ld; i++)
-		m[i] += work->next[i];
+	for (int first = 0; first < work->dim; first += ROWS_AT_ONCE)
+	{
+		int			n_once = work->dim - first < ROWS_AT_ONCE ? work->dim - first : ROWS_AT_ONCE;
+		float	   *to = m + (size_t) first * work->ld;
+
+		check(work);
+		for (int d = 0; d < n_once; d++)
+			work->pointers[d] = work->columns + (size_t) (first + d) * TILE_ROWS;
+		gv_kernels->products_f32(work->pointers, n_once, work->tile_panels,
+								 work->ld / GV_PRODUCTS_PANEL, n, work->products);
+		for (size_t i = 0; i < (size_t) n_once * work->ld; i++)
+			to[i] += work->products[i];
+	}
+}
+
+/* The first row of a slice of the sample; of that after the last, their number */
+static uint32_t
+slice_start(const Work *work, uint32_t slice)
+{
+	return (uint32_t) ((uint64_t) work->head->n_rows * slice / work->task->n_slices);
 }
 
 /* Encode and decode a tile; add up the entries' rows, and m */
 static void
-add_tile(Work *work, int n)
+add_tile(Work *work, int n, uint32_t slice)
 {
 	const GvPqShape *shape = work->shape;
 	uint8_t    *numbers = work->numbers;
 	size_t		entries = (size_t) 1 << shape->bits;
+	float	   *sums = work->sums + slice * gv_pq_codebook_size(shape);
+	uint32_t   *counts = work->counts + slice * shape->m * entries;
 
 	for (int i = 0; i < n; i++)
 	{
@@ -319,20 +429,113 @@ add_tile(Work *work, int n)
 			float		lost = y[d] - work->decoded[d];
 
 			work->columns[(size_t) d * TILE_ROWS + i] = work->decoded[d];
-			work->error += (double) lost * lost;
+			work->errors[slice] += (double) lost * lost;
 		}
 		for (int j = 0; j < shape->m; j++)
 		{
 			int			start = gv_pq_part_start(shape, j);
 			int			size = gv_pq_part_start(shape, j + 1) - start;
-			float	   *sum = work->sums + start * entries + (size_t) numbers[j] * size;
+			float	   *sum = sums + start * entries + (size_t) numbers[j] * size;
 
-			work->counts[j * entries + numbers[j]]++;
+			counts[j * entries + numbers[j]]++;
 			for (int d = 0; d < size; d++)
 				sum[d] += y[start + d];
 		}
 	}
-	add_products(work, n, work->m);
+	add_products(work, n, work->m + (size_t) slice * work->dim * work->ld);
+}
+
+/* A slice's share of a round */
+static void
+work_on_round(Work *work, uint32_t slice)
+{
+	const GvPqShape *shape = work->shape;
+	size_t		n_matrix = (size_t) work->dim * work->ld;
+	size_t		n_counts = (size_t) shape->m << shape->bits;
+	uint32_t	end = slice_start(work, slice + 1);
+
+	memset(work->m + slice * n_matrix, 0, n_matrix * sizeof(float));
+	memset(work->sums + slice * gv_pq_codebook_size(shape), 0,
+		   gv_pq_codebook_size(shape) * sizeof(float));
+	memset(work->counts + slice * n_counts, 0, n_counts * sizeof(uint32_t));
+	work->errors[slice] = 0;
+	for (uint32_t i = slice_start(work, slice); i < end; i += TILE_ROWS)
+	{
+		int			n = fetch_tile(work, i, end);
+
+		rotate_tile(work, n);
+		add_tile(work, n, slice);
+	}
+}
+
+/* A slice's share of the moments of the sample */
+static void
+add_moments(Work *work, uint32_t slice)
+{
+	size_t		n_matrix = (size_t) work->dim * work->ld;
+	float	   *moments = work->m + slice * n_matrix;
+	double	   *mean = work->means + (size_t) slice * work->dim;
+	uint32_t	end = slice_start(work, slice + 1);
+
+	memset(moments, 0, n_matrix * sizeof(float));
+	memset(mean, 0, work->dim * sizeof(double));
+	for (uint32_t i = slice_start(work, slice); i < end; i += TILE_ROWS)
+	{
+		int			n = fetch_tile(work, i, end);
+
+		for (int r = 0; r < n; r++)
+		{
+			for (int d = 0; d < work->dim; d++)
+			{
+				float		element = work->tile[(size_t) r * work->dim + d];
+
+				work->columns[(size_t) d * TILE_ROWS + r] = element;
+				mean[d] += element / (double) work->head->n_rows;
+			}
+		}
+		add_products(work, n, moments);
+	}
+}
+
+/* Add what the slices have: each float[n], into the first */
+static void
+add_slices(const Work *work, float *sums, size_t n)
+{
+	for (int slice = 1; slice < work->task->n_slices; slice++)
+	{
+		for (size_t i = 0; i < n; i++)
+			sums[i] += sums[slice * n + i];
+	}
+}
+
+/*
+ * gv_opq_work
+ *		Do a part of a step, in whichever process.
+ *
+ * The outcome does not depend on which process that is.
+ */
+void
+gv_opq_work(const GvOpqTask *task, uint32_t part)
+{
+	Work		work;
+
+	begin_work(&work, task);
+	switch ((Step) work.head->step)
+	{
+		case STEP_ENTRIES:
+			gv_pq_train_part(work.shape, task->rows, (int) part, work.head->seed, work.codebook,
+							 work.pq_scratch);
+			break;
+		case STEP_MOMENTS:
+			add_moments(&work, part);
+			break;
+		case STEP_ROUND:
+			work_on_round(&work, part);
+			break;
+		case STEP_MULTIPLY:
+			multiply_rows(&work, part);
+			break;
+	}
 }
 
 /* Move each entry to the mean of its rows */
@@ -362,22 +565,22 @@ move_entries(Work *work)
 static bool
 train_round(Work *work)
 {
+	const GvPqShape *shape = work->shape;
 	size_t		n = (size_t) work->dim * work->ld;
+	size_t		n_counts = (size_t) shape->m << shape->bits;
 	double		m2 = 0;
 	float		keep;
 
-	gv_pq_prepare(work->pq, work->shape, work->codebook);
-	memset(work->m, 0, n * sizeof(float));
-	memset(work->sums, 0, gv_pq_codebook_size(work->shape) * sizeof(float));
-	memset(work->counts, 0, ((size_t) work->shape->m << work->shape->bits) * sizeof(uint32_t));
+	gv_pq_prepare(work->pq, shape, work->codebook);
 	fill_transposed(work->panels, work->rotation, work->dim, work->ld);
-	work->error = 0;
-	for (uint32_t i = 0; i < work->n_rows; i += TILE_ROWS)
+	run(work, STEP_ROUND, work->task->n_slices);
+	add_slices(work, work->m, n);
+	add_slices(work, work->sums, gv_pq_codebook_size(shape));
+	for (int slice = 1; slice < work->task->n_slices; slice++)
 	{
-		int			n_tile = fetch_tile(work, i);
-
-		rotate_tile(work, n_tile);
-		add_tile(work, n_tile);
+		for (size_t i = 0; i < n_counts; i++)
+			work->counts[i] += work->counts[slice * n_counts + i];
+		work->errors[0] += work->errors[slice];
 	}
 	move_entries(work);
 
@@ -404,18 +607,17 @@ train_rounds(Work *work, int n_rounds)
 		if (!train_round(work))
 			break;
 	}
-	return work->error;
+	return work->errors[0];
 }
 
 /* Begin without a rotation */
 static void
-start_plain(Work *work, uint64_t seed)
+start_plain(Work *work)
 {
 	memset(work->rotation, 0, (size_t) work->dim * work->ld * sizeof(float));
 	for (int i = 0; i < work->dim; i++)
 		work->rotation[(size_t) i * work->ld + i] = 1;
-	for (int j = 0; j < work->shape->m; j++)
-		gv_pq_train_part(work->shape, work->rows, j, seed, work->codebook, work->pq_scratch);
+	run(work, STEP_ENTRIES, work->shape->m);
 }
 
 /*
@@ -426,42 +628,33 @@ static bool
 find_components(Work *work)
 {
 	int			dim = work->dim;
-	float	   *products = work->kept_rotation;
+	uint32_t	n_rows = work->head->n_rows;
+	float	   *moments = work->kept_rotation;
 	double	   *a = (double *) work->panels;
-	double	   *mean = work->values;
+	double	   *mean = work->means;
 
-	memset(products, 0, (size_t) dim * work->ld * sizeof(float));
-	memset(mean, 0, dim * sizeof(double));
-	for (uint32_t i = 0; i < work->n_rows; i += TILE_ROWS)
+	run(work, STEP_MOMENTS, work->task->n_slices);
+	add_slices(work, work->m, (size_t) dim * work->ld);
+	memcpy(moments, work->m, (size_t) dim * work->ld * sizeof(float));
+	for (int slice = 1; slice < work->task->n_slices; slice++)
 	{
-		int			n = fetch_tile(work, i);
-
-		for (int r = 0; r < n; r++)
-		{
-			for (int d = 0; d < dim; d++)
-			{
-				float		element = work->tile[(size_t) r * dim + d];
-
-				work->columns[(size_t) d * TILE_ROWS + r] = element;
-				mean[d] += element / (double) work->n_rows;
-			}
-		}
-		add_products(work, n, products);
+		for (int d = 0; d < dim; d++)
+			mean[d] += work->means[(size_t) slice * dim + d];
 	}
 	for (int i = 0; i < dim; i++)
 	{
 		for (int j = 0; j < dim; j++)
 		{
-			double		moment = ((double) products[(size_t) i * work->ld + j] +
-								  (double) products[(size_t) j * work->ld + i]) / 2;
+			double		moment = ((double) moments[(size_t) i * work->ld + j] +
+								  (double) moments[(size_t) j * work->ld + i]) / 2;
 
-			a[(size_t) i * dim + j] = moment / work->n_rows - mean[i] * mean[j];
+			a[(size_t) i * dim + j] = moment / n_rows - mean[i] * mean[j];
 			if (!(fabs(a[(size_t) i * dim + j]) <= 1e300))
 				return false;
 		}
 	}
 	return gv_eigen_symmetric(a, dim, work->values, (double *) work->gram, work->values + dim,
-							  work->rows->check, work->rows->check_arg);
+							  work->task->rows->check, work->task->rows->check_arg);
 }
 
 /* Begin with the principal components; false if there are none */
@@ -469,6 +662,7 @@ static bool
 start_components(Work *work)
 {
 	const GvPqShape *shape = work->shape;
+	const GvClusterRows *rows = work->task->rows;
 	size_t		entries = (size_t) 1 << shape->bits;
 	const double *components = (const double *) work->gram;
 	double	   *values = work->values;
@@ -476,7 +670,7 @@ start_components(Work *work)
 	int		   *n_in = (int *) (work->values + 2 * work->dim);
 	double		largest = 0;
 
-	if (work->n_rows < entries || !find_components(work))
+	if (work->head->n_rows < entries || !find_components(work))
 		return false;
 	for (int i = 0; i < work->dim; i++)
 		largest = values[i] > largest ? values[i] : largest;
@@ -514,7 +708,7 @@ start_components(Work *work)
 	fill_transposed(work->panels, work->rotation, work->dim, work->ld);
 	for (size_t k = 0; k < entries; k++)
 	{
-		work->rows->fetch(work->rows->arg, (uint32_t) (k * work->rows->n / entries), work->tile);
+		rows->fetch(rows->arg, (uint32_t) (k * rows->n / entries), work->tile);
 		rotate_tile(work, 1);
 		for (int j = 0; j < shape->m; j++)
 		{
@@ -530,32 +724,28 @@ start_components(Work *work)
 
 /*
  * gv_opq_train
- *		Find a rotation.
+ *		Find a rotation, in the process that leads.
  *
- * rows: residuals, in random order, finite; more than MIN_ROWS, ROWS_PER_DIM a
- *		dimension and ROWS_PER_ENTRY an entry are not looked at
+ * Of the rows more than MIN_ROWS, ROWS_PER_DIM a dimension and ROWS_PER_ENTRY an
+ * entry are not looked at.
  * rotation: float[dim][dim], written: row i makes element i of a rotated row
- * scratch: gv_opq_train_scratch_size(shape) bytes, aligned to 64 bytes
  *
  * The codebook is to be trained afterwards, of rotated rows.  Rows from which
  * no rotation can be found, as when all are zero, give that of no rotation.
  */
 void
-gv_opq_train(const GvPqShape *shape, const GvClusterRows *rows, uint64_t seed,
-			 float *rotation, void *scratch)
+gv_opq_train(const GvOpqTask *task, uint64_t seed, float *rotation)
 {
 	Work		work;
+	const GvPqShape *shape = &task->shape;
 	size_t		rotation_size = (size_t) shape->dim * round_dim(shape->dim) * sizeof(float);
 	size_t		codebook_size = gv_pq_codebook_size(shape) * sizeof(float);
 	double		error = 0;
 	bool		has_components;
 
-	work.shape = shape;
-	work.rows = rows;
-	work.dim = shape->dim;
-	work.ld = round_dim(shape->dim);
-	lay_out(&work, shape, scratch);
-	work.n_rows = rows->n < max_rows(shape) ? rows->n : max_rows(shape);
+	begin_work(&work, task);
+	work.head->seed = seed;
+	work.head->n_rows = task->rows->n < max_rows(shape) ? task->rows->n : max_rows(shape);
 	has_components = start_components(&work);
 	if (has_components)
 	{
@@ -563,7 +753,7 @@ gv_opq_train(const GvPqShape *shape, const GvClusterRows *rows, uint64_t seed,
 		memcpy(work.kept_rotation, work.rotation, rotation_size);
 		memcpy(work.kept_codebook, work.codebook, codebook_size);
 	}
-	start_plain(&work, seed);
+	start_plain(&work);
 	if (train_rounds(&work, TRIAL_ROUNDS) > error && has_components)
 	{
 		memcpy(work.rotation, work.kept_rotation, rotation_size);

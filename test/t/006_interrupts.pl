@@ -41,7 +41,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO few SELECT i, point(i, 24) FROM generate_series(1, 3000) i;
 	CREATE TABLE source AS SELECT i AS id, point(i, 24, 1) AS v FROM generate_series(10001, 16000) i;
 });
-watch_leftovers($node, '^(items|few)');
+watch_leftovers($node, '^(items|few|moved)');
 
 sub nothing_is_left
 {
@@ -177,10 +177,35 @@ for my $workers (0, 2)
 			"CREATE INDEX items_new ON items USING $method (v vector_l2_ops) WITH (lists = 2000)", sprintf($building, "p.phase LIKE '%%$phase'"));
 	}
 }
+# a product quantizer: its rotation and codebooks, and rows' codes
+for my $kind (
+	[ 0, 'training rotation', 'm = 8, opq = on' ], [ 2, 'training rotation', 'm = 8, opq = on' ],
+	[ 2, 'training codebooks', 'm = 4, bits = 8' ], [ 0, 'assigning rows to lists', 'm = 16' ])
+{
+	my ($workers, $phase, $options) = @$kind;
+
+	stop_everywhere("CREATE INDEX with quantizer = pq, $workers workers, $phase", "SET max_parallel_maintenance_workers = $workers",
+		"CREATE INDEX items_new ON items USING ivfpq (v vector_l2_ops) WITH (lists = 30, quantizer = pq, $options)",
+		sprintf($building, "p.phase LIKE '%%$phase'"));
+}
 $node->safe_psql('postgres', q{CREATE INDEX items_pq ON items USING ivfpq (v vector_l2_ops) WITH (lists = 1500)});
 stop_everywhere('gigavec.train', '', q{SELECT gigavec.train('items_pq')}, 'state = $$active$$ AND query LIKE $$%train%$$');
 is_sound($node, 'items_pq', 'stopped training');
 $node->safe_psql('postgres', 'DROP INDEX items_pq');
+
+# VACUUM that splits and merges lists: a third of the rows have gone, as many have come to few places
+$node->safe_psql('postgres', q{
+	CREATE TABLE moved AS TABLE items;
+	CREATE INDEX moved_pq ON moved USING ivfpq (v vector_l2_ops) WITH (lists = 100, quantizer = pq, m = 32, opq = on);
+	DELETE FROM moved WHERE id % 3 = 0;
+	INSERT INTO moved SELECT 10000 + i, point(20 * i + i % 3, 64) FROM generate_series(1, 2600) i});
+stop_everywhere('VACUUM of lists', "SET vacuum_cost_delay = '1ms'; SET vacuum_cost_limit = 10", 'VACUUM moved',
+	'state = $$active$$ AND query LIKE $$VACUUM%$$');
+is_sound($node, 'moved_pq', 'stopped VACUUM of lists');
+$node->safe_psql('postgres', 'VACUUM moved');
+is_sound($node, 'moved_pq', 'VACUUM of lists at last');
+cmp_ok($node->safe_psql('postgres', q{SELECT value FROM gigavec.stats('moved_pq') WHERE name = 'balancings'}), '>', 0, 'lists were balanced');
+$node->safe_psql('postgres', 'DROP TABLE moved');
 
 # the end of a worker ends the build
 {

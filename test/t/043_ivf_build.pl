@@ -36,6 +36,7 @@ $node->safe_psql('postgres', qq{
 	CREATE UNLOGGED TABLE long (id int, v vector(2000));
 	INSERT INTO long SELECT i, point(i, 2000) FROM generate_series(1, 120) i;
 	INSERT INTO long SELECT l.id + 120 * j, l.v * array_fill(1 + j / 10.0, ARRAY[2000])::vector FROM long l, generate_series(1, 9) j;
+	CREATE UNLOGGED TABLE wide AS SELECT i AS id, point(i, 200)::vector(200) AS v FROM generate_series(1, 400) i;
 	CREATE UNLOGGED TABLE few AS SELECT * FROM items LIMIT 20;
 	CREATE UNLOGGED TABLE none AS TABLE items WITH NO DATA;
 });
@@ -71,6 +72,7 @@ sub with_workers
 		SET client_min_messages = warning;
 		ALTER TABLE items SET (parallel_workers = $workers);
 		ALTER TABLE long SET (parallel_workers = $workers);
+		ALTER TABLE wide SET (parallel_workers = $workers);
 		SET maintenance_work_mem = '$memory';
 		SET max_parallel_maintenance_workers = $workers;};
 }
@@ -82,6 +84,7 @@ for my $kind (
 	[ 'items', 'ivfflat (v vector_ip_ops, name, tenant)', 'v <#> (SELECT point(77, 24))' ],
 	[ 'items', 'ivfflat (b bit_hamming_ops) WITH (lists = 40, init = random)', q{b <~> B'1010101010101010101010101010101010101010'} ],
 	[ 'items', 'ivfflat ((v::halfvec(24)) halfvec_l2_ops) WHERE id % 2 = 0', undef ],
+	[ 'wide', 'ivfpq (v vector_l2_ops) WITH (lists = 8, quantizer = pq, bits = 8, m = 3, opq = on)', 'v <-> (SELECT point(7, 200))' ],
 	[ 'long', 'ivfflat (v) WITH (lists = 8)', 'v <-> (SELECT point(7, 2000))' ])
 {
 	my ($table, $index, $distance) = @$kind;

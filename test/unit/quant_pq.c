@@ -320,6 +320,55 @@ check_orthonormal(const float *rotation, int dim)
 	}
 }
 
+/* Processes of a training, each with a scratch of its own, which take turns */
+typedef struct Processes
+{
+	GvOpqTask	task[3];
+	uint32_t	n_parts;		/* of all steps */
+} Processes;
+
+/* GvOpqTask: the parts in an order of its own, by one process after the other */
+static void
+run_backwards(void *arg, uint32_t n_parts)
+{
+	Processes  *processes = arg;
+
+	processes->n_parts += n_parts;
+	for (uint32_t part = n_parts; part-- > 0;)
+		gv_opq_work(&processes->task[part % 3], part);
+}
+
+/* The rotation must be the same to the bit whoever does the parts */
+static void
+check_opq_processes(const GvPqShape *shape, const GvClusterRows *rows, int n_slices,
+					const float *expected)
+{
+	size_t		size = (size_t) shape->dim * shape->dim * sizeof(float);
+	float	   *rotation = allocate(size);
+	void	   *shared = allocate(gv_opq_shared_size(shape, n_slices));
+	Processes	processes = {.n_parts = 0};
+
+	memset(shared, 0x7f, gv_opq_shared_size(shape, n_slices));
+	for (int i = 0; i < 3; i++)
+	{
+		GvOpqTask	task = {*shape, rows, n_slices, shared, NULL, run_backwards, &processes};
+
+		task.scratch = allocate(gv_opq_scratch_size(shape, rows->n));
+		memset(task.scratch, 0x7f, gv_opq_scratch_size(shape, rows->n));
+		processes.task[i] = task;
+	}
+	gv_opq_train(&processes.task[0], 1, rotation);
+	if (processes.n_parts < (uint32_t) n_slices)
+		gv_unit_fail("dim = %d: nothing is shared", shape->dim);
+	if (memcmp(rotation, expected, size) != 0)
+		gv_unit_fail("dim = %d, m = %d, %d slices: another rotation by three processes",
+					 shape->dim, shape->m, n_slices);
+	for (int i = 0; i < 3; i++)
+		free(processes.task[i].scratch);
+	free(shared);
+	free(rotation);
+}
+
 /* Train a rotation of rows and check it; what the codes leave with and without */
 static void
 check_opq(const GvPqShape *shape, const float *x, uint32_t n, double *with, double *without)
@@ -327,7 +376,7 @@ check_opq(const GvPqShape *shape, const float *x, uint32_t n, double *with, doub
 	int			dim = shape->dim;
 	GvClusterFloats floats;
 	GvClusterRows rows = rows_of(x, n, dim, &floats);
-	void	   *scratch = allocate(gv_opq_train_scratch_size(shape));
+	GvOpqTask	task = {.shape = *shape, .rows = &rows, .n_slices = 1 + dim % 3};
 	float	   *rotation = allocate((size_t) dim * dim * sizeof(float));
 	float	   *panels = allocate(gv_opq_size(dim) * sizeof(float));
 	float	   *codebook = allocate(gv_pq_codebook_size(shape) * sizeof(float));
@@ -335,8 +384,11 @@ check_opq(const GvPqShape *shape, const float *x, uint32_t n, double *with, doub
 	float		y[MAX_DIM + GV_PRODUCTS_PANEL];
 	GvPq	   *pq;
 
-	gv_opq_train(shape, &rows, 1, rotation, scratch);
+	task.shared = allocate(gv_opq_shared_size(shape, task.n_slices));
+	task.scratch = allocate(gv_opq_scratch_size(shape, n));
+	gv_opq_train(&task, 1, rotation);
 	check_orthonormal(rotation, dim);
+	check_opq_processes(shape, &rows, task.n_slices, rotation);
 	gv_opq_prepare(panels, rotation, dim);
 	for (uint32_t i = 0; i < n; i++)
 	{
@@ -365,7 +417,8 @@ check_opq(const GvPqShape *shape, const float *x, uint32_t n, double *with, doub
 		*with = measure_error(pq, rotated, n);
 		free(pq);
 	}
-	free(scratch);
+	free(task.shared);
+	free(task.scratch);
 	free(rotation);
 	free(panels);
 	free(codebook);
