@@ -226,5 +226,5 @@ gv_ivf_estimate(const GvRabitqQuery *query, const uint8 *codes, const GvHalf *ad
 	gv_kernels->f16_to_f32(error, errors, GV_FASTSCAN_LANES);
 	for (int i = 0; i < GV_FASTSCAN_LANES; i++)
 		out->lower[i] = out->estimate[i] - errors[i] * slack -
-			FACTOR_ROUNDING * (base + fabsf(adds[i]));
+			FACTOR_ROUNDING * (base + fabsf(adds[i])) - GV_IVF_LEAST_ROUNDING;
 }

@@ -35,6 +35,9 @@ typedef struct GvIvfFactors
  */
 #define GV_IVF_ERROR_DEVIATIONS 2.5f
 
+/* A factor near zero is off by so much for float16's rounding, whatever it is */
+#define GV_IVF_LEAST_ROUNDING 3e-8f
+
 /* In few dimensions errors are not normal: so many deviations more, divided by them */
 #define GV_IVF_FEW_DIMENSIONS 32.0f
 

@@ -21,6 +21,9 @@
 /* Factors are rounded to float16: a relative error of 2^-11, here of a sum of two */
 #define FACTOR_ROUNDING 1e-3f
 
+/* The same, of the factor that multiplies: half of float16's last digit */
+#define RESCALE_ROUNDING 5e-4f
+
 /* Room is aligned by whoever uses it */
 #define ALIGNMENT 64
 
@@ -324,28 +327,29 @@ gv_ivf_product_estimate(const GvIvfLayout *layout, const GvIvfProductQuery *prod
 						float base, GvIvfEstimates *out)
 {
 	float		rescales[GV_FASTSCAN_LANES];
+	float		adds[GV_FASTSCAN_LANES];
 	float		slack = sqrtf(base) + 1e-20f;
 
 	gv_kernels->f16_to_f32(rescale, rescales, n);
+	gv_kernels->f16_to_f32(add, adds, n);
 	if (layout->code_dims > 0)
 		gv_ivf_estimate(query, codes, add, rescale, error, base, slack, out);
 	else
 	{
 		float		sums[GV_FASTSCAN_LANES] = {0};
-		float		adds[GV_FASTSCAN_LANES];
 		float		errors[GV_FASTSCAN_LANES];
 
 		if (product->table != NULL)
 			gv_pq_sum_tables(&layout->pq, product->table, codes, n, sums);
-		gv_kernels->f16_to_f32(add, adds, n);
 		gv_kernels->f16_to_f32(error, errors, n);
 		for (int i = 0; i < n; i++)
 		{
 			out->estimate[i] = base + adds[i] + rescales[i] * sums[i];
 			out->lower[i] = out->estimate[i] - errors[i] * slack -
-				FACTOR_ROUNDING * (base + fabsf(adds[i]));
+				FACTOR_ROUNDING * (base + fabsf(adds[i])) - GV_IVF_LEAST_ROUNDING;
 		}
 	}
 	for (int i = 0; i < n; i++)
-		out->lower[i] -= product->table_error * fabsf(rescales[i]);
+		out->lower[i] -= product->table_error * fabsf(rescales[i]) +
+			RESCALE_ROUNDING * fabsf(out->estimate[i] - base - adds[i]);
 }

@@ -97,4 +97,16 @@ RESET enable_seqscan;
 SELECT count(*) FROM gigavec.check('long_pq');
 DROP TABLE long_items;
 
+-- bounds count the rounding of factors near zero: what is left of rows beside their centroids is small
+CREATE TABLE line AS SELECT i AS id, ARRAY[(hashint4(i) & 65535) / 65536.0 + (hashint4(i + 77777) & 65535) / 65536.0 / 65536]::vector(1) AS v FROM generate_series(1, 6000) i;
+CREATE INDEX line_v ON line USING ivfpq (v vector_l2_ops) WITH (lists = 93, quantizer = pq, probes = 93);
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT v FROM line ORDER BY v <-> '[0.5]' LIMIT 10;
+SELECT count(*) AS rows, count(*) FILTER (WHERE d < before) AS too_late
+FROM (SELECT d, lag(d) OVER (PARTITION BY q ORDER BY n) AS before
+	FROM generate_series(1, 200) q, LATERAL (SELECT v <-> ARRAY[q / 200.0]::vector AS d, row_number() OVER () AS n
+		FROM (SELECT v FROM line ORDER BY v <-> ARRAY[q / 200.0]::vector LIMIT 10) x) s) t;
+RESET enable_seqscan;
+DROP TABLE line;
+
 DROP SCHEMA hnsw_test CASCADE;
