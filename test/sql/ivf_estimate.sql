@@ -39,6 +39,26 @@ SELECT compare('ivfpq', 'h', 'halfvec_cosine_ops', NULL);
 SELECT compare('ivfflat', 'h', 'halfvec_l2_ops', 'lists=5');
 RESET client_min_messages;
 
+-- rows in two lists are fewer in few dimensions
+CREATE TABLE spilling AS
+SELECT i AS id, ARRAY[sin(i * 1.7), sin(i * 2.3) + cos(i * 0.3)]::vector(2) AS v
+FROM generate_series(1, 8000) i;
+ANALYZE spilling;
+CREATE FUNCTION compare_spilled(options text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	estimated float8;
+	real float8;
+BEGIN
+	SELECT size INTO estimated FROM gigavec.estimate('spilling', 'v', 'ivfflat', string_to_array(options, ', '));
+	EXECUTE format('CREATE INDEX spilling_new ON spilling USING ivfflat (v) WITH (%s)', options);
+	real := pg_relation_size('spilling_new');
+	DROP INDEX spilling_new;
+	RETURN CASE WHEN estimated BETWEEN real * 0.85 AND real * 1.15 THEN 'right' ELSE format('%s, not %s', estimated, real) END;
+END $$;
+SELECT compare_spilled('lists=8, spill=on'), compare_spilled('lists=5, spill=on'), compare_spilled('lists=8');
+DROP FUNCTION compare_spilled(text);
+DROP TABLE spilling;
+
 -- more lists and little memory take more
 SELECT b.seconds > a.seconds AS seconds, b.memory > a.memory AS memory
 FROM gigavec.estimate('planned', 'v', 'ivfpq', '{lists=10}') a, gigavec.estimate('planned', 'v', 'ivfpq', '{lists=1500}') b;
