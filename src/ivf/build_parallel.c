@@ -4,9 +4,9 @@
  *		Building an index by several processes.
  *
  * The leader takes the sample.  All share the steps of k-means, and of the training
- * of a codebook; then each reads a share of the table, finds the rows' lists and sorts them.  The leader merges
- * what they have sorted, and writes.  So the index does not depend on who has
- * done what.
+ * of a codebook; then each reads a share of the table, finds the rows' lists and
+ * sorts them.  The leader merges what they have sorted, and writes.  So the index
+ * does not depend on who has done what.
  *
  *-------------------------------------------------------------------------
  */
