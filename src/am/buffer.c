@@ -21,6 +21,7 @@
 #include "utils/spccache.h"
 
 #include "am/buffer.h"
+#include "am/page.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 
@@ -260,22 +261,21 @@ gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes)
 }
 
 /*
- * gv_am_prefetch_row
- *		Ask the processor for what fetching a row of the table will touch, if its
+ * gv_am_prefetch_item
+ *		Ask the processor for what reading an item of a page will touch, if the
  *		block is where it was.
  *
- * hints: of the table
+ * n_bytes: of the item
  *
- * In two steps, called for all rows before the next: the first asks for the
- * page's header and line pointer, the second follows the line pointer.  The
- * page is neither pinned nor locked, so what is read may be anything; it only
- * says where to look ahead.
+ * In two steps, the first for all items before the second: that asks for the
+ * page's header and line pointer, and for its special area if it is ours; this
+ * follows the line pointer.  The page is neither pinned nor locked, so what is
+ * read may be anything; it only says where to look ahead.
  */
-void
-gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step)
+static inline void
+prefetch_item(GvAmHints *hints, BlockNumber blkno, OffsetNumber offset, int step, int n_bytes,
+			  bool is_ours)
 {
-	BlockNumber blkno = ItemPointerGetBlockNumberNoCheck(tid);
-	OffsetNumber offset = ItemPointerGetOffsetNumberNoCheck(tid);
 	Buffer		buf;
 	char	   *page;
 	Size		place = offsetof(PageHeaderData, pd_linp) + (offset - 1) * sizeof(ItemIdData);
@@ -291,13 +291,37 @@ gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step)
 		__builtin_prefetch(GetBufferDescriptor(buf - 1));
 		__builtin_prefetch(page);
 		__builtin_prefetch(page + place);
+		if (is_ours)
+			__builtin_prefetch(gv_am_page_special(page));
 	}
 	else
 	{
 		ItemIdData	item = *(volatile ItemIdData *) (page + place);
+		int			start = item.lp_off % BLCKSZ;
 
-		__builtin_prefetch(page + item.lp_off % BLCKSZ);
+		for (int i = 0; i < n_bytes && start + i < BLCKSZ; i += 64)
+			__builtin_prefetch(page + start + i);
 	}
+}
+
+void
+gv_am_prefetch_item(GvAmHints *hints, BlockNumber blkno, OffsetNumber offset, int step,
+					int n_bytes)
+{
+	prefetch_item(hints, blkno, offset, step, n_bytes, true);
+}
+
+/*
+ * gv_am_prefetch_row
+ *		The same for a row of a table.
+ *
+ * hints: of the table
+ */
+void
+gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step)
+{
+	prefetch_item(hints, ItemPointerGetBlockNumberNoCheck(tid),
+				  ItemPointerGetOffsetNumberNoCheck(tid), step, 1, false);
 }
 
 /*

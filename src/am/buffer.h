@@ -24,6 +24,8 @@ extern BlockNumber gv_am_known_blocks(const GvAmHints *hints, Relation rel);
 extern int	gv_am_io_depth(const GvAmHints *hints, Relation rel);
 extern void gv_am_ask_for_block(GvAmHints *hints, Relation rel, BlockNumber blkno);
 extern void gv_am_prefetch(GvAmHints *hints, BlockNumber blkno, int offset, int n_bytes);
+extern void gv_am_prefetch_item(GvAmHints *hints, BlockNumber blkno, OffsetNumber offset,
+								int step, int n_bytes);
 extern void gv_am_prefetch_row(GvAmHints *hints, const ItemPointerData *tid, int step);
 extern void gv_am_pin_row(IndexFetchTableData *fetch, GvAmHints *hints, ItemPointer tid);
 extern bool gv_am_lock_once(Buffer buf);

@@ -17,6 +17,7 @@
 #include "utils/varbit.h"
 
 #include "am/opclass.h"
+#include "am/probe.h"
 #include "base/compat.h"
 #include "distance/distance.h"
 #include "type/dense.h"
@@ -213,50 +214,18 @@ half_key(GvAmMetric metric, const GvHalfvec *a, const GvHalfvec *b)
 }
 
 static float
-sparse_key(GvAmMetric metric, GvSparsevec *a, GvSparsevec *b)
+sparse_key(GvAmMetric metric, const GvSparsevec *a, const GvSparsevec *b)
 {
-	float	   *av = gv_sparsevec_values(a);
-	float	   *bv = gv_sparsevec_values(b);
-	double		ab = 0;
-	double		aa = 0;
-	double		bb = 0;
-	double		l1 = 0;
-	double		l2 = 0;
-	int			i = 0;
-	int			j = 0;
-
-	while (i < a->nnz || j < b->nnz)
-	{
-		float		x = 0;
-		float		y = 0;
-
-		if (j >= b->nnz || (i < a->nnz && a->indices[i] <= b->indices[j]))
-		{
-			x = av[i];
-			if (j < b->nnz && a->indices[i] == b->indices[j])
-				y = bv[j++];
-			i++;
-		}
-		else
-			y = bv[j++];
-
-		ab += (double) x * y;
-		aa += (double) x * x;
-		bb += (double) y * y;
-		l1 += fabs((double) x - y);
-		l2 += ((double) x - y) * ((double) x - y);
-	}
-
 	switch (metric)
 	{
 		case GV_AM_METRIC_L2:
-			return (float) l2;
+			return gv_type_compute_sparsevec_l2_squared(a, b);
 		case GV_AM_METRIC_INNER_PRODUCT:
-			return (float) -ab;
+			return -gv_type_compute_sparsevec_inner_product(a, b);
 		case GV_AM_METRIC_COSINE:
-			return cosine_from_sums(ab, aa, bb);
+			return cosine_key(1 - gv_type_compute_sparsevec_cosine(a, b));
 		default:
-			return (float) l1;
+			return gv_type_compute_sparsevec_l1(a, b);
 	}
 }
 
@@ -302,6 +271,81 @@ gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b)
 	}
 	elog(ERROR, "unrecognized element type: %d", (int) opclass->element);
 	return 0;
+}
+
+/*
+ * gv_am_probe_init
+ *		Prepare a probe: the keys of one value and many others.
+ *
+ * context: of the memory that it needs
+ */
+void
+gv_am_probe_init(GvAmProbe *probe, const GvAmOpclass *opclass, MemoryContext context)
+{
+	probe->opclass = opclass;
+	probe->value = (Datum) 0;
+	probe->last = (Datum) 0;
+	gv_sparse_probe_init(&probe->sparse, context);
+}
+
+/*
+ * gv_am_probe_set
+ *		Let a probe be that of a value.
+ *
+ * value: detoasted, has to stay where it is
+ */
+void
+gv_am_probe_set(GvAmProbe *probe, Datum value)
+{
+	probe->value = value;
+	if (probe->opclass->element == GV_AM_ELEMENT_SPARSE)
+		gv_sparse_probe_set(&probe->sparse, (GvSparsevec *) DatumGetPointer(value));
+}
+
+/*
+ * gv_am_probe_key
+ *		Return the sort key of a probe's value and another, as gv_am_exact_key.
+ *
+ * Rounding may differ from that.
+ */
+float
+gv_am_probe_key(const GvAmProbe *probe, Datum other)
+{
+	const GvSparsevec *vector = (GvSparsevec *) DatumGetPointer(other);
+
+	if (probe->opclass->element != GV_AM_ELEMENT_SPARSE)
+		return gv_am_exact_key(probe->opclass, probe->value, other);
+	switch (probe->opclass->metric)
+	{
+		case GV_AM_METRIC_L2:
+			return (float) gv_sparse_probe_l2_squared(&probe->sparse, vector);
+		case GV_AM_METRIC_INNER_PRODUCT:
+			return (float) -gv_sparse_probe_inner_product(&probe->sparse, vector);
+		case GV_AM_METRIC_COSINE:
+			return cosine_key(gv_sparse_probe_cosine(&probe->sparse, vector));
+		default:
+			return (float) gv_sparse_probe_l1(&probe->sparse, vector);
+	}
+}
+
+/*
+ * gv_am_probe_pair_key
+ *		Return the sort key of two values; those that are the first of a pair
+ *		again and again make it cheap.
+ *
+ * a: has to stay where it is
+ */
+float
+gv_am_probe_pair_key(GvAmProbe *probe, Datum a, Datum b)
+{
+	if (probe->opclass->element != GV_AM_ELEMENT_SPARSE || a != probe->last)
+	{
+		probe->last = a;
+		return gv_am_exact_key(probe->opclass, a, b);
+	}
+	if (probe->value != a)
+		gv_am_probe_set(probe, a);
+	return gv_am_probe_key(probe, b);
 }
 
 /*

@@ -39,7 +39,7 @@ chain_rows(GvHnswBuild *build, uint32 *rows, int n)
 		int			nearest = 0;
 		uint32		row = rows[i + 1];
 
-		gv_hnsw_graph_keys(&build->graph, rows[i], rows + i + 1, n - i - 1, keys);
+		gv_hnsw_graph_keys(&build->worker, rows[i], rows + i + 1, n - i - 1, keys);
 		for (int j = 1; j < n - i - 1; j++)
 		{
 			if (keys[j] < keys[nearest])
@@ -66,7 +66,7 @@ nearest_pivot(GvHnswBuild *build, uint32 row, const uint32 *pivots, int n_pivots
 	float		keys[FIRST_PIVOTS];
 	int			nearest = 0;
 
-	gv_hnsw_graph_keys(&build->graph, row, pivots, n_pivots, keys);
+	gv_hnsw_graph_keys(&build->worker, row, pivots, n_pivots, keys);
 	for (int i = 1; i < n_pivots; i++)
 	{
 		if (keys[i] < keys[nearest])

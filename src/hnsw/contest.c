@@ -152,7 +152,7 @@ judge_all(GvHnswVectors *vectors, const GvHnswVector *own, const GvHnswLinks *li
 	{
 		for (int j = 0; j < i && !rivals[i].passed_over; j++)
 			rivals[i].passed_over = !rivals[j].passed_over &&
-				gv_hnsw_vectors_key(vectors, rivals[j].vector, rivals[i].vector) <= rivals[i].edge;
+				gv_hnsw_vectors_key(vectors, rivals[i].vector, rivals[j].vector) <= rivals[i].edge;
 		if (rivals[i].passed_over)
 			loser = i;
 	}

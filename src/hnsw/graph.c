@@ -36,6 +36,7 @@
 
 /* Bytes of a point that are fetched ahead */
 #define MAX_PREFETCH 512
+#define MAX_VALUE_PREFETCH 256
 
 /*
  * The part of the candidates that a row has in a group, where what the others
@@ -51,17 +52,30 @@
  * keys: float[n], written
  */
 void
-gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others, int n,
+gv_hnsw_graph_keys(GvHnswGraphWorker *worker, uint32 row, const uint32 *others, int n,
 				   float *keys)
 {
+	const GvHnswGraph *graph = worker->graph;
+	Datum		value;
+
 	if (graph->dims > 0)
-		gv_hnsw_points_keys(&graph->points, row, others, n, keys);
-	else
 	{
-		for (int i = 0; i < n; i++)
-			keys[i] = gv_am_exact_key(graph->opclass, gv_hnsw_graph_value(graph, row),
-									  gv_hnsw_graph_value(graph, others[i]));
+		gv_hnsw_points_keys(&graph->points, row, others, n, keys);
+		return;
 	}
+	value = gv_hnsw_graph_value(graph, row);
+	if (worker->probe.value != value)
+		gv_am_probe_set(&worker->probe, value);
+	for (int i = 0; i < n; i++)
+	{
+		char	   *other = graph->values + graph->value_offset[GV_HNSW_LINK_ROW(others[i])];
+
+		for (int b = 0; b < MAX_VALUE_PREFETCH; b += 64)
+			__builtin_prefetch(other + b);
+	}
+	for (int i = 0; i < n; i++)
+		keys[i] = gv_am_probe_key(&worker->probe,
+								  gv_hnsw_graph_value(graph, GV_HNSW_LINK_ROW(others[i])));
 }
 
 /*
@@ -107,6 +121,7 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 
 	worker->graph = graph;
 	worker->context = context;
+	gv_am_probe_init(&worker->probe, graph->opclass, context);
 	worker->pool.capacity = ef;
 	worker->pool.element = MemoryContextAlloc(context, sizeof(uint64) * (ef + 1));
 	worker->max_candidates = ef + graph->degree;
@@ -194,7 +209,7 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	pool->n = 0;
 	pool->cursor = 0;
 	pool->capacity = N_SEEDS;
-	gv_hnsw_graph_keys(graph, row, graph->order, n_starts, worker->keys);
+	gv_hnsw_graph_keys(worker, row, graph->order, n_starts, worker->keys);
 	for (int i = 0; i < n_starts; i++)
 		gv_pool_insert(pool, worker->keys[i], graph->order[i], &rejected);
 	for (int i = 0; i < pool->n; i++)
@@ -241,7 +256,7 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 			for (int i = 0; i < n_fresh; i++)
 				prefetch_point(graph, fresh[i]);
 		}
-		gv_hnsw_graph_keys(graph, row, fresh, n_fresh, worker->keys);
+		gv_hnsw_graph_keys(worker, row, fresh, n_fresh, worker->keys);
 		for (int i = 0; i < n_fresh; i++)
 		{
 			if (worker->keys[i] < gv_pool_bound(pool) &&
@@ -383,7 +398,7 @@ link_from_pool(GvHnswGraphWorker *worker, uint32 row, const GvPool *pool)
 		worker->candidates[i].key = gv_pool_element_key(pool->element[i]);
 	}
 	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree, &n_diverse,
-					  candidate_pair_keys, graph);
+					  candidate_pair_keys, worker);
 	for (int i = 0; i < n; i++)
 	{
 		links[i] = worker->candidates[i].id | (i < n_diverse ? 0 : GV_HNSW_LINK_FILL);
@@ -423,8 +438,9 @@ gv_hnsw_graph_link_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_ro
  * else the longest of all, if that is longer.
  */
 static void
-add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
+add_link(GvHnswGraphWorker *worker, uint32 target, uint32 source, float key)
 {
+	GvHnswGraph *graph = worker->graph;
 	uint32	   *links = graph->links + (Size) target * graph->degree;
 	float	   *keys = graph->link_keys + (Size) target * graph->degree;
 	int			n = graph->n_links[target];
@@ -454,7 +470,7 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 		float		shorter_keys[GV_HNSW_PRUNE_STEP];
 		int			now = Min(n_shorter - done, GV_HNSW_PRUNE_STEP);
 
-		gv_hnsw_graph_keys(graph, source, shorter_rows + done, now, shorter_keys);
+		gv_hnsw_graph_keys(worker, source, shorter_rows + done, now, shorter_keys);
 		for (int i = 0; i < now; i++)
 		{
 			if (shorter_keys[i] <= key)
@@ -472,7 +488,7 @@ add_link(GvHnswGraph *graph, uint32 target, uint32 source, float key)
 			longer_rows[n_longer++] = links[i];
 		}
 		if (n_longer > 0)
-			gv_hnsw_graph_keys(graph, source, longer_rows, n_longer, longer_keys);
+			gv_hnsw_graph_keys(worker, source, longer_rows, n_longer, longer_keys);
 		for (int i = 0; i < n_longer; i++)
 		{
 			if (longer_keys[i] <= keys[longer[i]])
@@ -533,6 +549,6 @@ gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, const uint32 *targets, uint32
 			prefetch_point(graph, links[i]);
 	}
 	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
-		add_link(graph, target, edges[e].source, edges[e].key);
+		add_link(worker, target, edges[e].source, edges[e].key);
 	graph->incoming[target] = GV_HNSW_NO_ROW;
 }

@@ -13,6 +13,7 @@
 #include "storage/itemptr.h"
 
 #include "am/opclass.h"
+#include "am/probe.h"
 #include "base/pool.h"
 #include "hnsw/points.h"
 #include "hnsw/prune.h"
@@ -66,6 +67,7 @@ typedef struct GvHnswGraphWorker
 {
 	GvHnswGraph *graph;
 	GvPool		pool;
+	GvAmProbe	probe;			/* exact: of a row that is compared with many */
 	uint16	   *seen;			/* rows looked at in this search, at their hash */
 	int			seen_bits;
 	/* of a group of rows; with codes only */
@@ -95,7 +97,7 @@ gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)
 
 extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 									  MemoryContext context);
-extern void gv_hnsw_graph_keys(const GvHnswGraph *graph, uint32 row, const uint32 *others,
+extern void gv_hnsw_graph_keys(GvHnswGraphWorker *worker, uint32 row, const uint32 *others,
 							   int n, float *keys);
 extern double gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row);
 extern void gv_hnsw_graph_link_row(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked);

@@ -50,6 +50,15 @@
 /* Bytes of a node that are asked for before it is expanded */
 #define PREFETCH_BYTES 1024
 
+/*
+ * Without codes: the page of a node is asked for so many nodes before it is
+ * looked at, the node so many nodes after its page; and bytes of the value, the
+ * processor fetches the rest of a long one by itself
+ */
+#define PAGES_AHEAD 10
+#define NODES_BEHIND 5
+#define PREFETCH_VALUE_BYTES 256
+
 /* A node that was seen is not expanded again */
 static void
 leave_out(GvHnswSearch *search)
@@ -89,6 +98,8 @@ gv_hnsw_search_init(GvHnswSearch *search, GvHnswIndex *index, MemoryContext cont
 	if (gv_hnsw_layout_has_codes(layout))
 		search->query.table = MemoryContextAlloc(context, layout->code_dims /
 												 GV_RABITQ_GROUP_DIMS * GV_FASTSCAN_GROUP_BYTES);
+	else
+		gv_am_probe_init(&search->probe, index->opclass, context);
 	gv_idset_init(&search->seen, context, 4096);
 	leave_out(search);
 	search->asked.place = NULL;
@@ -321,6 +332,15 @@ gv_hnsw_node_value(GvHnswSearch *search, GvHnswNode node)
 	return PointerGetDatum(search->value_buffer);
 }
 
+/* The key of a node without codes, whose page the caller has locked */
+static float
+exact_node_key(GvHnswSearch *search, GvHnswNode node)
+{
+	if (search->probe.value != search->value)
+		gv_am_probe_set(&search->probe, search->value);
+	return gv_am_probe_key(&search->probe, gv_hnsw_node_value(search, node));
+}
+
 /* Read a node without codes and offer it to the pool */
 static void
 discover_exact(GvHnswSearch *search, uint32 id)
@@ -337,7 +357,7 @@ discover_exact(GvHnswSearch *search, uint32 id)
 	if (node != NULL)
 	{
 		exists = true;
-		key = gv_am_exact_key(index->opclass, search->value, gv_hnsw_node_value(search, node));
+		key = exact_node_key(search, node);
 	}
 	UnlockReleaseBuffer(buf);
 
@@ -350,6 +370,17 @@ discover_exact(GvHnswSearch *search, uint32 id)
 		else
 			spill(search, key, id);
 	}
+}
+
+/* Ask the processor for a node without codes, in two steps */
+static inline void
+prefetch_exact(GvHnswSearch *search, uint32 id, int step)
+{
+	const GvHnswLayout *layout = &search->index->layout;
+
+	gv_am_prefetch_item(search->index->hints, gv_hnsw_id_block(layout, id),
+						gv_hnsw_id_slot(layout, id) + 1, step,
+						layout->value_offset + PREFETCH_VALUE_BYTES);
 }
 
 /* Ask the system for a node's block, once in a search */
@@ -389,6 +420,7 @@ expand_exact(GvHnswSearch *search, uint32 id)
 	GvHnswIndex *index = search->index;
 	uint32		ids[PG_UINT8_MAX];
 	int			n = 0;
+	int			n_new = 0;
 	Buffer		buf;
 	GvHnswNode	node;
 
@@ -398,11 +430,9 @@ expand_exact(GvHnswSearch *search, uint32 id)
 	if (node != NULL)
 	{
 		GvHnswFound *found;
-		Datum		value = gv_hnsw_node_value(search, node);
 
 		/* the pool rounds keys, so compute it again */
-		found = add_found(search, node, id,
-						  gv_am_exact_key(index->opclass, search->value, value), 0);
+		found = add_found(search, node, id, exact_node_key(search, node), 0);
 		found->error = 0;
 		make_room_for_live(search, found);
 		n = node->n_neighbors;
@@ -421,7 +451,17 @@ expand_exact(GvHnswSearch *search, uint32 id)
 	for (int i = 0; i < n; i++)
 	{
 		if (gv_idset_add(&search->seen, ids[i]))
-			discover_exact(search, ids[i]);
+			ids[n_new++] = ids[i];
+	}
+	/* most of the time goes into waiting for memory: pages first, nodes then */
+	for (int i = 0; i < n_new + PAGES_AHEAD; i++)
+	{
+		if (i < n_new)
+			prefetch_exact(search, ids[i], 0);
+		if (i >= NODES_BEHIND && i - NODES_BEHIND < n_new)
+			prefetch_exact(search, ids[i - NODES_BEHIND], 1);
+		if (i >= PAGES_AHEAD)
+			discover_exact(search, ids[i - PAGES_AHEAD]);
 	}
 }
 
@@ -543,8 +583,7 @@ gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache)
 		if (is_live && gv_hnsw_layout_has_codes(layout))
 			key = gv_hnsw_node_key(layout, node, search->z) + node->u.key_bias;
 		else if (is_live)
-			key = gv_am_exact_key(index->opclass, search->value,
-								  gv_hnsw_node_value(search, node));
+			key = exact_node_key(search, node);
 		UnlockReleaseBuffer(buf);
 		if (is_live)
 			insert_into_pool(search, key, id);

@@ -10,6 +10,7 @@
 
 #include "postgres.h"
 
+#include "am/probe.h"
 #include "base/idset.h"
 #include "base/pool.h"
 #include "hnsw/index.h"
@@ -45,6 +46,7 @@ typedef struct GvHnswSearch
 	float		z_norm2;		/* |z|^2 */
 	GvRabitqQuery query;
 	Datum		value;			/* the value, if there are no codes */
+	GvAmProbe	probe;			/* of it, once it was compared with another */
 	bool		keep_spilled;	/* the search may be resumed */
 	const struct GvHnswPassing *passing;	/* nodes whose way is a detour are not in it */
 	float		detour;			/* the part by which a detour is longer */

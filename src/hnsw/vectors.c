@@ -106,6 +106,7 @@ gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix, MemoryContext cont
 	if (gv_hnsw_layout_has_codes(&ix->layout))
 		vectors->query.table = palloc(ix->layout.code_dims / GV_RABITQ_GROUP_DIMS *
 									  GV_FASTSCAN_GROUP_BYTES);
+	gv_am_probe_init(&vectors->probe, ix->opclass, context);
 	make_places(vectors, MIN_PLACES);
 }
 
@@ -124,6 +125,7 @@ gv_hnsw_vectors_trim(GvHnswVectors *vectors)
 	vectors->reader.value_buffer = NULL;
 	vectors->reader.value_buffer_size = 0;
 	vectors->n = 0;
+	gv_am_probe_init(&vectors->probe, vectors->ix->opclass, vectors->context);
 	make_places(vectors, MIN_PLACES);
 }
 
@@ -264,22 +266,24 @@ gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n)
 /*
  * gv_hnsw_vectors_key
  *		Return the key of two vectors, without key_bias.
+ *
+ * Calls for the same a are best made one after the other.
  */
 float
-gv_hnsw_vectors_key(const GvHnswVectors *vectors, const GvHnswVector *a,
-					const GvHnswVector *b)
+gv_hnsw_vectors_key(GvHnswVectors *vectors, const GvHnswVector *a, const GvHnswVector *b)
 {
 	const GvHnswIndex *ix = vectors->ix;
 
 	if (!gv_hnsw_layout_has_codes(&ix->layout))
-		return gv_am_exact_key(ix->opclass, PointerGetDatum(a->z), PointerGetDatum(b->z));
+		return gv_am_probe_pair_key(&vectors->probe, PointerGetDatum(a->z),
+									PointerGetDatum(b->z));
 	return gv_kernels->l2_squared_f32(a->z, b->z, ix->layout.own_dims);
 }
 
 /* What the choice of neighbors looks at */
 typedef struct Choice
 {
-	const GvHnswVectors *vectors;
+	GvHnswVectors *vectors;
 	GvHnswVector **vector;
 } Choice;
 

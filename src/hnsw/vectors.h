@@ -29,6 +29,7 @@ typedef struct GvHnswVectors
 	GvHnswIndex *ix;
 	GvHnswSearch reader;		/* for values of several pages */
 	GvRabitqQuery query;		/* to estimate keys of links */
+	GvAmProbe	probe;			/* without codes: of the vector compared last */
 	MemoryContext context;		/* of all that is read */
 	Size		max_bytes;
 	GvHnswVector **place;		/* by id, open addressing; at most half are taken */
@@ -57,7 +58,7 @@ extern void gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVecto
 									   GvHnswLinks *links);
 extern void gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id);
 extern void gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n);
-extern float gv_hnsw_vectors_key(const GvHnswVectors *vectors, const GvHnswVector *a,
+extern float gv_hnsw_vectors_key(GvHnswVectors *vectors, const GvHnswVector *a,
 								 const GvHnswVector *b);
 extern int	gv_hnsw_vectors_choose(GvHnswVectors *vectors, GvHnswCandidate *candidates,
 								   int n, int degree, int *n_diverse);

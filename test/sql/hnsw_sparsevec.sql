@@ -87,5 +87,27 @@ INSERT INTO hnsw_test.items
 SELECT i, (SELECT count(*) FROM gigavec.check(('hnsw_test.items_' || i)::regclass)) AS problems FROM (VALUES ('l2'), ('ip'), ('cosine'), ('l1')) x (i);
 DROP TABLE hnsw_test.items;
 
+-- elements whose indices are anywhere, close together, or a power of two apart: all rows in the exact order
+CREATE TABLE hnsw_test.items (id integer, v sparsevec(1000000000));
+INSERT INTO hnsw_test.items
+	SELECT i, ('{' || (SELECT string_agg(k || ':' || x, ',') FROM (
+		SELECT DISTINCT ON (k) k, (j * 7 + i) % 11 - 5.5 AS x FROM (
+			SELECT j, CASE i % 3 WHEN 0 THEN j % 400 + 1
+				WHEN 1 THEN (j % 900)::bigint << 20
+				ELSE (j::bigint * 7919 * (i % 5 + 1)) % 1000000000 END + 1 AS k
+			FROM generate_series(1, 10 + i * 3) j) y
+		ORDER BY k) z) || '}/1000000000')::sparsevec
+	FROM generate_series(1, 300) i;
+CREATE INDEX items_l2 ON hnsw_test.items USING hnsw (v sparsevec_l2_ops);
+CREATE INDEX items_ip ON hnsw_test.items USING hnsw (v sparsevec_ip_ops);
+CREATE INDEX items_cosine ON hnsw_test.items USING hnsw (v sparsevec_cosine_ops);
+CREATE INDEX items_l1 ON hnsw_test.items USING hnsw (v sparsevec_l1_ops);
+SELECT op, bool_and(hnsw_test.same(hnsw_test.nearest('hnsw_test.items', op, q.v::text, 300, true),
+	hnsw_test.nearest('hnsw_test.items', op, q.v::text, 300, false))) AS exact
+FROM (VALUES ('<->'), ('<#>'), ('<=>'), ('<+>')) x (op), hnsw_test.items q WHERE q.id IN (3, 100, 200, 299)
+GROUP BY op ORDER BY op;
+SELECT i, (SELECT count(*) FROM gigavec.check(('hnsw_test.items_' || i)::regclass)) AS problems FROM (VALUES ('l2'), ('ip'), ('cosine'), ('l1')) x (i);
+DROP TABLE hnsw_test.items;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
