@@ -11,6 +11,7 @@
 
 import argparse
 import math
+import os
 import time
 
 import numpy as np
@@ -169,12 +170,14 @@ class Faiss:
 
 
 def load_queries(engine, data):
+    path = os.path.join(engine.cluster.files, "queries.txt")
+    with open(path, "w") as f:
+        f.writelines("%d\t%s\n" % (i, engines.vector_text(row)) for i, row in enumerate(data.query))
+    engine.cluster.take_file(path)
     engine.sql(data, "DROP TABLE IF EXISTS queries",
-               "CREATE TABLE queries (id int, embedding vector(%d))" % data.dim)
-    for first in range(0, len(data.query), 50):
-        engine.sql(data, "INSERT INTO queries VALUES " + ", ".join(
-            "(%d, '%s')" % (first + i, engines.vector_text(row))
-            for i, row in enumerate(data.query[first:first + 50])))
+               "CREATE TABLE queries (id int, embedding vector(%d))" % data.dim,
+               "COPY queries FROM '%s'" % path)
+    os.unlink(path)
 
 
 def sweep(index, data, exact, args, n_lists):
