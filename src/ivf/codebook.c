@@ -324,15 +324,66 @@ typedef struct Trial
 	float	   *e;				/* float[dims]: the residual */
 	float	   *p;				/* float[dims]: the centroid */
 	float	   *y;				/* float[pq.dim]: what the code has of e */
+	float	   *q;				/* float[dims]: the row as a query, less the center */
 } Trial;
 
-/* The nearest trials of each, nearest last: number[N_NEAR], fewer if there are */
+/* What makes a query of a row of the inner product, both float[dims]; or NULL */
+typedef struct Asking
+{
+	float	   *center;
+	float	   *extra;			/* the direction of the additional element */
+} Asking;
+
+/* See where the additional element lies for the quantizer; none: queries are as rows */
+static void
+begin_asking(const GvIvfCoder *coder, Asking *asking)
+{
+	const GvIvfMetaPageData *meta = &coder->index->meta;
+
+	asking->center = asking->extra = NULL;
+	if (meta->metric != GV_AM_METRIC_INNER_PRODUCT)
+		return;
+	asking->center = palloc(sizeof(float) * coder->dims);
+	memcpy(asking->center, coder->training->center, sizeof(float) * coder->dims);
+	gv_rotation_undo(coder->rotation, coder->dims, asking->center);
+	turn(coder, asking->center);
+	asking->extra = palloc0(sizeof(float) * coder->dims);
+	asking->extra[meta->dim] = 1;
+	turn(coder, asking->extra);
+}
+
+/*
+ * Make trial->q.  Queries of the inner product have length 1 and nothing in the
+ * additional element, in which rows have more the shorter they are.
+ */
+static void
+make_query(const GvIvfCoder *coder, const Asking *asking, Trial *trial)
+{
+	int			dims = coder->dims;
+	float	   *q = trial->q = palloc(sizeof(float) * dims);
+	float		along;
+	double		norm2;
+
+	for (int d = 0; d < dims; d++)
+		q[d] = trial->e[d] + trial->p[d];
+	if (asking->extra == NULL)
+		return;
+	for (int d = 0; d < dims; d++)
+		q[d] += asking->center[d];
+	along = gv_kernels->inner_product_f32(q, asking->extra, dims);
+	for (int d = 0; d < dims; d++)
+		q[d] -= along * asking->extra[d];
+	norm2 = gv_kernels->inner_product_f32(q, q, dims);
+	for (int d = 0; d < dims; d++)
+		q[d] = (norm2 > 0 ? (float) (q[d] / sqrt(norm2)) : 0) - asking->center[d];
+}
+
+/* The queries nearest to a row, nearest last: number[N_NEAR], fewer if there are */
 static int
 find_near(const Trial *trial, int n, int dims, int i, int *number)
 {
 	float		distance[N_NEAR];
 	float	   *x = palloc(sizeof(float) * dims);
-	float	   *other = palloc(sizeof(float) * dims);
 	int			n_near = 0;
 
 	for (int d = 0; d < dims; d++)
@@ -344,9 +395,7 @@ find_near(const Trial *trial, int n, int dims, int i, int *number)
 
 		if (j == i)
 			continue;
-		for (int d = 0; d < dims; d++)
-			other[d] = trial[j].e[d] + trial[j].p[d];
-		d2 = gv_kernels->l2_squared_f32(x, other, dims);
+		d2 = gv_kernels->l2_squared_f32(x, trial[j].q, dims);
 		if (n_near == N_NEAR && !(d2 < distance[0]))
 			continue;
 		if (n_near < N_NEAR)
@@ -369,7 +418,6 @@ find_near(const Trial *trial, int n, int dims, int i, int *number)
 		number[at] = j;
 	}
 	pfree(x);
-	pfree(other);
 	return n_near;
 }
 
@@ -393,7 +441,7 @@ measure_error(const GvIvfCoder *coder, const Trial *x, const Trial *q, double *e
 	for (int d = 0; d < dims; d++)
 	{
 		/* the query as seen from the row's centroid */
-		double		u = (double) q->e[d] + q->p[d] - x->p[d];
+		double		u = (double) q->q[d] - x->p[d];
 
 		base += u * u;
 		ue += u * x->e[d];
@@ -442,7 +490,9 @@ measure_deviations(const GvIvfCoder *coder, const uint32 *list)
 	int			n_errors = 0;
 	double		sum = 0;
 	double		result = GV_IVF_ERROR_DEVIATIONS;
+	Asking		asking;
 
+	begin_asking(coder, &asking);
 	for (int i = 0; i < n; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -455,6 +505,7 @@ measure_deviations(const GvIvfCoder *coder, const uint32 *list)
 		trial[i].y = palloc(sizeof(float) * layout->pq.dim);
 		gv_pq_encode(coder->codebook.pq, trial[i].e, numbers);
 		gv_pq_decode(coder->codebook.pq, numbers, trial[i].y);
+		make_query(coder, &asking, &trial[i]);
 	}
 	for (int i = 0; i < n; i++)
 	{

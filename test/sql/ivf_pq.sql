@@ -106,7 +106,17 @@ SELECT count(*) AS rows, count(*) FILTER (WHERE d < before) AS too_late
 FROM (SELECT d, lag(d) OVER (PARTITION BY q ORDER BY n) AS before
 	FROM generate_series(1, 200) q, LATERAL (SELECT v <-> ARRAY[q / 200.0]::vector AS d, row_number() OVER () AS n
 		FROM (SELECT v FROM line ORDER BY v <-> ARRAY[q / 200.0]::vector LIMIT 10) x) s) t;
+-- bounds are those of queries, which by inner product are not as rows are
+CREATE TABLE flat_items AS
+SELECT i AS id, (SELECT array_agg((SELECT sum((hashint4(i * 7 + r) % 1000) * (hashint4(100000 + j * 7 + r) % 1000) / 1e6) FROM generate_series(1, 4) r))
+	FROM generate_series(1, 120) j)::vector(120) AS v
+FROM generate_series(1, 1200) i;
+CREATE INDEX flat_v ON flat_items USING ivfpq (v vector_ip_ops) WITH (lists = 12, quantizer = pq, m = 24, bits = 8, probes = 12);
+SELECT count(*) AS rows, count(*) FILTER (WHERE d < before) <= 4 AS few_too_late
+FROM (SELECT d, lag(d) OVER (PARTITION BY q ORDER BY n) AS before
+	FROM generate_series(1, 100) q, LATERAL (SELECT v <#> (SELECT v FROM flat_items WHERE id = q) AS d, row_number() OVER () AS n
+		FROM (SELECT v FROM flat_items ORDER BY v <#> (SELECT v FROM flat_items WHERE id = q) LIMIT 10) x) s) t;
 RESET enable_seqscan;
-DROP TABLE line;
+DROP TABLE line, flat_items;
 
 DROP SCHEMA hnsw_test CASCADE;
