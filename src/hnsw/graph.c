@@ -38,6 +38,9 @@
 #define MAX_PREFETCH 512
 #define MAX_VALUE_PREFETCH 256
 
+/* With fewer others a probe costs more than it saves */
+#define MIN_PROBED 3
+
 /*
  * The part of the candidates that a row has in a group, where what the others
  * find is offered to it, too; and bits by which a group has seen more than a row
@@ -65,7 +68,16 @@ gv_hnsw_graph_keys(GvHnswGraphWorker *worker, uint32 row, const uint32 *others, 
 	}
 	value = gv_hnsw_graph_value(graph, row);
 	if (worker->probe.value != value)
+	{
+		if (n < MIN_PROBED)
+		{
+			for (int i = 0; i < n; i++)
+				keys[i] = gv_am_exact_key(graph->opclass, value,
+										  gv_hnsw_graph_value(graph, GV_HNSW_LINK_ROW(others[i])));
+			return;
+		}
 		gv_am_probe_set(&worker->probe, value);
+	}
 	for (int i = 0; i < n; i++)
 	{
 		char	   *other = graph->values + graph->value_offset[GV_HNSW_LINK_ROW(others[i])];

@@ -11,13 +11,16 @@
 
 #include "type/sparsevec_probe.h"
 
-/* Buckets for each element, a power of two at first, and times that at most */
-#define BUCKETS_PER_ELEMENT 4
-#define MAX_DOUBLINGS 4
-#define MIN_BITS 5
+/* Buckets for each element, a power of two in all; and times that at most */
+#define BUCKETS_PER_ELEMENT 1.5
+#define MAX_DOUBLINGS 1
+#define MIN_BITS 4
 
-/* Multipliers that are tried before the table is doubled */
-#define TRIES 4
+/* Two buckets are a cache line */
+#define BUCKET_ALIGN 64
+
+/* Multipliers that are tried before the table is doubled; one nearly always will do */
+#define TRIES 2
 
 static inline uint32
 bucket_of(const GvSparseProbe *probe, uint32 index)
@@ -36,12 +39,14 @@ fill_table(GvSparseProbe *probe)
 	for (int i = 0; i < vector->nnz; i++)
 	{
 		GvSparseBucket *bucket = &probe->bucket[bucket_of(probe, vector->indices[i])];
-		int			place = bucket->tag[0] != 0;
+		int			place = 0;
 
-		if (bucket->tag[place] != 0)
+		while (place < GV_SPARSE_BUCKET && bucket->tag[place] != 0)
+			place++;
+		if (place == GV_SPARSE_BUCKET)
 			return false;
 		bucket->tag[place] = (uint32) vector->indices[i] + 1;
-		memcpy(&bucket->value_bits[place], &values[i], sizeof(float));
+		memcpy((char *) &bucket->value_bits + place * sizeof(float), &values[i], sizeof(float));
 	}
 	return true;
 }
@@ -83,11 +88,12 @@ gv_sparse_probe_set(GvSparseProbe *probe, const GvSparsevec *vector)
 	{
 		if (probe->bits > probe->max_bits)
 		{
-			if (probe->bucket)
-				pfree(probe->bucket);
-			probe->bucket = NULL;
-			probe->bucket = MemoryContextAlloc(probe->context,
-											   sizeof(GvSparseBucket) << probe->bits);
+			if (probe->area)
+				pfree(probe->area);
+			probe->area = NULL;
+			probe->area = MemoryContextAlloc(probe->context, BUCKET_ALIGN +
+											 (sizeof(GvSparseBucket) << probe->bits));
+			probe->bucket = (GvSparseBucket *) TYPEALIGN(BUCKET_ALIGN, probe->area);
 			probe->max_bits = probe->bits;
 		}
 		for (int i = 0; i < TRIES; i++)
@@ -101,23 +107,20 @@ gv_sparse_probe_set(GvSparseProbe *probe, const GvSparsevec *vector)
 	probe->bits = 0;
 }
 
-/*
- * The value of the vector at an index, without a branch: at most one tag is
- * equal.
- */
+/* The value of the vector at an index: at most one tag is equal */
 static inline float
 look_up(const GvSparseProbe *probe, uint32 index)
 {
 	const GvSparseBucket *bucket = &probe->bucket[bucket_of(probe, index)];
+	GvSparseLanes found = (GvSparseLanes) (bucket->tag == index + 1) & bucket->value_bits;
 	union
 	{
 		uint32		bits;
 		float		value;
-	}			found;
+	}			value;
 
-	found.bits = (bucket->value_bits[0] & -(uint32) (bucket->tag[0] == index + 1)) |
-		(bucket->value_bits[1] & -(uint32) (bucket->tag[1] == index + 1));
-	return found.value;
+	value.bits = (found[0] | found[1]) | (found[2] | found[3]);
+	return value.value;
 }
 
 /*

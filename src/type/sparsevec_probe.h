@@ -16,19 +16,22 @@
 
 #include "type/sparsevec.h"
 
-/* Two places for elements of the same hash */
-#define GV_SPARSE_BUCKET 2
+/* Places for elements of the same hash, compared side by side */
+#define GV_SPARSE_BUCKET 4
+
+typedef uint32 GvSparseLanes __attribute__((vector_size(GV_SPARSE_BUCKET * sizeof(uint32))));
 
 typedef struct GvSparseBucket
 {
-	uint32		tag[GV_SPARSE_BUCKET];	/* index plus one; zero: empty */
-	uint32		value_bits[GV_SPARSE_BUCKET];	/* of a float */
+	GvSparseLanes tag;			/* index plus one; zero: empty */
+	GvSparseLanes value_bits;	/* of floats */
 } GvSparseBucket;
 
 typedef struct GvSparseProbe
 {
 	const GvSparsevec *vector;
 	MemoryContext context;		/* of the table */
+	char	   *area;			/* in which the table lies, aligned */
 	GvSparseBucket *bucket;		/* GvSparseBucket[2^max_bits] */
 	int			max_bits;
 	int			bits;			/* 2^bits buckets are in use; 0: no table, some element found
