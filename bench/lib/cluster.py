@@ -60,6 +60,8 @@ class Cluster:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         self.settings["shared_buffers"] = "%dMB" % min(4096, memory // 4 >> 20)
         self.conninfo = "host=%s port=5432 user=postgres" % self.folder
+        self.is_changing = False    # the server starts or stops
+        self.must_end = False
 
     def ask_config(self, what):
         try:
@@ -77,9 +79,19 @@ class Cluster:
         return subprocess.run(self.prefix + list(command), check=check, text=True,
                               cwd="/", stdin=subprocess.DEVNULL, capture_output=True)
 
+    def terminated(self, *_):
+        """SIGTERM: end, and so stop the server; not while pg_ctl is about to."""
+        self.must_end = True
+        if not self.is_changing:
+            sys.exit(143)
+
     def pg_ctl(self, *args, check=True):
+        self.is_changing = True
         result = self.run_as_owner(os.path.join(self.bindir, "pg_ctl"), "-D", self.data,
                                    "-s", *args, check=False)
+        self.is_changing = False
+        if self.must_end and args[0] != "stop" and args[0] != "status":
+            sys.exit(143)
         if check and result.returncode != 0:
             sys.exit("pg_ctl %s failed: %s%s\nSee %s." % (
                 " ".join(args), result.stdout, result.stderr,
@@ -119,9 +131,9 @@ class Cluster:
             for item in self.settings.items():
                 f.write("%s = %s\n" % item)
         open(os.path.join(self.data, "postgresql.auto.conf"), "w").close()
-        self.pg_ctl("start", "-w", "-t", "120", "-l", os.path.join(self.folder, "log"))
         atexit.register(self.stop)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, self.terminated)
+        self.pg_ctl("start", "-w", "-t", "120", "-l", os.path.join(self.folder, "log"))
 
     def stop(self):
         if self.pg_ctl("status", check=False) == 0:
