@@ -181,6 +181,24 @@ write_entry(GvHnswIndex *index, const GvHnswMetaPageData *seen, uint32 lane, uin
 	return done;
 }
 
+/* A lane of the entry table that VACUUM has left empty; n_entries if there is none */
+static uint32
+find_empty_lane(GvHnswIndex *index)
+{
+	const GvHnswLayout *layout = &index->layout;
+	GvHnswCache *cache = gv_hnsw_cache(index);
+
+	for (uint32 lane = 0; lane < index->meta.n_entries; lane++)
+	{
+		GvHnswEntryBlock block = (GvHnswEntryBlock)
+			(cache->entry_blocks + (Size) (lane / GV_FASTSCAN_LANES) * layout->entry_block_size);
+
+		if (block->node[lane % GV_FASTSCAN_LANES] == GV_HNSW_INVALID_ID)
+			return lane;
+	}
+	return index->meta.n_entries;
+}
+
 /*
  * gv_hnsw_consider_entry
  *		Let a new node become an entry, with the probability that keeps the
@@ -217,6 +235,11 @@ gv_hnsw_consider_entry(GvHnswIndex *index, uint32 id, const GvHnswPoint *point,
 				gv_random_below(&random, GV_HNSW_NODES_PER_ENTRY) != 0)
 				return;
 			lane = index->meta.n_entries;
+		}
+		else if ((must_be || gv_random_below(&random, GV_HNSW_NODES_PER_ENTRY) == 0) &&
+				 (lane = find_empty_lane(index)) < index->meta.n_entries)
+		{
+			/* take that */
 		}
 		else
 		{

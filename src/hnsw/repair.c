@@ -27,6 +27,9 @@
 /* Links back that are asked for */
 #define MAX_LINKS_BACK 6
 
+/* Of the nearest nodes so many may link to a lost one before the nearest must */
+#define TRY_NEAREST 8
+
 /* Places of a node that are enough, as a part of its degree */
 #define ENOUGH_PLACES 0.75
 
@@ -57,12 +60,12 @@ gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 }
 
 /*
- * Search for the surroundings of a node.
+ * Search for the surroundings of a node, beginning at itself or at the entries.
  *
  * Returns the best that are live, sorted, n at most.
  */
 static GvHnswCandidate *
-search_around(GvHnswRepair *repair, const GvHnswVector *own, int *n)
+search_around(GvHnswRepair *repair, const GvHnswVector *own, bool from_entries, int *n)
 {
 	GvHnswIndex *ix = repair->ix;
 	const GvHnswLayout *layout = &ix->layout;
@@ -82,7 +85,10 @@ search_around(GvHnswRepair *repair, const GvHnswVector *own, int *n)
 	}
 	else
 		search.value = PointerGetDatum(own->z);
-	gv_hnsw_search_seed_node(&search, own->id);
+	if (from_entries)
+		gv_hnsw_search_seed(&search, gv_hnsw_cache(ix));
+	else
+		gv_hnsw_search_seed_node(&search, own->id);
 	gv_hnsw_search_run(&search);
 
 	*n = 0;
@@ -178,7 +184,7 @@ find_neighbors(GvHnswRepair *repair, GvHnswVector *own, const GvHnswLinks *links
 	GvHnswIndex *ix = repair->ix;
 	int			n = ix->meta.ef_construction;
 	int			n_diverse;
-	GvHnswCandidate *candidates = search_around(repair, own, &n);
+	GvHnswCandidate *candidates = search_around(repair, own, false, &n);
 	GvIdset		known;
 
 	/* its live neighbors compete with those found */
@@ -250,36 +256,53 @@ gv_hnsw_repair_node(GvHnswRepair *repair, uint32 id)
 
 /*
  * gv_hnsw_repair_lost_node
- *		Make the nearest of a node's neighbors link to it, or else the entry table.
+ *		Make the nearest of the nodes that are reached link to one that is not, or
+ *		else the entry table.
  */
 void
-gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id)
+gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *reach)
 {
 	GvHnswIndex *ix = repair->ix;
 	MemoryContext old_context = MemoryContextSwitchTo(repair->scratch);
 	GvHnswVector *own;
 	bool		done = false;
 
+	CHECK_FOR_INTERRUPTS();
 	gv_hnsw_vectors_trim(&repair->vectors);
 	own = gv_hnsw_vectors_read(&repair->vectors, id);
 	if (own != NULL)
 	{
 		GvHnswPoint point = {own->z, own->key_bias};
-		GvHnswCandidate candidates[PG_UINT8_MAX];
 		GvHnswLinks links;
-		int			n = 0;
+		int			n = ix->meta.ef_construction;
+		GvHnswCandidate *candidates = search_around(repair, own, true, &n);
 
+		/* it may link to some that the search has not come to */
 		gv_hnsw_vectors_read_links(&repair->vectors, own, &links);
 		for (int i = 0; i < links.n; i++)
 		{
-			GvHnswVector *other = gv_hnsw_vectors_read(&repair->vectors, links.id[i]);
+			GvHnswVector *other;
 
+			if (!gv_hnsw_is_reached(reach, links.id[i]))
+				continue;
+			other = gv_hnsw_vectors_read(&repair->vectors, links.id[i]);
 			if (other == NULL)
 				continue;
 			candidates[n].id = links.id[i];
 			candidates[n++].key = gv_hnsw_vectors_key(&repair->vectors, own, other);
 		}
 		gv_hnsw_sort_candidates(candidates, n);
+		/* a link that has to be given up may be another node's only one */
+		for (int i = 0; i < Min(n, TRY_NEAREST) && !done; i++)
+		{
+			GvHnswVector *other = gv_hnsw_vectors_read(&repair->vectors, candidates[i].id);
+
+			if (other == NULL)
+				continue;
+			gv_hnsw_vectors_read_links(&repair->vectors, other, &links);
+			done = links.n < repair->degree &&
+				gv_hnsw_force_link(&repair->vectors, other->id, own);
+		}
 		for (int i = 0; i < n && !done; i++)
 			done = gv_hnsw_force_link(&repair->vectors, candidates[i].id, own);
 		if (!done)

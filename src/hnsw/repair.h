@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "base/idset.h"
+#include "hnsw/reach.h"
 #include "hnsw/vectors.h"
 
 typedef struct GvHnswRepair
@@ -25,6 +26,7 @@ typedef struct GvHnswRepair
 extern void gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 								MemoryContext context);
 extern void gv_hnsw_repair_node(GvHnswRepair *repair, uint32 id);
-extern void gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id);
+extern void gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id,
+									 const GvHnswReach *reach);
 
 #endif							/* GV_HNSW_REPAIR_H */

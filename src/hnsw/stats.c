@@ -3,8 +3,8 @@
  * stats.c
  *		What an index holds and what it costs.
  *
- * Two passes over the pages, each page copied under a share lock: writers go
- * on meanwhile, so the numbers need not be of one moment.
+ * Three passes over the pages, each page copied under a share lock, or locked:
+ * writers go on meanwhile, so the numbers need not be of one moment.
  *
  *-------------------------------------------------------------------------
  */
@@ -17,6 +17,7 @@
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/index.h"
+#include "hnsw/reach.h"
 
 /* What is known of a node slot */
 #define SLOT_STATE 0x03			/* GvHnswNodeState */
@@ -36,6 +37,8 @@ typedef struct GvHnswCounts
 	uint64		links_to_dead;
 	uint64		links_to_free;
 	uint64		nodes_not_linked;
+	uint64		nodes_not_reached;
+	int			entries;		/* different ones */
 	uint64		value_bytes;	/* in nodes without codes */
 } GvHnswCounts;
 
@@ -135,6 +138,7 @@ count_all(GvHnswIndex *ix, BlockNumber n_blocks, GvHnswCounts *counts)
 	uint8	   *slots = palloc_extended(n_slots, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	PGAlignedBlock copy;
 	Page		page = copy.data;
+	GvHnswReach reach;
 
 	for (BlockNumber blkno = 0; blkno < n_blocks; blkno++)
 	{
@@ -160,8 +164,15 @@ count_all(GvHnswIndex *ix, BlockNumber n_blocks, GvHnswCounts *counts)
 		copy_page(ix->rel, blkno, strategy, page);
 		count_links(ix, page, slots, n_slots, counts);
 	}
+	gv_hnsw_reach_read(&reach, ix, n_blocks, true, strategy);
 	for (uint64 i = 0; i < n_slots; i++)
+	{
 		counts->nodes_not_linked += slots[i] == GV_HNSW_NODE_LIVE;
+		counts->nodes_not_reached += (slots[i] & SLOT_STATE) == GV_HNSW_NODE_LIVE &&
+			gv_hnsw_is_lost(&reach, (uint32) i);
+	}
+	counts->entries = reach.n_entries;
+	gv_hnsw_reach_end(&reach);
 	pfree(slots);
 	FreeAccessStrategy(strategy);
 }
@@ -249,13 +260,15 @@ gv_hnsw_stats(Relation index, GvAmReportStat report, void *arg)
 	report(arg, "nodes_live", counts.nodes_live, 0, "nodes: vectors that differ");
 	report(arg, "nodes_dead", counts.nodes_dead, 0, "nodes without rows, until VACUUM frees them");
 	report(arg, "slots_free", counts.slots_free, 0, "places for nodes on pages of nodes");
-	report(arg, "entries", ix.meta.n_entries, 0, "nodes of the entry table");
+	report(arg, "entries", counts.entries, 0, "nodes of the entry table");
 	report(arg, "average_neighbors", counts.nodes_live == 0 ? 0 :
 		   (double) counts.links / counts.nodes_live, 2, "of a live node");
 	report(arg, "links_to_dead", counts.links_to_dead, 0, "links of live nodes to dead ones");
 	report(arg, "links_to_free", counts.links_to_free, 0, "links of live nodes to free places");
 	report(arg, "nodes_not_linked", counts.nodes_not_linked, 0,
 		   "live nodes that are no live node's neighbor");
+	report(arg, "nodes_not_reached", counts.nodes_not_reached, 0,
+		   "live nodes that the entry table does not lead to");
 
 	report_calibration(&ix, report, arg);
 	report(arg, "bytes", bytes, 0, "size of the index");

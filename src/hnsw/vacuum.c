@@ -7,7 +7,7 @@
  *	1. Take out dead tids.  A node without tids becomes DEAD: it still leads
  *	   searches on, but nobody links to it any more.
  *	2. Repair each live node that links to a DEAD one, see repair.c.  Then see to
- *	   it that each live node has a link to it.
+ *	   it that the entries lead to each live node, see reach.c.
  *	3. Free the slots of DEAD nodes.  By now no live node links to them.
  *
  * One page is locked at a time, but for tid chunks under their node.  Between
@@ -37,11 +37,15 @@
 #include "hnsw/filter.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
+#include "hnsw/reach.h"
 #include "hnsw/repair.h"
 #include "hnsw/write.h"
 
 /* Live nodes kept to stand in for dead entries: as many as the table has */
 #define N_STAND_INS GV_HNSW_MAX_ENTRIES
+
+/* How often lost nodes are looked for */
+#define MAX_LINKINGS 3
 
 /* State of a vacuum of one index */
 typedef struct Vacuum
@@ -54,7 +58,7 @@ typedef struct Vacuum
 	GvIdset		dead;			/* ids of DEAD nodes */
 	uint32	   *stand_in;		/* uint32[N_STAND_INS], a random sample of the live nodes */
 	int			n_stand_ins;
-	int			n_stood_in;		/* used of them */
+	GvIdset		entries;		/* live nodes of the entry table */
 	uint64		n_live;
 	GvRandom	random;
 	BufferAccessStrategy strategy;
@@ -236,69 +240,51 @@ repair_page(Vacuum *vacuum, BlockNumber blkno)
 	}
 }
 
-/* Note which nodes the live nodes of a page link to */
-static void
-note_links(Vacuum *vacuum, BlockNumber blkno, uint8 *linked, uint64 n_slots)
+/* Is a node live? */
+static bool
+is_live(Vacuum *vacuum, BlockNumber blkno, int slot)
 {
-	GvHnswIndex *ix = &vacuum->ix;
 	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
+	GvHnswNode	node = gv_hnsw_page_node(&vacuum->ix, BufferGetPage(buf), slot);
+	bool		result = node != NULL && node->state == GV_HNSW_NODE_LIVE;
 
-	for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
-	{
-		GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
-
-		if (node == NULL || node->state != GV_HNSW_NODE_LIVE)
-			continue;
-		for (int i = 0; i < node->n_neighbors; i++)
-		{
-			uint32		id = gv_hnsw_node_neighbors(&ix->layout, node)[i];
-
-			if (id < n_slots)
-				linked[id / 8] |= 1 << (id % 8);
-		}
-	}
 	UnlockReleaseBuffer(buf);
+	return result;
 }
 
 /*
- * Link to the live nodes that no live node links to any more.
+ * Link to the live nodes to which the entries do not lead any more: single ones,
+ * and groups that link to each other only, of which one link reaches all.
  *
- * A node that is inserted meanwhile may look like one; another link to it does
- * no harm.
+ * Returns whether there were any.  A node that is inserted meanwhile may look
+ * like one; another link to it does no harm.
  */
-static void
+static bool
 link_lost_nodes(Vacuum *vacuum, BlockNumber n_blocks)
 {
 	GvHnswIndex *ix = &vacuum->ix;
-	uint64		n_slots = (uint64) n_blocks * ix->layout.nodes_per_page;
-	uint8	   *linked = palloc_extended(n_slots / 8 + 1, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	GvHnswReach reach;
+	bool		found_any = false;
 
-	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
-	{
-		gv_base_vacuum_delay();
-		note_links(vacuum, blkno, linked, n_slots);
-	}
+	gv_hnsw_reach_read(&reach, ix, n_blocks, false, vacuum->strategy);
 	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 	{
 		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
 		{
 			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
-			Buffer		buf;
-			GvHnswNode	node;
-			bool		is_lost;
 
-			if (linked[id / 8] & (1 << (id % 8)))
+			if (!gv_hnsw_is_lost(&reach, id))
 				continue;
 			gv_base_vacuum_delay();
-			buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
-			node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
-			is_lost = node != NULL && node->state == GV_HNSW_NODE_LIVE;
-			UnlockReleaseBuffer(buf);
-			if (is_lost)
-				gv_hnsw_repair_lost_node(&vacuum->repair, id);
+			if (!is_live(vacuum, blkno, slot))
+				continue;
+			gv_hnsw_repair_lost_node(&vacuum->repair, id, &reach);
+			gv_hnsw_reach_add(&reach, id);
+			found_any = true;
 		}
 	}
-	pfree(linked);
+	gv_hnsw_reach_end(&reach);
+	return found_any;
 }
 
 /* Free the chunks of a dead node */
@@ -464,47 +450,130 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 }
 
 /*
- * A live node that can stand in for a dead entry: one of its neighbors, or
- * any if they are dead as well.  Without entries nothing would be found.
+ * A live node that can stand in for an entry: one of its neighbors, so that
+ * entries stay where they were, or any if they are dead or entries themselves.
+ * Were two entries to become the same, wave after wave of deletions would leave
+ * regions without any, and what lies there would not be found.
  */
 static uint32
-find_stand_in(Vacuum *vacuum, uint32 dead_id)
+find_stand_in(Vacuum *vacuum, uint32 id)
 {
 	GvHnswIndex *ix = &vacuum->ix;
-	Buffer		buf = read_page(vacuum, gv_hnsw_id_block(&ix->layout, dead_id),
-								BUFFER_LOCK_SHARE);
-	GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf),
-										 gv_hnsw_id_slot(&ix->layout, dead_id));
 	uint32		result = GV_HNSW_INVALID_ID;
 
-	if (node != NULL)
+	if (id != GV_HNSW_INVALID_ID)
 	{
-		for (int i = 0; i < node->n_neighbors && result == GV_HNSW_INVALID_ID; i++)
-		{
-			uint32		id = gv_hnsw_node_neighbors(&ix->layout, node)[i];
+		Buffer		buf = read_page(vacuum, gv_hnsw_id_block(&ix->layout, id),
+									BUFFER_LOCK_SHARE);
+		GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf),
+											 gv_hnsw_id_slot(&ix->layout, id));
 
-			if (!gv_idset_contains(&vacuum->dead, id))
-				result = id;
+		for (int i = 0; node != NULL && i < node->n_neighbors; i++)
+		{
+			uint32		neighbor = gv_hnsw_node_neighbors(&ix->layout, node)[i];
+
+			if (gv_idset_contains(&vacuum->dead, neighbor) ||
+				gv_idset_contains(&vacuum->entries, neighbor))
+				continue;
+			result = neighbor;
+			break;
 		}
+		UnlockReleaseBuffer(buf);
 	}
-	UnlockReleaseBuffer(buf);
-	if (result == GV_HNSW_INVALID_ID && vacuum->n_stand_ins > 0)
-		result = vacuum->stand_in[vacuum->n_stood_in++ % vacuum->n_stand_ins];
+	while (result == GV_HNSW_INVALID_ID && vacuum->n_stand_ins > 0)
+	{
+		uint32		place = gv_random_below(&vacuum->random, vacuum->n_stand_ins);
+		uint32		any = vacuum->stand_in[place];
+
+		vacuum->stand_in[place] = vacuum->stand_in[--vacuum->n_stand_ins];
+		if (!gv_idset_contains(&vacuum->entries, any))
+			result = any;
+	}
+	if (result != GV_HNSW_INVALID_ID)
+		gv_idset_add(&vacuum->entries, result);
 	return result;
 }
 
-/* Replace the entries that are dead */
+/* Learn which live nodes are entries */
+static void
+read_entries(Vacuum *vacuum)
+{
+	const GvHnswLayout *layout = &vacuum->ix.layout;
+	GvHnswCache *cache = gv_hnsw_cache(&vacuum->ix);
+
+	for (int i = 0; i < cache->n_entry_blocks * GV_FASTSCAN_LANES; i++)
+	{
+		GvHnswEntryBlock block = (GvHnswEntryBlock)
+			(cache->entry_blocks + (Size) (i / GV_FASTSCAN_LANES) * layout->entry_block_size);
+		uint32		id = block->node[i % GV_FASTSCAN_LANES];
+
+		if (id != GV_HNSW_INVALID_ID && !gv_idset_contains(&vacuum->dead, id))
+			gv_idset_add(&vacuum->entries, id);
+	}
+}
+
+/*
+ * Put another node into a lane of the entry table, or none.
+ *
+ * offset: of the block on its page
+ */
+static void
+replace_entry(Vacuum *vacuum, GvHnswSearch *search, BlockNumber blkno, Size offset, int lane,
+			  uint32 old_id, uint32 id)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	GvHnswPoint point = {NULL, 0};
+	float	   *vector = NULL;
+	uint16		version;
+	Buffer		buf;
+	Buffer		meta_buf;
+	GvXlog	   *xlog;
+	GvHnswEntryBlock block;
+
+	if (id != GV_HNSW_INVALID_ID)
+		vector = gv_hnsw_copy_vector(ix, search, id, &point.key_bias, &version);
+	point.z = vector;
+
+	GV_TEST_POINT("hnsw-vacuum-entry");
+	buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
+	meta_buf = read_page(vacuum, GV_HNSW_META_BLKNO, BUFFER_LOCK_EXCLUSIVE);
+	xlog = gv_xlog_begin(ix->rel);
+	block = (GvHnswEntryBlock)
+		((char *) (gv_hnsw_page_chain(gv_xlog_page(xlog, buf)) + 1) + offset);
+	/* an insert may have replaced it meanwhile */
+	if (block->node[lane] == old_id)
+	{
+		if (vector != NULL)
+			gv_hnsw_entry_set_lane(&ix->layout, block, lane, id, &point);
+		else
+			block->node[lane] = GV_HNSW_INVALID_ID;
+		gv_hnsw_page_meta(gv_xlog_page(xlog, meta_buf))->entry_generation++;
+		gv_xlog_finish(xlog);
+	}
+	else
+		gv_xlog_cancel(xlog);
+	UnlockReleaseBuffer(meta_buf);
+	UnlockReleaseBuffer(buf);
+	if (vector)
+		pfree(vector);
+}
+
+/* Replace the entries that are dead, and those that are not there or there twice */
 static void
 repair_entries(Vacuum *vacuum)
 {
 	GvHnswIndex *ix = &vacuum->ix;
 	const GvHnswLayout *layout = &ix->layout;
 	GvHnswSearch search = {0};
+	GvIdset		seen;
 	BlockNumber blkno;
 	BlockNumber n_pages = 0;
+	uint32		n_lanes = 0;
 
 	gv_hnsw_open(ix, ix->rel);
 	gv_hnsw_search_init(&search, ix, CurrentMemoryContext, 1);
+	gv_idset_init(&seen, CurrentMemoryContext, 64);
+	read_entries(vacuum);
 	for (blkno = ix->meta.entry_blkno; blkno != InvalidBlockNumber;)
 	{
 		Buffer		buf;
@@ -512,7 +581,6 @@ repair_entries(Vacuum *vacuum)
 		BlockNumber next;
 		char	   *copy;
 		Size		n_bytes;
-		bool		changed = false;
 
 		gv_am_check_block(ix->rel, blkno);
 		if (n_pages++ > GV_HNSW_MAX_ENTRIES)
@@ -535,47 +603,18 @@ repair_entries(Vacuum *vacuum)
 			for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 			{
 				uint32		old_id = block->node[lane];
+				bool		is_there = old_id != GV_HNSW_INVALID_ID;
+				bool		is_dead = is_there && gv_idset_contains(&vacuum->dead, old_id);
 				uint32		id;
-				GvHnswPoint point = {NULL, 0};
-				float	   *vector = NULL;
-				uint16		version;
-				Buffer		meta_buf;
-				GvXlog	   *xlog;
-				GvHnswEntryBlock b_now;
 
-				if (old_id == GV_HNSW_INVALID_ID || !gv_idset_contains(&vacuum->dead, old_id))
+				if (n_lanes++ >= ix->meta.n_entries ||
+					(is_there && !is_dead && gv_idset_add(&seen, old_id)))
 					continue;
 				id = find_stand_in(vacuum, old_id);
-				if (id != GV_HNSW_INVALID_ID)
-					vector = gv_hnsw_copy_vector(ix, &search, id, &point.key_bias, &version);
-				point.z = vector;
-
-				GV_TEST_POINT("hnsw-vacuum-entry");
-				buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
-				meta_buf = read_page(vacuum, GV_HNSW_META_BLKNO, BUFFER_LOCK_EXCLUSIVE);
-				xlog = gv_xlog_begin(ix->rel);
-				b_now = (GvHnswEntryBlock)
-					((char *) (gv_hnsw_page_chain(gv_xlog_page(xlog, buf)) + 1) + b);
-				/* an insert may have replaced it meanwhile */
-				if (b_now->node[lane] == old_id)
-				{
-					if (vector != NULL)
-						gv_hnsw_entry_set_lane(layout, b_now, lane, id, &point);
-					else
-						b_now->node[lane] = GV_HNSW_INVALID_ID;
-					gv_hnsw_page_meta(gv_xlog_page(xlog, meta_buf))->entry_generation++;
-					gv_xlog_finish(xlog);
-				}
-				else
-					gv_xlog_cancel(xlog);
-				UnlockReleaseBuffer(meta_buf);
-				UnlockReleaseBuffer(buf);
-				changed = true;
-				if (vector)
-					pfree(vector);
+				if (id != GV_HNSW_INVALID_ID || is_dead)
+					replace_entry(vacuum, &search, blkno, b, lane, old_id, id);
 			}
 		}
-		(void) changed;
 		pfree(copy);
 		blkno = next;
 	}
@@ -608,6 +647,7 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	vacuum->strategy = info->strategy;
 	gv_idset_init(&vacuum->dead, context, 1024);
 	gv_hnsw_repair_init(&vacuum->repair, &vacuum->ix, &vacuum->dead, context);
+	gv_idset_init(&vacuum->entries, context, 64);
 	vacuum->stand_in = palloc(sizeof(uint32) * N_STAND_INS);
 	vacuum->random.state = vacuum->ix.meta.seed;
 
@@ -644,7 +684,9 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		GV_TEST_POINT("hnsw-vacuum-repaired");
 		repair_entries(vacuum);
 		GV_TEST_POINT("hnsw-vacuum-entries");
-		link_lost_nodes(vacuum, n_blocks);
+		/* for a link, another may have been given up */
+		for (int i = 0; i < MAX_LINKINGS && link_lost_nodes(vacuum, n_blocks); i++)
+			;
 		GV_TEST_POINT("hnsw-vacuum-linked");
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{

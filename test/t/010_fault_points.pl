@@ -259,7 +259,7 @@ sub check_recall
 		my ($operator, $recall, $fresh) = split(/\|/);
 
 		note("$name: recall by $operator $recall, fresh $fresh");
-		# with m = 4 two of the 40 queries may miss their neighborhood in some rounds
+		# with m = 4 both queries at one of the 20 centers may miss their neighborhood
 		cmp_ok($recall, '>=', $fresh - 0.06, "$name: recall by $operator");
 	}
 	return;
