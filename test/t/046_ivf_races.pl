@@ -135,6 +135,29 @@ for my $kind ([ 'ivfflat', 2, 1, 2, 5 ], [ 'ivfpq', 1, 1, 2, 3 ])
 	check_index("lists of $method were written anew");
 }
 
+# Likewise, but only one of two lists far apart is written anew, and inserts put rows
+# of the other, which is of the same generation, onto its pages.  Guard: the list of
+# each page.
+{
+	my $name = 'pages of a list go to another before a search reads them';
+	my $point = 'point(i, 40) + array_fill(100 * (i % 2), ARRAY[40])::vector';
+
+	make_table(10);
+	$node->safe_psql('postgres', qq{
+		DROP INDEX items_v;
+		TRUNCATE items;
+		INSERT INTO items SELECT i, $point FROM generate_series(1, 1500) i;
+		CREATE INDEX items_v ON items USING ivfpq (v vector_l2_ops) WITH (lists = 2);
+		DELETE FROM items WHERE id % 4 = 0});
+	my $scan = stop_at($node, 'ivf-search-page:1',
+		"$BY_INDEX CREATE TABLE found AS SELECT id FROM items ORDER BY v <-> (SELECT point(8, 40)) OFFSET 0");
+	$node->safe_psql('postgres', $_) for 'VACUUM items', "INSERT INTO items SELECT i, $point FROM generate_series(5001, 9001, 2) i";
+	is(go_on($scan), '', "$name: the search goes on");
+	is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id), max(id) FROM found'), '1125|1125|1499',
+		"$name: it finds all rows that it must, each once");
+	check_index($name);
+}
+
 # A search has read a list, not yet the vectors of its rows, which others' take the
 # place of.  Guard: list and generation of pages of vectors.
 {
