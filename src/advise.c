@@ -623,6 +623,8 @@ gv_advise_index(PG_FUNCTION_ARGS)
 						   opclass->element == GV_AM_ELEMENT_HALF);
 	gv_survey_column(subject.heap, subject.attnum, opclass,
 					 is_dense && gv_kdtree_takes_dim(subject.dim), &subject.survey);
+	/* of a grid, whose neighbors are at equal distances, it tells of more than there are */
+	subject.survey.dimension = Min(subject.survey.dimension, subject.dim);
 	if (!PG_ARGISNULL(ARG_ROWS))
 		expect_rows(&subject, (double) PG_GETARG_INT64(ARG_ROWS));
 	subject.is_empty = subject.survey.n_rows == 0;

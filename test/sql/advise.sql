@@ -29,6 +29,10 @@ SELECT method, reason ~ 'this column has 3, in effect [12]\.' AS right_dimension
 SELECT method, reason ~ 'this column has 8, in effect [0-4]\.' AS right_dimension FROM gigavec.advise('advised', 'h') WHERE rank = 1;
 SELECT method, rank > 1 AS later, reason ~ 'this column has 32, in effect [12]\d\.' AS right_dimension
 FROM gigavec.advise('advised', 'v') WHERE method = 'kdtree';
+-- neighbors of a grid are at equal distances
+CREATE TABLE advised_grid AS SELECT ARRAY[i % 100 / 10.0, i / 100 / 10.0]::vector(2) AS v FROM generate_series(0, 9999) i;
+SELECT method, reason ~ 'this column has 2, in effect [12]\.' AS right_dimension FROM gigavec.advise('advised_grid', 'v') WHERE rank = 1;
+DROP TABLE advised_grid;
 -- other types
 SELECT rank, method, options, statement FROM gigavec.advise('advised', 's');
 SELECT rank, method, options, statement FROM gigavec.advise('advised', 'b');
