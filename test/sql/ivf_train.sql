@@ -107,6 +107,13 @@ INSERT INTO temporary_items SELECT hnsw_test.vec(i, 3) FROM generate_series(1, 3
 SELECT gigavec.train('temporary_flat');
 SELECT count(*) FROM gigavec.check('temporary_flat');
 DROP TABLE temporary_items;
+-- one that is emptied at each commit, and its indexes built, says no more of it
+CREATE TEMP TABLE temporary_items (v vector(3)) ON COMMIT DELETE ROWS;
+SET client_min_messages = notice;
+CREATE INDEX temporary_flat ON temporary_items USING ivfflat (v vector_l2_ops);
+INSERT INTO temporary_items VALUES ('[1,2,3]');
+SET client_min_messages = warning;
+DROP TABLE temporary_items;
 
 -- what cannot be trained
 CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v vector(3));
