@@ -102,8 +102,8 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
 					error * error / (2 * distance));
 	lower = Max(distance - error, 0);
 	upper = distance + error;
-	item->lower = (float) (lower * lower * (1 - KEY_ROUNDING) + found->key_bias);
-	item->upper = (float) (upper * upper * (1 + KEY_ROUNDING) + found->key_bias);
+	item->lower = lower * lower * (1 - KEY_ROUNDING) + found->key_bias;
+	item->upper = upper * upper * (1 + KEY_ROUNDING) + found->key_bias;
 }
 
 /*

@@ -16,9 +16,9 @@
 /* A row, or the rows of a node, on the way out */
 typedef struct GvHnswReadyItem
 {
-	float		lower;			/* bounds of the key */
-	float		upper;
-	float		key;			/* estimate */
+	double		lower;			/* bounds of the key */
+	double		upper;
+	double		key;			/* estimate */
 	bool		is_exact;
 	bool		is_asked;		/* was the system asked for the row's block? */
 	ItemPointerData tid;

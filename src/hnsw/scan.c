@@ -281,14 +281,14 @@ leaving(const GvHnswScan *so)
  * Returns false if the scan's snapshot does not see the row.
  */
 static bool
-fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, float *key)
+fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, double *key)
 {
 	double		exact;
 
 	if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim, so->query,
 						 tid, &exact))
 		return false;
-	*key = (float) (so->key_offset + so->key_factor * exact);
+	*key = so->key_offset + so->key_factor * exact;
 	return true;
 }
 

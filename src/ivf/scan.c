@@ -317,7 +317,7 @@ make_exact(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
 		if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim,
 							 so->search.value, &found->tid, &exact))
 			return false;
-		found->key = (float) (so->search.key_offset + so->search.key_factor * exact);
+		found->key = so->search.key_offset + so->search.key_factor * exact;
 		found->is_exact = true;
 		so->counts.reranked++;
 	}

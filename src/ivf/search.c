@@ -611,8 +611,8 @@ gv_ivf_search_exact(GvIvfSearch *search, GvIvfFound *found)
 	if (!gv_ivf_read_value(index, probe->list, probe->generation, found->place, found->slot,
 						   elements))
 		return false;
-	found->key = (float) (search->key_offset + search->key_factor *
-						  gv_am_exact_key(index->opclass, search->value, search->scratch_value));
+	found->key = search->key_offset + search->key_factor *
+		gv_am_exact_key(index->opclass, search->value, search->scratch_value);
 	found->is_exact = true;
 	return true;
 }

@@ -99,5 +99,22 @@ SELECT c, q, rows, returned, ascending OR c = 'ip' AS ascending, problems FROM (
 	unnest(ARRAY['[1,2,3]', '[3.4028235e38,3.4028235e38,-3.4028235e38]', '[1e-45,0,0]', '[0,0,0]']) q,
 	LATERAL (SELECT * FROM hnsw_test.limits('vector_' || c || '_ops', o, q) OFFSET 0) l ORDER BY 1, 2;
 
+-- inner products in exact order beside a vector many times as long, by lists, too
+CREATE TABLE hnsw_test.lengths (v vector(8));
+INSERT INTO hnsw_test.lengths SELECT hnsw_test.vec(i, 8) FROM generate_series(1, 500) i;
+INSERT INTO hnsw_test.lengths VALUES ('[1e9,0,0,0,0,0,0,0]');
+CREATE FUNCTION hnsw_test.in_order(method text) RETURNS boolean
+LANGUAGE plpgsql SET client_min_messages = warning SET hnsw.ef_search = 1000 AS $$
+DECLARE
+	result boolean;
+BEGIN
+	EXECUTE format('CREATE INDEX lengths_v ON hnsw_test.lengths USING %s (v vector_ip_ops)', method);
+	result := hnsw_test.same(hnsw_test.nearest('hnsw_test.lengths', '<#>', '[1,2,3,-1,-2,0,1,1]', 1000, true),
+		hnsw_test.nearest('hnsw_test.lengths', '<#>', '[1,2,3,-1,-2,0,1,1]', 1000, false));
+	DROP INDEX hnsw_test.lengths_v;
+	RETURN result;
+END $$;
+SELECT m AS method, hnsw_test.in_order(m) FROM unnest(ARRAY['hnsw', 'ivfflat', 'ivfpq']) m;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
