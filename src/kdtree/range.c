@@ -12,6 +12,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "catalog/pg_operator.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
@@ -98,8 +100,16 @@ gv_kdtree_read_ball(Datum value, float8 *radius, float *center)
 						   GV_KDTREE_MAX_DIM),
 				 errhint("Make it with gigavec.ball(center, radius).")));
 	*radius = elements[0];
-	for (int i = 0; center != NULL && i < n; i++)
-		center[i] = (float) elements[i + 1];
+	for (int i = 0; i < n; i++)
+	{
+		if (isnan(elements[i + 1]))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATA_EXCEPTION),
+					 errmsg("array is not a ball"),
+					 errdetail("Element %d of its center is NaN.", i + 1)));
+		if (center != NULL)
+			center[i] = (float) elements[i + 1];
+	}
 	return n;
 }
 

@@ -82,6 +82,7 @@ SELECT v OPERATOR(gigavec.@<->) gigavec.ball(v, 0), v OPERATOR(gigavec.@<->) gig
 FROM (VALUES ('[0,0]'::vector)) x (v);
 SELECT * FROM kdtree_test.raised('SELECT ''[1,2]''::vector OPERATOR(gigavec.@<->) ''{1}''::float8[]');
 SELECT * FROM kdtree_test.raised('SELECT ''[1,2]''::vector OPERATOR(gigavec.@<->) ''{1,NULL,2}''::float8[]');
+SELECT * FROM kdtree_test.raised('SELECT ''[1,2]''::vector OPERATOR(gigavec.@<->) ''{1,2,NaN}''::float8[]');
 SELECT * FROM kdtree_test.raised('SELECT ''[1,2]''::vector OPERATOR(gigavec.@<->) ''{{1,2},{1,2}}''::float8[]');
 SELECT * FROM kdtree_test.raised('SELECT ''[1,2]''::vector OPERATOR(gigavec.@<=>) gigavec.ball(''[1,2,3]''::vector, 1)');
 SET enable_seqscan = off;
