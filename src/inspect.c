@@ -77,37 +77,17 @@ static const GvInspector inspectors[] = {
 void
 gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 {
-	char		kind = get_rel_relkind(index_oid);
-	char	   *name = get_rel_name(index_oid);
-	Oid			heap_oid;
-
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index_oid)));
-	if (kind == RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is a partitioned index", name),
-				 errhint("Name the index of one partition.")));
-	if (kind != RELKIND_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", name)));
-
 	/* the table is locked first, as everywhere */
-	heap_oid = IndexGetRelation(index_oid, true);
-	if (!OidIsValid(heap_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("could not find the table of index \"%s\"", name)));
+	Oid			heap_oid = gv_am_inspect_table_of(index_oid);
+
 	inspected->heap = table_open(heap_oid, AccessShareLock);
 	inspected->lock = lock;
 	inspected->index = index_open(index_oid, lock);
 	if (inspected->index->rd_index->indrelid != heap_oid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("could not find the table of index \"%s\"", name)));
+				 errmsg("could not find the table of index \"%s\"",
+						RelationGetRelationName(inspected->index))));
 
 	inspected->inspector = NULL;
 	for (int i = 0; i < lengthof(inspectors); i++)

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * inspect.c
- *		What the checks of all access methods do alike: reading the table.
+ *		What the functions that work on an index do alike: finding and reading its table.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,8 +11,41 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
+#include "utils/lsyscache.h"
 
 #include "am/inspect.h"
+
+/*
+ * gv_am_inspect_table_of
+ *		The table of an index; raises an error if it is none.
+ */
+Oid
+gv_am_inspect_table_of(Oid index_oid)
+{
+	char		kind = get_rel_relkind(index_oid);
+	char	   *name = get_rel_name(index_oid);
+	Oid			heap_oid;
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", index_oid)));
+	if (kind == RELKIND_PARTITIONED_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is a partitioned index", name),
+				 errhint("Name the index of one partition.")));
+	if (kind != RELKIND_INDEX)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not an index", name)));
+	heap_oid = IndexGetRelation(index_oid, true);
+	if (!OidIsValid(heap_oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("could not find the table of index \"%s\"", name)));
+	return heap_oid;
+}
 
 /*
  * gv_am_inspect_may_compare

@@ -67,6 +67,7 @@ typedef struct GvAmEstimate
 	double		seconds;		/* with maintenance_work_mem as it is */
 } GvAmEstimate;
 
+extern Oid	gv_am_inspect_table_of(Oid index_oid);
 extern void gv_am_inspect_may_compare(Relation index, Snapshot snapshot);
 extern void gv_am_inspect_rows(Relation heap, Relation index, Snapshot snapshot,
 							   BlockNumber first, BlockNumber n_blocks,

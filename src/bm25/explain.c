@@ -18,6 +18,7 @@
 #include "utils/lsyscache.h"
 #include "utils/tuplestore.h"
 
+#include "am/inspect.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/corpus.h"
@@ -183,24 +184,17 @@ Datum
 gv_bm25_merge_index(PG_FUNCTION_ARGS)
 {
 	Oid			index_oid = PG_GETARG_OID(0);
-	char		kind = get_rel_relkind(index_oid);
-	Oid			heap_oid = kind == RELKIND_INDEX ? IndexGetRelation(index_oid, true) : InvalidOid;
+	Oid			heap_oid = gv_am_inspect_table_of(index_oid);
 	int			which[GV_BM25_MAX_SEGMENTS];
 	GvBm25Removal removal;
 	GvBm25Index index;
 	Relation	heap;
 	Relation	rel;
 
-	if (!OidIsValid(heap_oid))
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", get_rel_name(index_oid))));
+	PreventCommandIfReadOnly("gigavec.merge()");
+	PreventCommandDuringRecovery("gigavec.merge()");
 	if (!gv_base_owns_relation(index_oid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
-	if (RecoveryInProgress())
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("cannot merge an index during recovery")));
 	/* as VACUUM, beside readers and writers */
 	heap = table_open(heap_oid, ShareUpdateExclusiveLock);
 	rel = index_open(index_oid, RowExclusiveLock);

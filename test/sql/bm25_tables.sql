@@ -83,6 +83,10 @@ SELECT gigavec.merge('t_body');
 SELECT name, value FROM gigavec.stats('t_body') WHERE name IN ('segments', 'rows', 'new_rows');
 SELECT * FROM gigavec.check('t_body');
 SELECT gigavec.merge('t');
+SELECT gigavec.merge(4294967295);
+BEGIN READ ONLY;
+SELECT gigavec.merge('t_body');
+ROLLBACK;
 -- pages of lanes are used again: all rows have been in lanes of 1.5 MB together
 CREATE TABLE grown (id integer, body text);
 CREATE INDEX grown_body ON grown USING bm25 (body) WITH (text_config = 'simple');
