@@ -163,7 +163,8 @@ check_meta(GvHnswCheck *check)
 	if (meta->reserved != 0 || meta->reserved_option != 0)
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,
 							 "reserved fields of the metapage are not zero");
-	if (meta->dim != dim)
+	/* none: a domain, or a column that lost its dimensions */
+	if (dim > 0 && meta->dim != dim)
 		gv_hnsw_check_report(check, GV_HNSW_META_BLKNO, -1, NULL,
 							 "metapage is for %u dimensions, the column has %d", meta->dim, dim);
 	if (meta->m < GV_HNSW_MIN_M || meta->m > GV_HNSW_MAX_M ||
