@@ -131,8 +131,8 @@ typedef struct Subject
 	Relation	heap;
 	AttrNumber	attnum;
 	const char *column;
-	Oid			type;
-	int			dim;
+	Oid			type;			/* of a domain the one it rests on */
+	int32		dim;
 	const char *opclass;		/* NULL: the first of the type */
 	GvSurvey	survey;
 	bool		is_empty;		/* and nobody has said how many rows will come */
@@ -605,11 +605,11 @@ gv_advise_index(PG_FUNCTION_ARGS)
 	subject.attnum = gv_estimate_open_table(PG_GETARG_OID(ARG_RELATION), subject.column, true,
 											&subject.heap);
 	attribute = TupleDescAttr(RelationGetDescr(subject.heap), subject.attnum - 1);
-	subject.type = attribute->atttypid;
 	subject.dim = attribute->atttypmod;
+	subject.type = getBaseTypeAndTypmod(attribute->atttypid, &subject.dim);
 	opclass = gv_estimate_find_opclass(get_index_am_oid("hnsw", false), subject.type, NULL,
 									   &opclass_oid);
-	if (opclass == NULL && !is_text(getBaseType(subject.type)))
+	if (opclass == NULL && !is_text(subject.type))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("column \"%s\" has type %s, which no access method of gigavec indexes",

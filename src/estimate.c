@@ -237,6 +237,8 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	GvAmEstimate estimate;
 	TupleDesc	desc;
 	int32		value_bytes;
+	int32		dim;
+	Oid			type;
 	Datum		values[N_COLUMNS];
 	bool		nulls[N_COLUMNS] = {false};
 
@@ -258,15 +260,17 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot estimate indexes of access method \"%s\"", method)));
 	attribute = TupleDescAttr(RelationGetDescr(heap), attnum - 1);
-	opclass = gv_estimate_find_opclass(am_oid, attribute->atttypid, name, &opclass_oid);
+	dim = attribute->atttypmod;
+	type = getBaseTypeAndTypmod(attribute->atttypid, &dim);
+	opclass = gv_estimate_find_opclass(am_oid, type, name, &opclass_oid);
 	if (opclass == NULL)
-		gv_estimate_refuse_opclass(name, column.name, attribute->atttypid);
-	gv_estimate_check_dim(opclass, method, column.name, attribute->atttypmod);
+		gv_estimate_refuse_opclass(name, column.name, type);
+	gv_estimate_check_dim(opclass, method, column.name, dim);
 
-	column.dim = attribute->atttypmod;
+	column.dim = dim;
 	column.n_rows = count_rows(heap, attnum, &value_bytes);
 	column.value_bytes = value_bytes > 0 ? value_bytes :
-		get_typavgwidth(attribute->atttypid, attribute->atttypmod);
+		get_typavgwidth(type, dim);
 	gv_estimate_method(method, opclass, &column, PG_ARGISNULL(3) ? (Datum) 0 : PG_GETARG_DATUM(3),
 					   &estimate);
 	table_close(heap, AccessShareLock);

@@ -14,6 +14,7 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "fmgr.h"
+#include "utils/lsyscache.h"
 #include "utils/varbit.h"
 
 #include "am/opclass.h"
@@ -405,8 +406,11 @@ gv_am_zero_value(const GvAmOpclass *opclass, int dim)
 int
 gv_am_column_dim(Relation index)
 {
-	int32		typmod = TupleDescAttr(index->rd_att, 0)->atttypmod;
+	Form_pg_attribute column = TupleDescAttr(index->rd_att, 0);
+	int32		typmod = column->atttypmod;
 
+	/* a domain's are in the catalog */
+	(void) getBaseTypeAndTypmod(column->atttypid, &typmod);
 	if (typmod < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -128,19 +128,23 @@ WHERE a.options IS NOT NULL ORDER BY 1;
 CREATE SCHEMA "Advised; ""here""";
 CREATE TABLE "Advised; ""here"""."o'clock" AS SELECT id, v AS "v, w", h, b, s, body FROM advised LIMIT 1200;
 CREATE DOMAIN advised_text AS text;
-ALTER TABLE "Advised; ""here"""."o'clock" ADD d advised_text;
+CREATE DOMAIN advised_vector AS vector(3);
+ALTER TABLE "Advised; ""here"""."o'clock" ADD d advised_text, ADD e advised_vector;
 SET client_min_messages = warning;
 DO $$
 DECLARE
 	r record;
 BEGIN
-	FOR r IN SELECT a.* FROM unnest('{"v, w",h,b,s,body,d}'::name[]) c, gigavec.advise('"Advised; ""here"""."o''clock"', c) a WHERE method IS NOT NULL LOOP
+	FOR r IN SELECT a.* FROM unnest('{"v, w",h,b,s,body,d,e}'::name[]) c, gigavec.advise('"Advised; ""here"""."o''clock"', c) a WHERE method IS NOT NULL LOOP
 		EXECUTE r.statement;
 	END LOOP;
 END $$;
 RESET client_min_messages;
 SELECT am.amname, count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am am ON am.oid = c.relam
 WHERE i.indrelid = '"Advised; ""here"""."o''clock"'::regclass GROUP BY 1 ORDER BY 1;
+INSERT INTO "Advised; ""here"""."o'clock" (id, e) VALUES (-1, '[1,2,3]');
+SELECT count(c.problem) FROM pg_index i, gigavec.check(i.indexrelid) c WHERE i.indrelid = '"Advised; ""here"""."o''clock"'::regclass;
+SELECT index_rows > 0 AS foretold FROM gigavec.estimate('"Advised; ""here"""."o''clock"', 'e', 'kdtree');
 -- the class with its schema where search_path does not have it
 SET search_path = pg_catalog;
 SELECT statement FROM gigavec.advise('public.advised', 'v') WHERE method = 'hnsw' AND options IS NULL;
@@ -151,8 +155,8 @@ SELECT gigavec.advise('advised', 'nothing');
 SELECT gigavec.advise('advised', 'ctid');
 SELECT gigavec.advise('advised', 'id');
 SELECT gigavec.advise('advised', 'free');
-CREATE DOMAIN advised_vector AS vector(3);
-ALTER TABLE advised ADD d advised_vector;
+CREATE DOMAIN advised_integer AS integer;
+ALTER TABLE advised ADD d advised_integer;
 SELECT gigavec.advise('advised', 'd');
 SELECT gigavec.advise('advised', 'v', 'halfvec_l2_ops');
 SELECT gigavec.advise('advised', 'body', 'text_ops');
@@ -184,5 +188,5 @@ RESET ROLE;
 DROP TABLE advised, advised_few, advised_busy, advised_empty, advised_parts, advised_hollow;
 SET client_min_messages = warning;
 DROP SCHEMA "Advised; ""here""" CASCADE;
-DROP DOMAIN advised_text, advised_vector;
+DROP DOMAIN advised_text, advised_vector, advised_integer;
 DROP ROLE advised_role;
