@@ -491,14 +491,14 @@ run_search(GvHnswScan *so)
 	take_found(so);
 }
 
-/* The search is over: for the sweep, "seen" must be the nodes expanded */
+/* The search is over: for the sweep, "seen" must be the nodes taken */
 static void
 end_search(GvHnswScan *so)
 {
 	gv_idset_clear(&so->search.seen);
 	if (so->left_out != 0)
 		gv_idset_add(&so->search.seen, so->left_out);
-	for (int64 i = 0; i < so->search.n_found; i++)
+	for (int64 i = 0; i < so->n_taken; i++)
 		gv_idset_add(&so->search.seen, so->search.found[i].id);
 	so->exhausted = true;
 }
