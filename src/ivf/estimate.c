@@ -52,13 +52,12 @@
 
 /*
  * Part of the rows that are in two lists where lists spill: the fewer dimensions,
- * the fewer lists are about as near as the nearest.  With dimensions to this power
- * the numbers of rows in lists are within .15 of those of all sets that were looked
- * at, see README.md.
+ * the fewer lists are about as near as the nearest.  By the logarithm of their
+ * number rows in lists are within .15 of those of all sets that were looked at, see
+ * README.md.
  */
-#define SPILLED_PART 0.14
-#define SPILLED_POWER 0.3
-#define MOST_SPILLED 0.9
+#define SPILLED_PART 0.15
+#define SPILLED_BY_LOG_DIM 0.101
 
 /* Pages of a list of so many rows, of which so many fit a page */
 static double
@@ -146,7 +145,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 	sample = Min(n_rows, (double) gv_ivf_sample_rows(layout, (int64) n_lists));
 	n_kept = n_rows;
 	if (ix.meta.spills && n_lists > 1)
-		n_kept *= 1 + Min(SPILLED_PART * pow(dim, SPILLED_POWER), MOST_SPILLED);
+		n_kept *= 1 + Min(SPILLED_PART + SPILLED_BY_LOG_DIM * log(dim), 1);
 	sort = n_kept * (SORT_ROW_OVERHEAD + gv_ivf_sort_image_bytes(&ix));
 
 	estimate->rows = n_rows;
