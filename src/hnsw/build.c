@@ -32,6 +32,7 @@
 #include "hnsw/calibrate.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
+#include "hnsw/repair.h"
 #include "hnsw/write.h"
 #include "quant/rotation.h"
 
@@ -688,6 +689,28 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 }
 
 /*
+ * Link to the nodes to which the entries do not lead: where many links are alike,
+ * a node's only one may have given way to others.  What changes is logged.
+ */
+static void
+link_lost_nodes(Relation index)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "hnsw lost nodes",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old_context = MemoryContextSwitchTo(context);
+	GvHnswIndex ix;
+	GvHnswRepair repair;
+	GvIdset		dead;
+
+	gv_hnsw_open(&ix, index);
+	gv_idset_init(&dead, context, 16);
+	gv_hnsw_repair_init(&repair, &ix, &dead, context);
+	gv_hnsw_repair_lost_nodes(&repair, RelationGetNumberOfBlocks(index), NULL);
+	MemoryContextSwitchTo(old_context);
+	MemoryContextDelete(context);
+}
+
+/*
  * gv_hnsw_build
  *		ambuild: build an index for the rows of a table.
  */
@@ -735,6 +758,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	is_calibrated = build->is_calibrated;
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
+	link_lost_nodes(index);
 	if (!is_calibrated)
 		gv_hnsw_calibrate_build(index, result->index_tuples, result->heap_tuples);
 	return result;

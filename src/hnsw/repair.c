@@ -30,6 +30,9 @@
 /* Of the nearest nodes so many may link to a lost one before the nearest must */
 #define TRY_NEAREST 8
 
+/* How often lost nodes are looked for */
+#define MAX_LINKINGS 3
+
 /* Places of a node that are enough, as a part of its degree */
 #define ENOUGH_PLACES 0.75
 
@@ -255,12 +258,11 @@ gv_hnsw_repair_node(GvHnswRepair *repair, uint32 id)
 }
 
 /*
- * gv_hnsw_repair_lost_node
- *		Make the nearest of the nodes that are reached link to one that is not, or
- *		else the entry table.
+ * Make the nearest of the nodes that are reached link to one that is not, or
+ * else the entry table.
  */
-void
-gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *reach)
+static void
+repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *reach)
 {
 	GvHnswIndex *ix = repair->ix;
 	MemoryContext old_context = MemoryContextSwitchTo(repair->scratch);
@@ -310,4 +312,67 @@ gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *rea
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(repair->scratch);
+}
+
+static bool
+is_live(GvHnswRepair *repair, BlockNumber blkno, int slot)
+{
+	GvHnswIndex *ix = repair->ix;
+	Buffer		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
+	GvHnswNode	node;
+	bool		result;
+
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
+	result = node != NULL && node->state == GV_HNSW_NODE_LIVE;
+	UnlockReleaseBuffer(buf);
+	return result;
+}
+
+/* Once; returns whether there were any */
+static bool
+link_lost_nodes(GvHnswRepair *repair, BlockNumber n_blocks, BufferAccessStrategy strategy)
+{
+	GvHnswIndex *ix = repair->ix;
+	GvHnswReach reach;
+	bool		found_any = false;
+
+	gv_hnsw_reach_read(&reach, ix, n_blocks, false, strategy);
+	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	{
+		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+		{
+			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+
+			if (!gv_hnsw_is_lost(&reach, id))
+				continue;
+			gv_base_vacuum_delay();
+			if (!is_live(repair, blkno, slot))
+				continue;
+			repair_lost_node(repair, id, &reach);
+			gv_hnsw_reach_add(&reach, id);
+			found_any = true;
+		}
+	}
+	gv_hnsw_reach_end(&reach);
+	return found_any;
+}
+
+/*
+ * gv_hnsw_repair_lost_nodes
+ *		Link to the live nodes to which the entries do not lead: single ones, and
+ *		groups that link to each other only, of which one link reaches all.
+ *
+ * n_blocks: of the index, so many are looked at
+ *
+ * A node that is inserted meanwhile may look like one; another link to it does
+ * no harm.
+ */
+void
+gv_hnsw_repair_lost_nodes(GvHnswRepair *repair, BlockNumber n_blocks,
+						  BufferAccessStrategy strategy)
+{
+	/* for a link, another may have been given up */
+	for (int i = 0; i < MAX_LINKINGS && link_lost_nodes(repair, n_blocks, strategy); i++)
+		;
 }

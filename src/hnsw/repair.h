@@ -26,7 +26,7 @@ typedef struct GvHnswRepair
 extern void gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 								MemoryContext context);
 extern void gv_hnsw_repair_node(GvHnswRepair *repair, uint32 id);
-extern void gv_hnsw_repair_lost_node(GvHnswRepair *repair, uint32 id,
-									 const GvHnswReach *reach);
+extern void gv_hnsw_repair_lost_nodes(GvHnswRepair *repair, BlockNumber n_blocks,
+									  BufferAccessStrategy strategy);
 
 #endif							/* GV_HNSW_REPAIR_H */

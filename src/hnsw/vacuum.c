@@ -37,15 +37,11 @@
 #include "hnsw/filter.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
-#include "hnsw/reach.h"
 #include "hnsw/repair.h"
 #include "hnsw/write.h"
 
 /* Live nodes kept to stand in for dead entries: as many as the table has */
 #define N_STAND_INS GV_HNSW_MAX_ENTRIES
-
-/* How often lost nodes are looked for */
-#define MAX_LINKINGS 3
 
 /* State of a vacuum of one index */
 typedef struct Vacuum
@@ -238,53 +234,6 @@ repair_page(Vacuum *vacuum, BlockNumber blkno)
 		if (needs_repair)
 			gv_hnsw_repair_node(&vacuum->repair, gv_hnsw_make_id(&ix->layout, blkno, slot));
 	}
-}
-
-/* Is a node live? */
-static bool
-is_live(Vacuum *vacuum, BlockNumber blkno, int slot)
-{
-	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
-	GvHnswNode	node = gv_hnsw_page_node(&vacuum->ix, BufferGetPage(buf), slot);
-	bool		result = node != NULL && node->state == GV_HNSW_NODE_LIVE;
-
-	UnlockReleaseBuffer(buf);
-	return result;
-}
-
-/*
- * Link to the live nodes to which the entries do not lead any more: single ones,
- * and groups that link to each other only, of which one link reaches all.
- *
- * Returns whether there were any.  A node that is inserted meanwhile may look
- * like one; another link to it does no harm.
- */
-static bool
-link_lost_nodes(Vacuum *vacuum, BlockNumber n_blocks)
-{
-	GvHnswIndex *ix = &vacuum->ix;
-	GvHnswReach reach;
-	bool		found_any = false;
-
-	gv_hnsw_reach_read(&reach, ix, n_blocks, false, vacuum->strategy);
-	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
-	{
-		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
-		{
-			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
-
-			if (!gv_hnsw_is_lost(&reach, id))
-				continue;
-			gv_base_vacuum_delay();
-			if (!is_live(vacuum, blkno, slot))
-				continue;
-			gv_hnsw_repair_lost_node(&vacuum->repair, id, &reach);
-			gv_hnsw_reach_add(&reach, id);
-			found_any = true;
-		}
-	}
-	gv_hnsw_reach_end(&reach);
-	return found_any;
 }
 
 /* Free the chunks of a dead node */
@@ -684,9 +633,7 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		GV_TEST_POINT("hnsw-vacuum-repaired");
 		repair_entries(vacuum);
 		GV_TEST_POINT("hnsw-vacuum-entries");
-		/* for a link, another may have been given up */
-		for (int i = 0; i < MAX_LINKINGS && link_lost_nodes(vacuum, n_blocks); i++)
-			;
+		gv_hnsw_repair_lost_nodes(&vacuum->repair, n_blocks, vacuum->strategy);
 		GV_TEST_POINT("hnsw-vacuum-linked");
 		for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
 		{

@@ -116,5 +116,14 @@ BEGIN
 END $$;
 SELECT m AS method, hnsw_test.in_order(m) FROM unnest(ARRAY['hnsw', 'ivfflat', 'ivfpq']) m;
 
+-- a few rows far away, on a line with all others: their only links have given way to shorter ones
+CREATE TABLE hnsw_test.outliers (id integer, v vector(33));
+INSERT INTO hnsw_test.outliers
+	SELECT i, array_fill((CASE WHEN i % 100 = 0 THEN i / 100 ELSE i * 7919 % 6000 / 6000.0 END)::real, ARRAY[33])
+	FROM generate_series(1, 1500) i;
+CREATE INDEX outliers_v ON hnsw_test.outliers USING hnsw (v vector_l2_ops);
+SELECT value AS nodes_not_reached FROM gigavec.stats('hnsw_test.outliers_v') WHERE name = 'nodes_not_reached';
+SELECT count(*) FROM gigavec.check('hnsw_test.outliers_v');
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
