@@ -58,6 +58,29 @@ typedef enum GvSimdLevel
 /* Bytes of n 12-bit integers as l2_squared_f32_i12 takes them */
 #define GV_INT12_BYTES(n) ((n) + ((n) + 31) / 32 * 16)
 
+/* Points that lie side by side in a panel */
+#define GV_PANEL_ROWS 16
+
+/* Sixteen points of int8, and what else belongs to their keys; see panel_keys_i8 */
+typedef struct GvPanelI8
+{
+	uint8_t    *bytes;			/* uint8[(n + 3) / 4][16][4]: element + 128, those after
+								 * the last any */
+	float		norm2[GV_PANEL_ROWS];
+	float		bias[GV_PANEL_ROWS];
+	float		factor[GV_PANEL_ROWS];
+	float		bound[GV_PANEL_ROWS];
+} GvPanelI8;
+
+/* A point beside a panel */
+typedef struct GvPanelOther
+{
+	const int8_t *element;
+	float		unit;
+	float		norm2;
+	float		bias;
+} GvPanelOther;
+
 /*
  * The table of kernels of one instruction set.
  *
@@ -193,12 +216,17 @@ typedef struct GvKernels
 									  int32_t *products);
 
 	/*
-	 * The products of each of n_a with each of n_b
+	 * The keys of n_others points with each of sixteen that lie side by side:
+	 * norm2 + norm2' - factor * unit' * (product + bias + bias'), no less than
+	 * 0; one of n elements in each
 	 *
-	 * products: int32[n_a][n_b], written
+	 * keys: float[n_others][16], written
+	 * near: uint16[n_others], written: bit r says that the key is below bound[r]
+	 *
+	 * The products are exact up to n = 33025; what follows is float arithmetic.
 	 */
-	void		(*cross_products_i8) (const int8_t *const *a, int n_a, const int8_t *const *b,
-									  int n_b, int n, int32_t *products);
+	void		(*panel_keys_i8) (const GvPanelI8 *panel, const GvPanelOther *others,
+								  int n_others, int n, float *keys, uint16_t *near);
 
 	/* bits, n bytes: number of differing bits */
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);

@@ -19,6 +19,9 @@ typedef __m512 Vec;
 
 #define VEC_LANES 16
 
+/* Others beside a panel whose sums are kept in registers */
+#define PANEL_TILE 8
+
 GV_DISTANCE_INLINE Vec
 vec_zero(void)
 {
@@ -287,109 +290,91 @@ inner_products_i8(const int8_t *a, const int8_t *const *b, int n_b, int n, int32
 		products[j] = inner_product_i8(a, b[j], n);
 }
 
-/* Products of bytes of one of a with those of four of b */
-GV_DISTANCE_INLINE void
-add_products(__m512i *sums, __m512i x, const __m512i *y)
+/* Four bytes, or those of them that are there */
+GV_DISTANCE_INLINE int
+four_bytes(const int8_t *b, int n)
 {
-	sums[0] = _mm512_dpbusd_epi32(sums[0], x, y[0]);
-	sums[1] = _mm512_dpbusd_epi32(sums[1], x, y[1]);
-	sums[2] = _mm512_dpbusd_epi32(sums[2], x, y[2]);
-	sums[3] = _mm512_dpbusd_epi32(sums[3], x, y[3]);
+	int			bytes = 0;
+
+	memcpy(&bytes, b, n < 4 ? n : 4);
+	return bytes;
 }
 
-/* Four of a with four of b: what is loaded is used four times */
-GV_DISTANCE_INLINE void
-cross_four(const int8_t *const *a, const int8_t *const *b, int n, __m128i excesses,
-		   __m128i *products)
+/* What products of a + 128 in place of a have too much */
+GV_DISTANCE_INLINE int32_t
+find_excess(const int8_t *b, int n)
 {
 	const __m512i offset = _mm512_set1_epi8((char) 0x80);
-	const int8_t *a0 = a[0];
-	const int8_t *a1 = a[1];
-	const int8_t *a2 = a[2];
-	const int8_t *a3 = a[3];
-	const int8_t *b0 = b[0];
-	const int8_t *b1 = b[1];
-	const int8_t *b2 = b[2];
-	const int8_t *b3 = b[3];
-	__m512i		s0[4];
-	__m512i		s1[4];
-	__m512i		s2[4];
-	__m512i		s3[4];
+	__m512i		excess = _mm512_setzero_si512();
 
-	s0[0] = s0[1] = s0[2] = s0[3] = _mm512_setzero_si512();
-	s1[0] = s1[1] = s1[2] = s1[3] = _mm512_setzero_si512();
-	s2[0] = s2[1] = s2[2] = s2[3] = _mm512_setzero_si512();
-	s3[0] = s3[1] = s3[2] = s3[3] = _mm512_setzero_si512();
 	for (int i = 0; i < n; i += 64)
-	{
-		__mmask64	bytes = n - i < 64 ? low_bits64(n - i) : ~(__mmask64) 0;
-		__m512i		y[4];
-
-		y[0] = _mm512_maskz_loadu_epi8(bytes, b0 + i);
-		y[1] = _mm512_maskz_loadu_epi8(bytes, b1 + i);
-		y[2] = _mm512_maskz_loadu_epi8(bytes, b2 + i);
-		y[3] = _mm512_maskz_loadu_epi8(bytes, b3 + i);
-		add_products(s0, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a0 + i), offset), y);
-		add_products(s1, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a1 + i), offset), y);
-		add_products(s2, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a2 + i), offset), y);
-		add_products(s3, _mm512_xor_si512(_mm512_maskz_loadu_epi8(bytes, a3 + i), offset), y);
-	}
-	products[0] = _mm_sub_epi32(four_sums(s0[0], s0[1], s0[2], s0[3]), excesses);
-	products[1] = _mm_sub_epi32(four_sums(s1[0], s1[1], s1[2], s1[3]), excesses);
-	products[2] = _mm_sub_epi32(four_sums(s2[0], s2[1], s2[2], s2[3]), excesses);
-	products[3] = _mm_sub_epi32(four_sums(s3[0], s3[1], s3[2], s3[3]), excesses);
+		excess = _mm512_dpbusd_epi32(excess, offset, load_bytes(b, i, n));
+	return _mm512_reduce_add_epi32(excess);
 }
 
-/* Four times what products of a + 128 in place of a have too much */
-GV_DISTANCE_INLINE __m128i
-four_excesses(const int8_t *const *b, int n)
+/*
+ * Some others beside a panel, their number known when this is compiled: a lane
+ * belongs to a row, so sums stay where they are.
+ */
+GV_DISTANCE_INLINE void
+panel_tile(const GvPanelI8 *panel, const GvPanelOther *others, const int n_others, int n,
+		   float *keys, uint16_t *near)
 {
-	const __m512i offset = _mm512_set1_epi8((char) 0x80);
-	__m512i		e0 = _mm512_setzero_si512();
-	__m512i		e1 = _mm512_setzero_si512();
-	__m512i		e2 = _mm512_setzero_si512();
-	__m512i		e3 = _mm512_setzero_si512();
+	const __m512 norm2 = _mm512_loadu_ps(panel->norm2);
+	const __m512 bias = _mm512_loadu_ps(panel->bias);
+	const __m512 factor = _mm512_loadu_ps(panel->factor);
+	const __m512 bound = _mm512_loadu_ps(panel->bound);
+	const uint8_t *bytes = panel->bytes;
+	const int8_t *b[PANEL_TILE];
+	__m512i		sum[PANEL_TILE];
+	int			i = 0;
 
-	for (int i = 0; i < n; i += 64)
+	for (int j = 0; j < n_others; j++)
 	{
-		__mmask64	bytes = n - i < 64 ? low_bits64(n - i) : ~(__mmask64) 0;
-
-		e0 = _mm512_dpbusd_epi32(e0, offset, _mm512_maskz_loadu_epi8(bytes, b[0] + i));
-		e1 = _mm512_dpbusd_epi32(e1, offset, _mm512_maskz_loadu_epi8(bytes, b[1] + i));
-		e2 = _mm512_dpbusd_epi32(e2, offset, _mm512_maskz_loadu_epi8(bytes, b[2] + i));
-		e3 = _mm512_dpbusd_epi32(e3, offset, _mm512_maskz_loadu_epi8(bytes, b[3] + i));
+		b[j] = others[j].element;
+		sum[j] = _mm512_set1_epi32(-find_excess(b[j], n));
 	}
-	return four_sums(e0, e1, e2, e3);
+	for (; i + 4 <= n; i += 4)
+	{
+		__m512i		x = _mm512_loadu_si512(bytes + (size_t) i * GV_PANEL_ROWS);
+
+		for (int j = 0; j < n_others; j++)
+			sum[j] = _mm512_dpbusd_epi32(sum[j], x, _mm512_set1_epi32(four_bytes(b[j] + i, 4)));
+	}
+	if (i < n)
+	{
+		__m512i		x = _mm512_loadu_si512(bytes + (size_t) i * GV_PANEL_ROWS);
+
+		for (int j = 0; j < n_others; j++)
+			sum[j] = _mm512_dpbusd_epi32(sum[j], x, _mm512_set1_epi32(four_bytes(b[j] + i, n - i)));
+	}
+	for (int j = 0; j < n_others; j++)
+	{
+		const GvPanelOther *other = &others[j];
+		__m512		product = _mm512_add_ps(_mm512_cvtepi32_ps(sum[j]),
+											_mm512_add_ps(bias, _mm512_set1_ps(other->bias)));
+		__m512		scale = _mm512_mul_ps(factor, _mm512_set1_ps(other->unit));
+		__m512		key = _mm512_sub_ps(_mm512_add_ps(norm2, _mm512_set1_ps(other->norm2)),
+										_mm512_mul_ps(scale, product));
+
+		key = _mm512_max_ps(key, _mm512_setzero_ps());
+		_mm512_storeu_ps(keys + (size_t) j * GV_PANEL_ROWS, key);
+		near[j] = (uint16_t) _mm512_cmp_ps_mask(key, bound, _CMP_LT_OQ);
+	}
 }
 
 static void
-cross_products_i8(const int8_t *const *a, int n_a, const int8_t *const *b, int n_b, int n,
-				  int32_t *products)
+panel_keys_i8(const GvPanelI8 *panel, const GvPanelOther *others, int n_others, int n,
+			  float *keys, uint16_t *near)
 {
-	for (int j = 0; j < n_b; j += 4)
-	{
-		int			now_b = n_b - j < 4 ? n_b - j : 4;
-		const int8_t *four_b[4];
-		__m128i		excesses;
+	int			j = 0;
 
-		/* the last ones again, where there are no four */
-		for (int l = 0; l < 4; l++)
-			four_b[l] = b[j + (l < now_b ? l : 0)];
-		excesses = four_excesses(four_b, n);
-		for (int i = 0; i < n_a; i += 4)
-		{
-			int			now_a = n_a - i < 4 ? n_a - i : 4;
-			const int8_t *four_a[4];
-			__m128i		result[4];
-
-			for (int k = 0; k < 4; k++)
-				four_a[k] = a[i + (k < now_a ? k : 0)];
-			cross_four(four_a, four_b, n, excesses, result);
-			for (int k = 0; k < now_a; k++)
-				_mm_mask_storeu_epi32(products + (i + k) * n_b + j,
-									  (__mmask8) ((1 << now_b) - 1), result[k]);
-		}
-	}
+	for (; j + PANEL_TILE <= n_others; j += PANEL_TILE)
+		panel_tile(panel, others + j, PANEL_TILE, n, keys + j * GV_PANEL_ROWS, near + j);
+	for (; j + PANEL_TILE / 4 <= n_others; j += PANEL_TILE / 4)
+		panel_tile(panel, others + j, PANEL_TILE / 4, n, keys + j * GV_PANEL_ROWS, near + j);
+	for (; j < n_others; j++)
+		panel_tile(panel, others + j, 1, n, keys + j * GV_PANEL_ROWS, near + j);
 }
 
 /*

@@ -476,12 +476,14 @@ link_rows(GvHnswBuild *build)
 
 			for (int l = 0; l < graph->n_links[row]; l++)
 			{
-				uint32		target =
-					GV_HNSW_LINK_ROW(graph->links[(Size) row * graph->degree + l]);
+				uint32	   *link = &graph->links[(Size) row * graph->degree + l];
+				uint32		target = GV_HNSW_LINK_ROW(*link);
+				uint32		fills = (*link & GV_HNSW_LINK_BACK_FILLS) ? GV_HNSW_LINK_FILL : 0;
 
+				*link &= ~GV_HNSW_LINK_BACK_FILLS;
 				if (graph->incoming[target] == GV_HNSW_NO_ROW)
 					build->targets[n_targets++] = target;
-				build->edges[n_edges].source = row;
+				build->edges[n_edges].source = row | fills;
 				build->edges[n_edges].key = graph->link_keys[(Size) row * graph->degree + l];
 				build->edges[n_edges].next = graph->incoming[target];
 				graph->incoming[target] = n_edges++;

@@ -225,7 +225,7 @@ array_memory(void)
 static void
 set_capacity(GvHnswBuildShared *shared, uint64 capacity)
 {
-	shared->capacity = Max(Min(capacity, (uint64) PG_INT32_MAX), 16);
+	shared->capacity = Max(Min(capacity, (uint64) GV_HNSW_MAX_GRAPH_ROWS), 16);
 	shared->max_batch = Max(shared->capacity / BATCH_FRACTION, 64);
 }
 

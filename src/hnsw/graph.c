@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
+#include "utils/float.h"
 
 #include "hnsw/graph.h"
 
@@ -28,11 +30,23 @@
 #define SEEN_PER_EF 64
 #define MIN_SEEN_BITS 10
 
+/* Places of the table of candidates, a power of two: by their number, and at least */
+#define PLACES_PER_CANDIDATE 4
+#define MIN_PLACE_BITS 6
+
+#define NO_PLACE PG_UINT16_MAX
+
 /*
  * Rows that a search expands at a time: what they link to is fetched together.
  * Nearly all of them would be expanded anyway.
  */
 #define EXPANDED_AT_ONCE 4
+
+/* Maxima have so many lanes, which compilers turn into vectors */
+#define LANES 4
+
+/* Rows that are offered to a group before its pools change */
+#define OFFERED_AT_ONCE (4 * GV_HNSW_PANEL_OTHERS)
 
 /* Bytes of a point that are fetched ahead */
 #define MAX_PREFETCH 512
@@ -110,17 +124,6 @@ gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row)
 	return n > 0 ? (gv_hnsw_point_head(&graph->points, row)->norm2 + sum / n) / 2 : 0;
 }
 
-static void
-candidate_pair_keys(void *context, const GvHnswCandidate *candidate,
-					const GvHnswCandidate *others, int n, float *keys)
-{
-	uint32		rows[GV_HNSW_PRUNE_STEP];
-
-	for (int i = 0; i < n; i++)
-		rows[i] = others[i].id;
-	gv_hnsw_graph_keys(context, candidate->id, rows, n, keys);
-}
-
 /*
  * gv_hnsw_graph_worker_init
  *		Prepare a process to work on the graph.
@@ -136,9 +139,11 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	gv_am_probe_init(&worker->probe, graph->opclass, context);
 	worker->pool.capacity = ef;
 	worker->pool.element = MemoryContextAlloc(context, sizeof(uint64) * (ef + 1));
-	worker->max_candidates = ef + graph->degree;
-	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) *
-											worker->max_candidates);
+	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) * (ef + 1));
+	worker->place_bits = MIN_PLACE_BITS;
+	while ((1 << worker->place_bits) < PLACES_PER_CANDIDATE * ef)
+		worker->place_bits++;
+	worker->place = MemoryContextAlloc(context, sizeof(uint16) << worker->place_bits);
 	worker->keys = MemoryContextAlloc(context, sizeof(float) *
 									  Max(graph->degree * EXPANDED_AT_ONCE, N_STARTS));
 	worker->seen_bits = MIN_SEEN_BITS;
@@ -149,6 +154,7 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 		worker->seen_bits += GROUP_SEEN_BITS;
 		worker->expanded = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 		worker->group_ef = Max((int) (GROUP_EF_PART * ef), Min(ef, graph->degree));
+		worker->panel.bytes = MemoryContextAlloc(context, GV_HNSW_PANEL_SIZE(graph->dims));
 		for (int i = 0; i < GV_HNSW_GROUP; i++)
 			worker->group_pool[i].element =
 				MemoryContextAlloc(context, sizeof(uint64) * (worker->group_ef + 1));
@@ -279,44 +285,57 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	}
 }
 
-/* Offer others to each row of a group */
+/* Offer others to each row of a group, whose points are in the panel */
 static void
 offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
 			   const uint32 *others, int n)
 {
 	const GvHnswGraph *graph = worker->graph;
-	float		keys[GV_HNSW_GROUP * GV_HNSW_CROSS_KEYS];
+	GvPanelI8  *panel = &worker->panel;
+	float		keys[OFFERED_AT_ONCE * GV_PANEL_ROWS];
+	uint16		near[OFFERED_AT_ONCE];
 
-	for (int i = 0; i < Min(n, GV_HNSW_CROSS_KEYS); i++)
+	for (int i = 0; i < Min(n, GV_HNSW_PANEL_OTHERS); i++)
 		prefetch_point(graph, others[i]);
-	for (int done = 0; done < n; done += GV_HNSW_CROSS_KEYS)
+	for (int done = 0; done < n; done += OFFERED_AT_ONCE)
 	{
-		int			now = Min(n - done, GV_HNSW_CROSS_KEYS);
-		int			next = Min(n - done - now, GV_HNSW_CROSS_KEYS);
+		int			end = Min(n - done, OFFERED_AT_ONCE);
+		uint8		offered[GV_PANEL_ROWS][OFFERED_AT_ONCE];
+		int			n_offered[GV_PANEL_ROWS] = {0};
 
-		for (int i = 0; i < next; i++)
-			prefetch_point(graph, others[done + now + i]);
-		gv_hnsw_points_cross_keys(&graph->points, rows, n_rows, others + done, now, keys);
+		for (int r = 0; r < GV_PANEL_ROWS; r++)
+			panel->bound[r] = r < n_rows ? gv_pool_bound(&worker->group_pool[r]) : 0;
+		for (int i = 0; i < end; i += GV_HNSW_PANEL_OTHERS)
+		{
+			int			now = Min(end - i, GV_HNSW_PANEL_OTHERS);
+			int			next = Min(n - done - i - now, GV_HNSW_PANEL_OTHERS);
+
+			for (int j = 0; j < next; j++)
+				prefetch_point(graph, others[done + i + now + j]);
+			gv_hnsw_points_panel_keys(&graph->points, panel, others + done + i, now,
+									  keys + i * GV_PANEL_ROWS, near + i);
+		}
+		for (int i = 0; i < end; i++)
+		{
+			for (uint32 rest = near[i]; rest != 0; rest &= rest - 1)
+			{
+				int			r = pg_rightmost_one_pos32(rest);
+
+				offered[r][n_offered[r]++] = (uint8) i;
+			}
+		}
+		/* row by row, so that a pool is in the cache */
 		for (int r = 0; r < n_rows; r++)
 		{
 			GvPool	   *pool = &worker->group_pool[r];
-			const float *key = keys + r * now;
-			float		bound = gv_pool_bound(pool);
-			int			near[GV_HNSW_CROSS_KEYS];
-			int			n_near = 0;
 
-			/* without a branch, which would be mispredicted as often as not */
-			for (int i = 0; i < now; i++)
+			for (int i = 0; i < n_offered[r]; i++)
 			{
-				near[n_near] = i;
-				n_near += key[i] < bound;
-			}
-			for (int i = 0; i < n_near; i++)
-			{
-				uint32		other = others[done + near[i]];
+				uint32		other = others[done + offered[r][i]];
+				float		key = keys[offered[r][i] * GV_PANEL_ROWS + r];
 
-				if (key[near[i]] < gv_pool_bound(pool) && other != rows[r])
-					gv_pool_insert_new(pool, key[near[i]], other);
+				if (key < gv_pool_bound(pool) && other != rows[r])
+					gv_pool_insert_new(pool, key, other);
 			}
 		}
 	}
@@ -340,6 +359,7 @@ search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n
 
 	memset(worker->seen, 0, sizeof(uint16) << seen_bits);
 	memset(worker->expanded, 0, sizeof(uint16) << seen_bits);
+	gv_hnsw_points_fill_panel(&graph->points, rows, n_rows, &worker->panel);
 	for (int r = 0; r < n_rows; r++)
 	{
 		pools[r].n = 0;
@@ -394,6 +414,79 @@ search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n
 	offer_to_group(worker, rows, n_rows, rows, n_rows);
 }
 
+/* Where the search for a row in the table of candidates begins */
+static inline uint32
+place_hash(const GvHnswGraphWorker *worker, uint32 row)
+{
+	return (row * 0x9E3779B1u) >> (32 - worker->place_bits);
+}
+
+/* Enter the candidates of a pool into the table */
+static void
+enter_places(GvHnswGraphWorker *worker, const GvPool *pool)
+{
+	uint32		mask = (1u << worker->place_bits) - 1;
+
+	memset(worker->place, 0xFF, sizeof(uint16) << worker->place_bits);
+	for (int i = 0; i < pool->n; i++)
+	{
+		uint32		at = place_hash(worker, (uint32) pool->element[i]);
+
+		while (worker->place[at] != NO_PLACE)
+			at = (at + 1) & mask;
+		worker->place[at] = (uint16) i;
+	}
+}
+
+/* The place of a row in a pool, or NO_PLACE */
+static inline uint32
+find_place(const GvHnswGraphWorker *worker, const GvPool *pool, uint32 row)
+{
+	uint32		mask = (1u << worker->place_bits) - 1;
+	uint32		at = place_hash(worker, row);
+
+	while (worker->place[at] != NO_PLACE && (uint32) pool->element[worker->place[at]] != row)
+		at = (at + 1) & mask;
+	return worker->place[at];
+}
+
+static void
+candidate_pair_keys(void *context, const GvHnswCandidate *candidate,
+					const GvHnswCandidate *const *others, int n, float *keys)
+{
+	uint32		rows[GV_HNSW_PRUNE_STEP];
+
+	for (int i = 0; i < n; i++)
+		rows[i] = others[i]->id;
+	gv_hnsw_graph_keys(context, candidate->id, rows, n, keys);
+}
+
+/*
+ * Would a link back only fill a place, because a shorter one leads to the row?
+ *
+ * Where such a link leads is nearer to the row than the target is, and was seen
+ * when the target was expanded: so it is in the pool.
+ */
+static bool
+link_back_fills(const GvHnswGraphWorker *worker, const GvPool *pool, uint32 target, float key)
+{
+	const GvHnswGraph *graph = worker->graph;
+	const uint32 *links = graph->links + (Size) target * graph->degree;
+	const float *keys = graph->link_keys + (Size) target * graph->degree;
+
+	for (int i = 0; i < graph->n_links[target]; i++)
+	{
+		uint32		place;
+
+		if ((links[i] & GV_HNSW_LINK_FILL) || keys[i] > key)
+			continue;
+		place = find_place(worker, pool, GV_HNSW_LINK_ROW(links[i]));
+		if (place != NO_PLACE && gv_pool_element_key(pool->element[place]) <= key)
+			return true;
+	}
+	return false;
+}
+
 /* Choose the neighbors of a row among those in a pool */
 static void
 link_from_pool(GvHnswGraphWorker *worker, uint32 row, const GvPool *pool)
@@ -404,17 +497,28 @@ link_from_pool(GvHnswGraphWorker *worker, uint32 row, const GvPool *pool)
 	int			n = pool->n;
 	int			n_diverse;
 
+	enter_places(worker, pool);
 	for (int i = 0; i < n; i++)
 	{
 		worker->candidates[i].id = (uint32) pool->element[i];
 		worker->candidates[i].key = gv_pool_element_key(pool->element[i]);
+		/* most will be links */
+		if (i < graph->degree)
+		{
+			prefetch_links(graph, worker->candidates[i].id);
+			prefetch_keys(graph, worker->candidates[i].id);
+		}
 	}
 	n = gv_hnsw_prune(worker->candidates, n, graph->degree, graph->degree, &n_diverse,
 					  candidate_pair_keys, worker);
 	for (int i = 0; i < n; i++)
 	{
-		links[i] = worker->candidates[i].id | (i < n_diverse ? 0 : GV_HNSW_LINK_FILL);
-		keys[i] = worker->candidates[i].key;
+		uint32		target = worker->candidates[i].id;
+		float		key = worker->candidates[i].key;
+
+		links[i] = target | (i < n_diverse ? 0 : GV_HNSW_LINK_FILL) |
+			(link_back_fills(worker, pool, target, key) ? GV_HNSW_LINK_BACK_FILLS : 0);
+		keys[i] = key;
 	}
 	graph->n_links[row] = n;
 }
@@ -445,93 +549,169 @@ gv_hnsw_graph_link_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_ro
 		link_from_pool(worker, rows[r], &worker->group_pool[r]);
 }
 
+/* Does one of the links that the batch brought lead to a row on a shorter way? */
+static bool
+is_led_to(GvHnswGraphWorker *worker, const uint32 *links, const float *link_keys,
+		  const bool *is_new, int n, uint32 row, float key)
+{
+	uint32		shorter[PG_UINT8_MAX + 1];
+	float		keys[PG_UINT8_MAX];
+	int			n_shorter = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		shorter[n_shorter] = links[i];
+		n_shorter += is_new[i] && !(links[i] & GV_HNSW_LINK_FILL) && link_keys[i] <= key;
+	}
+	if (n_shorter > 0)
+		gv_hnsw_graph_keys(worker, row, shorter, n_shorter, keys);
+	for (int i = 0; i < n_shorter; i++)
+	{
+		if (keys[i] <= key)
+			return true;
+	}
+	return false;
+}
+
+/* Mark the longer links that a row makes superfluous as such that only fill */
+static void
+mark_longer(GvHnswGraphWorker *worker, uint32 *links, const float *link_keys, int n,
+			uint32 row, float key)
+{
+	int			longer[PG_UINT8_MAX + 1];
+	uint32		rows[PG_UINT8_MAX + 1];
+	float		keys[PG_UINT8_MAX];
+	int			n_longer = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		longer[n_longer] = i;
+		rows[n_longer] = links[i];
+		n_longer += !(links[i] & GV_HNSW_LINK_FILL) && link_keys[i] > key;
+	}
+	if (n_longer > 0)
+		gv_hnsw_graph_keys(worker, row, rows, n_longer, keys);
+	for (int i = 0; i < n_longer; i++)
+	{
+		if (keys[i] <= link_keys[longer[i]])
+			links[longer[i]] |= GV_HNSW_LINK_FILL;
+	}
+}
+
+/*
+ * Find the longest link that only fills, or else the longest of all; returns
+ * whether one fills.
+ */
+static bool
+find_longest(const uint32 *links, const float *keys, int n, int *place)
+{
+	const float least = -get_float4_infinity();
+	float		longest_fill[LANES];
+	float		longest[LANES];
+	int			i = 0;
+	bool		has_fill;
+
+	for (int lane = 0; lane < LANES; lane++)
+		longest[lane] = longest_fill[lane] = least;
+	for (; i + LANES <= n; i += LANES)
+	{
+		for (int lane = 0; lane < LANES; lane++)
+		{
+			float		key = keys[i + lane];
+			float		fill_key = (int32) links[i + lane] < 0 ? key : least;
+
+			longest[lane] = longest[lane] < key ? key : longest[lane];
+			longest_fill[lane] = longest_fill[lane] < fill_key ? fill_key : longest_fill[lane];
+		}
+	}
+	for (; i < n; i++)
+	{
+		longest[0] = Max(longest[0], keys[i]);
+		if (links[i] & GV_HNSW_LINK_FILL)
+			longest_fill[0] = Max(longest_fill[0], keys[i]);
+	}
+	for (int lane = 1; lane < LANES; lane++)
+	{
+		longest[0] = Max(longest[0], longest[lane]);
+		longest_fill[0] = Max(longest_fill[0], longest_fill[lane]);
+	}
+	has_fill = longest_fill[0] > least;
+	for (i = 0; i + 1 < n; i++)
+	{
+		if (has_fill ? (links[i] & GV_HNSW_LINK_FILL) && keys[i] == longest_fill[0] :
+			keys[i] == longest[0])
+			break;
+	}
+	*place = i;
+	return has_fill;
+}
+
 /*
  * Add a link to a row: it replaces the longest that only fills a place, or
  * else the longest of all, if that is longer.
+ *
+ * source: with the mark if a link from before the batch leads there
+ * is_new: bool[degree]: which links the batch brought; changed
  */
 static void
-add_link(GvHnswGraphWorker *worker, uint32 target, uint32 source, float key)
+add_link(GvHnswGraphWorker *worker, uint32 target, uint32 source, float key, bool *is_new)
 {
 	GvHnswGraph *graph = worker->graph;
 	uint32	   *links = graph->links + (Size) target * graph->degree;
 	float	   *keys = graph->link_keys + (Size) target * graph->degree;
 	int			n = graph->n_links[target];
 	int			place = n;
-	uint32		fill = 0;
-	uint32		shorter_rows[PG_UINT8_MAX + 1];
-	int			n_shorter = 0;
-	int			longer[PG_UINT8_MAX];
-	uint32		longer_rows[PG_UINT8_MAX];
-	float		longer_keys[PG_UINT8_MAX];
-	int			n_longer = 0;
+	uint32		fill = source & GV_HNSW_LINK_FILL;
 
+	source = GV_HNSW_LINK_ROW(source);
 	for (int i = 0; i < n; i++)
 	{
 		if (GV_HNSW_LINK_ROW(links[i]) == source)
 			return;
 	}
 
-	/* does a shorter link lead there? */
-	for (int i = 0; i < n; i++)
-	{
-		shorter_rows[n_shorter] = links[i];
-		n_shorter += !(links[i] & GV_HNSW_LINK_FILL) && keys[i] <= key;
-	}
-	for (int done = 0; done < n_shorter && fill == 0; done += GV_HNSW_PRUNE_STEP)
-	{
-		float		shorter_keys[GV_HNSW_PRUNE_STEP];
-		int			now = Min(n_shorter - done, GV_HNSW_PRUNE_STEP);
-
-		gv_hnsw_graph_keys(worker, source, shorter_rows + done, now, shorter_keys);
-		for (int i = 0; i < now; i++)
-		{
-			if (shorter_keys[i] <= key)
-				fill = GV_HNSW_LINK_FILL;
-		}
-	}
-	/* which longer ones does it make superfluous? */
+	if (fill == 0 && is_led_to(worker, links, keys, is_new, n, source, key))
+		fill = GV_HNSW_LINK_FILL;
 	if (fill == 0)
-	{
-		for (int i = 0; i < n; i++)
-		{
-			if ((links[i] & GV_HNSW_LINK_FILL) || keys[i] <= key)
-				continue;
-			longer[n_longer] = i;
-			longer_rows[n_longer++] = links[i];
-		}
-		if (n_longer > 0)
-			gv_hnsw_graph_keys(worker, source, longer_rows, n_longer, longer_keys);
-		for (int i = 0; i < n_longer; i++)
-		{
-			if (longer_keys[i] <= keys[longer[i]])
-				links[longer[i]] |= GV_HNSW_LINK_FILL;
-		}
-	}
+		mark_longer(worker, links, keys, n, source, key);
 
 	if (n == graph->degree)
 	{
-		int			longest_fill = -1;
-		int			longest = 0;
+		bool		has_fill = find_longest(links, keys, n, &place);
 
-		for (int i = 0; i < n; i++)
-		{
-			if ((links[i] & GV_HNSW_LINK_FILL) &&
-				(longest_fill < 0 || keys[i] > keys[longest_fill]))
-				longest_fill = i;
-			if (keys[i] > keys[longest])
-				longest = i;
-		}
-		place = longest_fill >= 0 ? longest_fill : longest;
 		/* a diverse link is worth more than any that fills */
-		if ((fill != 0 || longest_fill < 0) && keys[place] <= key)
+		if ((fill != 0 || !has_fill) && keys[place] <= key)
 			return;
-		if (fill != 0 && longest_fill < 0)
+		if (fill != 0 && !has_fill)
 			return;
 	}
 	links[place] = source | fill;
 	keys[place] = key;
+	is_new[place] = true;
 	if (place == n)
 		graph->n_links[target]++;
+}
+
+/* Ask for the points that the answers to a row's incoming links look at */
+static void
+prefetch_answers(const GvHnswGraph *graph, uint32 target, const GvHnswEdge *edges)
+{
+	const uint32 *links = graph->links + (Size) target * graph->degree;
+	const float *keys = graph->link_keys + (Size) target * graph->degree;
+	float		least = get_float4_infinity();
+
+	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
+	{
+		if (edges[e].source & GV_HNSW_LINK_FILL)
+			continue;
+		prefetch_point(graph, edges[e].source);
+		least = Min(least, edges[e].key);
+	}
+	for (int i = 0; i < graph->n_links[target]; i++)
+	{
+		if (!(links[i] & GV_HNSW_LINK_FILL) && keys[i] > least)
+			prefetch_point(graph, links[i]);
+	}
 }
 
 /*
@@ -547,20 +727,17 @@ gv_hnsw_graph_link_back(GvHnswGraphWorker *worker, const uint32 *targets, uint32
 {
 	GvHnswGraph *graph = worker->graph;
 	uint32		target = targets[0];
-	const uint32 *links = graph->links + (Size) target * graph->degree;
+	bool		is_new[PG_UINT8_MAX] = {false};
 
 	CHECK_FOR_INTERRUPTS();
-	if (n > 1)
+	if (n > 2)
 	{
-		prefetch_links(graph, targets[1]);
-		prefetch_keys(graph, targets[1]);
+		prefetch_links(graph, targets[2]);
+		prefetch_keys(graph, targets[2]);
 	}
-	for (int i = 0; i < graph->n_links[target] && graph->dims > 0; i++)
-	{
-		if (!(links[i] & GV_HNSW_LINK_FILL))
-			prefetch_point(graph, links[i]);
-	}
+	if (n > 1 && graph->dims > 0)
+		prefetch_answers(graph, targets[1], edges);
 	for (uint32 e = graph->incoming[target]; e != GV_HNSW_NO_ROW; e = edges[e].next)
-		add_link(worker, target, edges[e].source, edges[e].key);
+		add_link(worker, target, edges[e].source, edges[e].key, is_new);
 	graph->incoming[target] = GV_HNSW_NO_ROW;
 }

@@ -54,13 +54,13 @@ typedef struct GvHnswGraph
 /* A link of a batch, to be answered by a link back */
 typedef struct GvHnswEdge
 {
-	uint32		source;
+	uint32		source;			/* as a link of the target */
 	float		key;
 	uint32		next;			/* next edge to the same target */
 } GvHnswEdge;
 
 /* So many rows that are near each other search together */
-#define GV_HNSW_GROUP GV_HNSW_CROSS_KEYS
+#define GV_HNSW_GROUP GV_PANEL_ROWS
 
 /* What a process needs to work on the graph */
 typedef struct GvHnswGraphWorker
@@ -73,10 +73,12 @@ typedef struct GvHnswGraphWorker
 	/* of a group of rows; with codes only */
 	int			group_ef;
 	GvPool		group_pool[GV_HNSW_GROUP];
+	GvPanelI8	panel;			/* its points */
 	uint16	   *expanded;		/* rows that it has expanded, as in seen */
 	float	   *keys;			/* of the rows looked at together */
 	GvHnswCandidate *candidates;
-	int			max_candidates;
+	uint16	   *place;			/* of each candidate in the pool, at its hash, or NO_PLACE */
+	int			place_bits;
 	MemoryContext context;
 } GvHnswGraphWorker;
 
@@ -87,7 +89,16 @@ typedef struct GvHnswGraphWorker
  * fills a place until a better one comes.
  */
 #define GV_HNSW_LINK_FILL 0x80000000u
-#define GV_HNSW_LINK_ROW(link) ((link) & ~GV_HNSW_LINK_FILL)
+
+/*
+ * Set in a link of the batch at work: so it is with the link back, where a link
+ * from before the batch is shorter
+ */
+#define GV_HNSW_LINK_BACK_FILLS 0x40000000u
+#define GV_HNSW_LINK_ROW(link) ((link) & ~(GV_HNSW_LINK_FILL | GV_HNSW_LINK_BACK_FILLS))
+
+/* The most rows whose numbers leave room for that */
+#define GV_HNSW_MAX_GRAPH_ROWS ((uint32) GV_HNSW_LINK_BACK_FILLS - 1)
 
 static inline Datum
 gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)

@@ -120,49 +120,59 @@ gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n
 }
 
 /*
- * gv_hnsw_points_cross_keys
- *		The same for each of n_a points and each of n_b others.
+ * gv_hnsw_points_fill_panel
+ *		Lay points side by side, so that their keys with others are computed at once.
  *
- * n_a, n_b: GV_HNSW_CROSS_KEYS at most
- * keys: float[n_a][n_b], written
+ * n: GV_PANEL_ROWS at most; of fewer the last is there again
+ * panel: bytes has room; bounds are the caller's
  */
 void
-gv_hnsw_points_cross_keys(const GvHnswPoints *points, const uint32 *a, int n_a,
-						  const uint32 *b, int n_b, float *keys)
+gv_hnsw_points_fill_panel(const GvHnswPoints *points, const uint32 *rows, int n,
+						  GvPanelI8 *panel)
 {
-	const int8 *high_a[GV_HNSW_CROSS_KEYS];
-	const int8 *high_b[GV_HNSW_CROSS_KEYS] = {NULL};
-	int32		products[GV_HNSW_CROSS_KEYS * GV_HNSW_CROSS_KEYS];
-	float		unit[GV_HNSW_CROSS_KEYS];
-	float		norm2[GV_HNSW_CROSS_KEYS];
-	float		bias[GV_HNSW_CROSS_KEYS];
+	int			dims = points->dims;
 
-	for (int i = 0; i < n_a; i++)
-		high_a[i] = gv_hnsw_point_high(points, a[i]);
-	for (int j = 0; j < n_b; j++)
+	for (int r = 0; r < GV_PANEL_ROWS; r++)
 	{
-		const GvHnswPointHead *other = gv_hnsw_point_head(points, b[j]);
+		uint32		row = rows[Min(r, n - 1)];
+		const GvHnswPointHead *head = gv_hnsw_point_head(points, row);
+		const int8 *high = gv_hnsw_point_high(points, row);
 
-		high_b[j] = gv_hnsw_point_high(points, b[j]);
-		unit[j] = other->scale;
-		norm2[j] = other->norm2;
-		bias[j] = other->bias;
-	}
-	gv_kernels->cross_products_i8(high_a, n_a, high_b, n_b, points->dims, products);
-	for (int i = 0; i < n_a; i++)
-	{
-		const GvHnswPointHead *head = gv_hnsw_point_head(points, a[i]);
-		float		factor = gv_hnsw_point_unit(points, a[i]) *
-			(float) (1 << points->rest_bits) * 2;
-
-		for (int j = 0; j < n_b; j++)
+		for (int d = 0; d < dims; d += 4)
 		{
-			float		key = (head->norm2 + norm2[j]) -
-				factor * unit[j] * ((float) products[i * n_b + j] + (head->bias + bias[j]));
+			uint8	   *four = panel->bytes + (Size) d * GV_PANEL_ROWS + 4 * r;
 
-			keys[i * n_b + j] = key > 0 ? key : 0;
+			for (int i = 0; i < 4; i++)
+				four[i] = d + i < dims ? (uint8) (high[d + i] + 128) : 0;
 		}
+		panel->norm2[r] = head->norm2;
+		panel->bias[r] = head->bias;
+		panel->factor[r] = gv_hnsw_point_unit(points, row) * (float) (1 << points->rest_bits) * 2;
 	}
+}
+
+/*
+ * gv_hnsw_points_panel_keys
+ *		The same keys of each point of a panel and n others; see panel_keys_i8.
+ *
+ * n: GV_HNSW_PANEL_OTHERS at most
+ */
+void
+gv_hnsw_points_panel_keys(const GvHnswPoints *points, const GvPanelI8 *panel,
+						  const uint32 *others, int n, float *keys, uint16 *near)
+{
+	GvPanelOther other[GV_HNSW_PANEL_OTHERS];
+
+	for (int i = 0; i < n; i++)
+	{
+		const GvHnswPointHead *head = gv_hnsw_point_head(points, others[i]);
+
+		other[i].element = gv_hnsw_point_high(points, others[i]);
+		other[i].unit = head->scale;
+		other[i].norm2 = head->norm2;
+		other[i].bias = head->bias;
+	}
+	gv_kernels->panel_keys_i8(panel, other, n, points->dims, keys, near);
 }
 
 /* The size of the largest element */

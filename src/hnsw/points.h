@@ -38,8 +38,11 @@ typedef struct GvHnswPoints
 	uint8	   *rest;			/* uint8[][rest_bytes] */
 } GvHnswPoints;
 
-/* Of so many points at once, at most, the keys with others are computed */
-#define GV_HNSW_CROSS_KEYS 16
+/* Points whose keys with a panel are computed at once, at most */
+#define GV_HNSW_PANEL_OTHERS 16
+
+/* Bytes of a panel of points */
+#define GV_HNSW_PANEL_SIZE(dims) (TYPEALIGN(4, (Size) (dims)) * GV_PANEL_ROWS)
 
 /* Planes begin where the processor's cache lines do, if there are as many dimensions */
 #define GV_HNSW_POINT_ALIGN 64
@@ -89,8 +92,10 @@ gv_hnsw_point_prefetch(const GvHnswPoints *points, uint32 i)
 
 extern void gv_hnsw_points_keys(const GvHnswPoints *points, uint32 a, const uint32 *b, int n,
 								float *keys);
-extern void gv_hnsw_points_cross_keys(const GvHnswPoints *points, const uint32 *a, int n_a,
-									  const uint32 *b, int n_b, float *keys);
+extern void gv_hnsw_points_fill_panel(const GvHnswPoints *points, const uint32 *rows, int n,
+									  GvPanelI8 *panel);
+extern void gv_hnsw_points_panel_keys(const GvHnswPoints *points, const GvPanelI8 *panel,
+									  const uint32 *others, int n, float *keys, uint16 *near);
 extern void gv_hnsw_points_place(GvHnswPoints *points, char *area, Size n);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);

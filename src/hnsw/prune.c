@@ -30,6 +30,38 @@ gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
 	qsort(candidates, n, sizeof(GvHnswCandidate), compare_candidates);
 }
 
+/* Pass over those of n candidates that are at most as far from one chosen as from the node */
+static void
+pass_over(const GvHnswCandidate *chosen, GvHnswCandidate *candidates, int n,
+		  GvHnswPairKeys pair_keys, void *context)
+{
+	const GvHnswCandidate *others[GV_HNSW_PRUNE_STEP];
+	GvHnswCandidate *end = candidates + n;
+
+	while (candidates < end)
+	{
+		GvHnswCandidate *first = candidates;
+		float		keys[GV_HNSW_PRUNE_STEP];
+		int			n_others = 0;
+
+		for (; candidates < end && n_others < GV_HNSW_PRUNE_STEP; candidates++)
+		{
+			/* without a branch, which would be mispredicted half of the time */
+			others[n_others] = candidates;
+			n_others += !candidates->is_passed_over;
+		}
+		if (n_others == 0)
+			return;
+		pair_keys(context, chosen, others, n_others, keys);
+		n_others = 0;
+		for (; first < candidates; first++)
+		{
+			if (!first->is_passed_over)
+				first->is_passed_over = keys[n_others++] <= first->key;
+		}
+	}
+}
+
 /*
  * gv_hnsw_prune
  *		Choose neighbors so that they lie in different directions.
@@ -52,33 +84,25 @@ gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors, int fill_to
 			  int *n_diverse, GvHnswPairKeys pair_keys, void *context)
 {
 	int			n_chosen = 0;
-	int			i;
+
+	for (int i = 0; i < n; i++)
+		candidates[i].is_passed_over = false;
 
 	/*
 	 * candidates[0 .. n_chosen) are chosen, [n_chosen .. i) passed over and
 	 * still in order.
 	 */
-	for (i = 0; i < n && n_chosen < max_neighbors; i++)
+	for (int i = 0; i < n && n_chosen < max_neighbors; i++)
 	{
 		GvHnswCandidate candidate = candidates[i];
-		bool		passed_over = false;
 
-		for (int j = n_chosen; j > 0 && !passed_over;)
-		{
-			float		keys[GV_HNSW_PRUNE_STEP];
-			int			n_keys = Min(j, GV_HNSW_PRUNE_STEP);
-
-			j -= n_keys;
-			pair_keys(context, &candidate, &candidates[j], n_keys, keys);
-			for (int k = 0; k < n_keys; k++)
-				passed_over |= keys[k] <= candidate.key;
-		}
-		if (!passed_over)
-		{
-			memmove(&candidates[n_chosen + 1], &candidates[n_chosen],
-					(i - n_chosen) * sizeof(GvHnswCandidate));
-			candidates[n_chosen++] = candidate;
-		}
+		if (candidate.is_passed_over)
+			continue;
+		memmove(&candidates[n_chosen + 1], &candidates[n_chosen],
+				(i - n_chosen) * sizeof(GvHnswCandidate));
+		candidates[n_chosen++] = candidate;
+		if (n_chosen < max_neighbors)
+			pass_over(&candidate, &candidates[i + 1], n - i - 1, pair_keys, context);
 	}
 
 	if (n_diverse)

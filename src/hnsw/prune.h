@@ -16,17 +16,15 @@ typedef struct GvHnswCandidate
 	float		key;			/* to the node */
 	uint32		id;
 	uint32		source;			/* meaning left to the caller */
+	bool		is_passed_over; /* by gv_hnsw_prune */
 } GvHnswCandidate;
 
 /* Candidates whose keys to another are wanted at once, at most */
-#define GV_HNSW_PRUNE_STEP 4
+#define GV_HNSW_PRUNE_STEP 32
 
-/*
- * Write the keys of a candidate and n others, named by their places in the
- * array, 1 <= n <= GV_HNSW_PRUNE_STEP
- */
+/* Write the keys of a candidate and n others, 1 <= n <= GV_HNSW_PRUNE_STEP */
 typedef void (*GvHnswPairKeys) (void *context, const GvHnswCandidate *candidate,
-								const GvHnswCandidate *others, int n, float *keys);
+								const GvHnswCandidate *const *others, int n, float *keys);
 
 extern void gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n);
 extern int	gv_hnsw_prune(GvHnswCandidate *candidates, int n, int max_neighbors,

@@ -289,13 +289,13 @@ typedef struct Choice
 
 static void
 choice_pair_keys(void *context, const GvHnswCandidate *candidate,
-				 const GvHnswCandidate *others, int n, float *keys)
+				 const GvHnswCandidate *const *others, int n, float *keys)
 {
 	Choice	   *choice = context;
 
 	for (int i = 0; i < n; i++)
 		keys[i] = gv_hnsw_vectors_key(choice->vectors, choice->vector[candidate->source],
-									  choice->vector[others[i].source]);
+									  choice->vector[others[i]->source]);
 }
 
 /*

@@ -131,64 +131,85 @@ test_i8_many(const GvKernels *kernels)
 	gv_unit_end();
 }
 
-/* Products of several with several, some of them the same */
+/*
+ * Keys of the points of a panel with others: small factors show the products to the
+ * last bit, and bounds who is near
+ */
 static void
-test_i8_cross(const GvKernels *kernels)
+test_i8_panel(const GvKernels *kernels)
 {
 	enum
 	{
-		MOST = 6
+		MOST = 19
 	};
-	const int8_t *a[MOST];
-	const int8_t *b[MOST];
-	int32_t		products[MOST * MOST + 1];
+	GvPanelI8	panel;
+	GvPanelOther others[MOST];
+	float		keys[(MOST + 1) * GV_PANEL_ROWS];
+	uint16_t	near[MOST + 1];
 	int			n;
-	int			n_a;
-	int			n_b;
+	int			n_others;
 	int			i;
 	int			j;
-	int			k;
+	int			r;
 
 	gv_unit_seed(6);
-	gv_unit_begin("%s cross_products_i8: exact, n = 0 to 200 and more, 0 to %d by 0 to %d, "
-				  "before a guard page", kernels->name, MOST, MOST);
+	gv_unit_begin("%s panel_keys_i8: exact, n = 0 to 200 and more, 0 to %d others, "
+				  "before a guard page", kernels->name, MOST);
 	for (n = 0; n <= 1100; n = n < 200 ? n + 1 : n + 113)
 	{
-		int8_t	   *rows = gv_unit_at_end(0, 3 * n);
-		int8_t	   *others = gv_unit_at_end(1, 4 * n);
+		int			size = (n + 3) / 4 * 4 * GV_PANEL_ROWS;
+		int8_t	   *elements = gv_unit_at_end(1, 4 * n);
 
-		for (i = 0; i < 3 * n; i++)
-			rows[i] = (int8_t) (n % 5 == 0 ? -128 : (int) gv_unit_random());
+		panel.bytes = gv_unit_at_end(0, size);
+		for (i = 0; i < size; i++)
+			panel.bytes[i] = (uint8_t) (n % 5 == 0 ? 0 : gv_unit_random());
 		for (i = 0; i < 4 * n; i++)
-			others[i] = (int8_t) (n % 3 == 0 ? -128 : (int) gv_unit_random());
-		for (i = 0; i < MOST; i++)
+			elements[i] = (int8_t) (n % 3 == 0 ? -128 : (int) gv_unit_random());
+		/* powers of two and whole numbers: nothing is rounded */
+		for (r = 0; r < GV_PANEL_ROWS; r++)
 		{
-			a[i] = rows + (2 - i % 3) * n;
-			b[i] = others + (3 - i % 4) * n;
+			panel.norm2[r] = (float) (r * 1000);
+			panel.bias[r] = (float) (5 - r);
+			panel.factor[r] = r % 2 == 0 ? 0.5f : 1.0f;
+			panel.bound[r] = (float) (gv_unit_random() % 5000);
 		}
-		for (n_a = 0; n_a <= MOST; n_a++)
+		for (j = 0; j < MOST; j++)
 		{
-			for (n_b = 0; n_b <= MOST; n_b++)
+			others[j].element = elements + (3 - j % 4) * n;
+			others[j].unit = j % 3 == 0 ? 0.25f : -1.0f;
+			others[j].norm2 = (float) (j * 100);
+			others[j].bias = (float) (j - 3);
+		}
+		for (n_others = 0; n_others <= MOST; n_others++)
+		{
+			keys[n_others * GV_PANEL_ROWS] = -1;
+			near[n_others] = 0x1234;
+			kernels->panel_keys_i8(&panel, others, n_others, n, keys, near);
+			for (j = 0; j < n_others; j++)
 			{
-				products[n_a * n_b] = -1;
-				kernels->cross_products_i8(a, n_a, b, n_b, n, products);
-				for (i = 0; i < n_a; i++)
+				for (r = 0; r < GV_PANEL_ROWS; r++)
 				{
-					for (j = 0; j < n_b; j++)
-					{
-						int64_t		expected = 0;
+					const GvPanelOther *other = &others[j];
+					float		key = keys[j * GV_PANEL_ROWS + r];
+					int			product = 0;
+					double		expected;
 
-						for (k = 0; k < n; k++)
-							expected += a[i][k] * b[j][k];
-						if (products[i * n_b + j] != expected)
-							gv_unit_fail("n = %d, %d and %d of %d and %d: %d, not %lld", n, i, j,
-										 n_a, n_b, products[i * n_b + j],
-										 (long long) expected);
-					}
+					for (i = 0; i < n; i++)
+						product += (panel.bytes[(i / 4 * GV_PANEL_ROWS + r) * 4 + i % 4] - 128) *
+							other->element[i];
+					expected = panel.norm2[r] + other->norm2 - panel.factor[r] * other->unit *
+						(product + panel.bias[r] + other->bias);
+					expected = expected > 0 ? expected : 0;
+					if (key != expected)
+						gv_unit_fail("n = %d, row %d, %d of %d: %g, not %g", n, r, j, n_others,
+									 key, expected);
+					if ((near[j] >> r & 1) != (key < panel.bound[r]))
+						gv_unit_fail("n = %d, row %d, %d of %d: %g and %g, near %x", n, r, j,
+									 n_others, key, panel.bound[r], near[j]);
 				}
-				if (products[n_a * n_b] != -1)
-					gv_unit_fail("n = %d: more than %d products written", n, n_a * n_b);
 			}
+			if (keys[n_others * GV_PANEL_ROWS] != -1 || near[n_others] != 0x1234)
+				gv_unit_fail("n = %d: more than %d others' keys written", n, n_others);
 		}
 	}
 	gv_unit_end();
@@ -279,6 +300,6 @@ gv_unit_test_integer(const GvKernels *kernels)
 	test_i8(kernels, false);
 	test_i8(kernels, true);
 	test_i8_many(kernels);
-	test_i8_cross(kernels);
+	test_i8_panel(kernels);
 	test_bits(kernels);
 }
