@@ -205,14 +205,25 @@ work_on_job(GvAmParallelHead *head, int kind, uint32 n_parts, GvAmWork work, voi
 }
 
 /*
- * gv_am_parallel_run
- *		Have all processes work on a job, and wait until it is done.
+ * gv_am_parallel_begin_job
+ *		Have the workers begin with a job.
  *
- * parallel: after its workers were started; or NULL, if this process is alone
- * work: as that which workers serve with; for the parts that the leader does
+ * The leader may do something else before it calls gv_am_parallel_finish_job.
  */
 void
-gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work, void *arg)
+gv_am_parallel_begin_job(GvAmParallel *parallel, int kind, uint32 n_parts)
+{
+	if (parallel)
+		begin_job(parallel->head, kind, n_parts);
+}
+
+/*
+ * gv_am_parallel_finish_job
+ *		Work on a job that was begun, and wait until it is done.
+ */
+void
+gv_am_parallel_finish_job(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work,
+						  void *arg)
 {
 	GvAmParallelHead *head;
 
@@ -227,7 +238,6 @@ gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork wo
 	}
 
 	head = parallel->head;
-	begin_job(head, kind, n_parts);
 	work_on_job(head, kind, n_parts, work, arg);
 	ConditionVariablePrepareToSleep(&head->changed);
 	for (;;)
@@ -245,6 +255,20 @@ gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork wo
 		ConditionVariableSleep(&head->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
 	}
 	ConditionVariableCancelSleep();
+}
+
+/*
+ * gv_am_parallel_run
+ *		Have all processes work on a job, and wait until it is done.
+ *
+ * parallel: after its workers were started; or NULL, if this process is alone
+ * work: as that which workers serve with; for the parts that the leader does
+ */
+void
+gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work, void *arg)
+{
+	gv_am_parallel_begin_job(parallel, kind, n_parts);
+	gv_am_parallel_finish_job(parallel, kind, n_parts, work, arg);
 }
 
 /*

@@ -71,6 +71,9 @@ extern bool gv_am_parallel_begin(GvAmParallel *parallel, Relation heap, Relation
 								 Size shared_size);
 extern bool gv_am_parallel_begin_with(GvAmParallel *parallel, const GvAmParallelNeeds *needs);
 extern int	gv_am_parallel_launch(GvAmParallel *parallel);
+extern void gv_am_parallel_begin_job(GvAmParallel *parallel, int kind, uint32 n_parts);
+extern void gv_am_parallel_finish_job(GvAmParallel *parallel, int kind, uint32 n_parts,
+									  GvAmWork work, void *arg);
 extern void gv_am_parallel_run(GvAmParallel *parallel, int kind, uint32 n_parts, GvAmWork work,
 							   void *arg);
 extern void gv_am_parallel_end(GvAmParallel *parallel, IndexInfo *index_info);

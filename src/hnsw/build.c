@@ -4,8 +4,8 @@
  *		Building an index, by one process or several.
  *
  * Load the rows into memory, link them batch by batch, write the pages.  The
- * leader hands out jobs, ranges of items that all processes take one by one
- * or a few at a time, itself included; between jobs it works alone.
+ * leader hands out jobs, ranges of items that all processes take part by part,
+ * itself included; between jobs it works alone.
  *
  * If the rows do not fit into maintenance_work_mem, they are divided into
  * overlapping shards, which are linked one after the other and merged.  Without
@@ -37,98 +37,109 @@
 #include "quant/rotation.h"
 
 /*
- * Items that a process takes of a job at once: such a part of those left, within
- * limits.  Items that follow each other have much in common; in the end few are
- * taken, so that no process waits long for another.
+ * A job has so many parts, within limits: items that follow each other have much
+ * in common; and there are many parts, so that no process waits long for another.
  */
-#define JOB_PARTS 32
-#define MAX_JOB_STRIDE 32
+#define JOB_PARTS 64
+#define MAX_PART_ITEMS 32
 
 /* Links back cost little, so many of them at least */
-#define MIN_LINK_BACK_STRIDE 8
+#define MIN_LINK_BACK_ITEMS 8
 
 /* Rows of the first batches, each twice the one before */
 #define FIRST_BATCH 1
 
 PGDLLEXPORT void gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc);
 
-/* How many of a job's items that are left a process takes at once */
+/* How many of a job's items make a part of it */
 static uint32
-job_stride(GvHnswJobKind kind, uint32 n_left)
+part_items(GvHnswJobKind kind, uint32 n_items)
 {
 	switch (kind)
 	{
+		case GV_HNSW_JOB_LOAD:
 		case GV_HNSW_JOB_ORDER_CELL:
 		case GV_HNSW_JOB_FIND_TRUTH:
 		case GV_HNSW_JOB_TRY_QUERY:
 			return 1;
 		default:
-			return Max(Min(n_left / JOB_PARTS, MAX_JOB_STRIDE),
-					   kind == GV_HNSW_JOB_LINK_BACK ? MIN_LINK_BACK_STRIDE : 1);
+			return Max(Min(n_items / JOB_PARTS, MAX_PART_ITEMS),
+					   kind == GV_HNSW_JOB_LINK_BACK ? MIN_LINK_BACK_ITEMS : 1);
 	}
 }
 
-/* Work on the current job until nothing of it is left */
-static void
-work_on_job(GvHnswBuild *build, bool is_leader)
+static uint32
+count_parts(GvHnswJobKind kind, uint32 n_items)
 {
+	uint32		size = part_items(kind, n_items);
+
+	return n_items / size + (n_items % size > 0);
+}
+
+/* Load what the other processes leave of the table */
+static void
+load_share(GvHnswBuild *build)
+{
+	TableScanDesc scan = table_beginscan_parallel(build->heap, build->scan);
+	double		reltuples = gv_hnsw_build_load(build, scan, !IsParallelWorker());
+
+	SpinLockAcquire(&build->shared->mutex);
+	build->shared->reltuples += reltuples;
+	SpinLockRelease(&build->shared->mutex);
+}
+
+/* Do a part of the current job */
+static void
+work_on_part(void *arg, int kind, uint32 part)
+{
+	GvHnswBuild *build = arg;
 	GvHnswBuildShared *shared = build->shared;
-	GvHnswJobKind kind = shared->job_kind;
 	uint32		first = shared->job_first;
-	uint32		n_items = shared->job_items;
+	uint32		size = part_items(kind, shared->job_items);
+	uint32		start = part * size;
+	uint32		end = Min(start + size, shared->job_items);
 
-	for (;;)
+	for (uint32 i = start; i < end; i++)
 	{
-		uint32		next = pg_atomic_read_u32(&shared->job_next);
-		uint32		stride = job_stride(kind, n_items - Min(next, n_items));
-		uint32		start = pg_atomic_fetch_add_u32(&shared->job_next, stride);
-		uint32		end = Min(start + stride, n_items);
-
-		if (start >= n_items)
-			break;
-		for (uint32 i = start; i < end; i++)
+		switch ((GvHnswJobKind) kind)
 		{
-			switch (kind)
-			{
-				case GV_HNSW_JOB_CHOOSE_CELL:
-					gv_hnsw_build_choose_cell(build, i);
-					break;
-				case GV_HNSW_JOB_ORDER_CELL:
-					gv_hnsw_build_order_cell(build, i);
-					break;
-				case GV_HNSW_JOB_LINK:
-					gv_hnsw_graph_link_row(&build->worker,
-										   build->graph.order[first + i], first);
-					break;
-				case GV_HNSW_JOB_LINK_GROUP:
-					gv_hnsw_graph_link_group(&build->worker,
-											 build->graph.order + first + i * GV_HNSW_GROUP,
-											 GV_HNSW_GROUP, first);
-					break;
-				case GV_HNSW_JOB_LINK_BACK:
-					gv_hnsw_graph_link_back(&build->worker, build->targets + i, end - i,
-											build->edges);
-					break;
-				case GV_HNSW_JOB_ENCODE:
-					gv_hnsw_build_encode_row(build, first + i);
-					break;
-				case GV_HNSW_JOB_WRITE:
-					gv_hnsw_build_write_node_page(build, first + i);
-					if (is_leader)
-						pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
-													 Min(shared->n_nodes, (uint64) (first + i) *
-														 build->ix.layout.nodes_per_page));
-					break;
-				case GV_HNSW_JOB_FIND_TRUTH:
-					gv_hnsw_calibrate_find_truth(build, i);
-					break;
-				case GV_HNSW_JOB_TRY_QUERY:
-					gv_hnsw_calibrate_try_query(build, i);
-					break;
-				case GV_HNSW_JOB_NONE:
-				case GV_HNSW_JOB_END:
-					return;
-			}
+			case GV_HNSW_JOB_LOAD:
+				load_share(build);
+				break;
+			case GV_HNSW_JOB_CHOOSE_CELL:
+				gv_hnsw_build_choose_cell(build, i);
+				break;
+			case GV_HNSW_JOB_ORDER_CELL:
+				gv_hnsw_build_order_cell(build, i);
+				break;
+			case GV_HNSW_JOB_LINK:
+				gv_hnsw_graph_link_row(&build->worker, build->graph.order[first + i], first);
+				break;
+			case GV_HNSW_JOB_LINK_GROUP:
+				gv_hnsw_graph_link_group(&build->worker,
+										 build->graph.order + first + i * GV_HNSW_GROUP,
+										 GV_HNSW_GROUP, first);
+				break;
+			case GV_HNSW_JOB_LINK_BACK:
+				gv_hnsw_graph_link_back(&build->worker, build->targets + i, end - i,
+										build->edges);
+				break;
+			case GV_HNSW_JOB_ENCODE:
+				gv_hnsw_build_encode_row(build, first + i);
+				break;
+			case GV_HNSW_JOB_WRITE:
+				gv_hnsw_build_write_node_page(build, first + i);
+				if (!IsParallelWorker())
+					pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE,
+												 Min(shared->n_nodes, (uint64) (first + i) *
+													 build->ix.layout.nodes_per_page));
+				break;
+			case GV_HNSW_JOB_FIND_TRUTH:
+				gv_hnsw_calibrate_find_truth(build, i);
+				break;
+			case GV_HNSW_JOB_TRY_QUERY:
+				gv_hnsw_calibrate_try_query(build, i);
+				break;
 		}
 	}
 }
@@ -143,18 +154,10 @@ work_on_job(GvHnswBuild *build, bool is_leader)
 void
 gv_hnsw_build_begin_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint32 n_items)
 {
-	GvHnswBuildShared *shared = build->shared;
-
-	SpinLockAcquire(&shared->mutex);
-	shared->job_kind = kind;
-	shared->job_first = first;
-	shared->job_items = n_items;
-	pg_atomic_write_u32(&shared->job_next, 0);
-	shared->job_number++;
-	shared->n_working++;
-	SpinLockRelease(&shared->mutex);
-	if (build->parallel)
-		ConditionVariableBroadcast(&shared->changed);
+	build->job_kind = kind;
+	build->shared->job_first = first;
+	build->shared->job_items = n_items;
+	gv_am_parallel_begin_job(build->parallel, kind, count_parts(kind, n_items));
 }
 
 /*
@@ -164,32 +167,9 @@ gv_hnsw_build_begin_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, ui
 void
 gv_hnsw_build_end_job(GvHnswBuild *build)
 {
-	GvHnswBuildShared *shared = build->shared;
-	GvHnswJobKind kind = shared->job_kind;
-
-	work_on_job(build, true);
-
-	SpinLockAcquire(&shared->mutex);
-	shared->n_working--;
-	/* processes that come late find nothing to do */
-	shared->job_kind = kind == GV_HNSW_JOB_END ? kind : GV_HNSW_JOB_NONE;
-	SpinLockRelease(&shared->mutex);
-	if (build->parallel == NULL)
-		return;
-
-	ConditionVariablePrepareToSleep(&shared->changed);
-	for (;;)
-	{
-		int			n_working;
-
-		SpinLockAcquire(&shared->mutex);
-		n_working = shared->n_working;
-		SpinLockRelease(&shared->mutex);
-		if (n_working == 0)
-			break;
-		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
+	gv_am_parallel_finish_job(build->parallel, build->job_kind,
+							  count_parts(build->job_kind, build->shared->job_items),
+							  work_on_part, build);
 }
 
 /*
@@ -201,48 +181,6 @@ gv_hnsw_build_run_job(GvHnswBuild *build, GvHnswJobKind kind, uint32 first, uint
 {
 	gv_hnsw_build_begin_job(build, kind, first, n_items);
 	gv_hnsw_build_end_job(build);
-}
-
-/* A worker's life after loading: job after job */
-static void
-work_on_jobs(GvHnswBuild *build)
-{
-	GvHnswBuildShared *shared = build->shared;
-	uint64		last_job = 0;
-
-	for (;;)
-	{
-		GvHnswJobKind kind;
-		bool		take_part = false;
-
-		ConditionVariablePrepareToSleep(&shared->changed);
-		for (;;)
-		{
-			SpinLockAcquire(&shared->mutex);
-			kind = shared->job_kind;
-			if (kind != GV_HNSW_JOB_NONE && shared->job_number != last_job)
-			{
-				take_part = true;
-				last_job = shared->job_number;
-				shared->n_working++;
-			}
-			SpinLockRelease(&shared->mutex);
-			if (take_part)
-				break;
-			ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-		}
-		ConditionVariableCancelSleep();
-
-		if (kind != GV_HNSW_JOB_END)
-			work_on_job(build, false);
-
-		SpinLockAcquire(&shared->mutex);
-		shared->n_working--;
-		SpinLockRelease(&shared->mutex);
-		ConditionVariableBroadcast(&shared->changed);
-		if (kind == GV_HNSW_JOB_END)
-			return;
-	}
 }
 
 /*
@@ -300,23 +238,7 @@ init_shared(GvHnswBuildShared *shared)
 	pg_atomic_init_u64(&shared->n_rows, 0);
 	pg_atomic_init_u64(&shared->values_used, 0);
 	pg_atomic_init_u32(&shared->overflowed, 0);
-	pg_atomic_init_u32(&shared->job_next, 0);
 	SpinLockInit(&shared->mutex);
-	ConditionVariableInit(&shared->changed);
-}
-
-/* Load as one of several processes */
-static void
-load_in_parallel(GvHnswBuild *build, ParallelTableScanDesc parallel_scan, bool progress)
-{
-	TableScanDesc scan = table_beginscan_parallel(build->heap, parallel_scan);
-	double		reltuples = gv_hnsw_build_load(build, scan, progress);
-
-	SpinLockAcquire(&build->shared->mutex);
-	build->shared->reltuples += reltuples;
-	build->shared->n_loading--;
-	SpinLockRelease(&build->shared->mutex);
-	ConditionVariableBroadcast(&build->shared->changed);
 }
 
 /*
@@ -329,7 +251,6 @@ gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	GvAmParallelWorker worker;
 	GvHnswBuildShared *shared;
 	GvHnswBuild build = {0};
-	bool		take_part = false;
 
 	gv_am_parallel_open(&worker, toc);
 	shared = worker.shared;
@@ -342,18 +263,8 @@ gv_hnsw_build_worker_main(dsm_segment *segment, shm_toc *toc)
 	}
 	gv_hnsw_graph_worker_init(&build.worker, &build.graph, CurrentMemoryContext);
 
-	/* a worker that starts after the leader has finished loading does not load */
-	SpinLockAcquire(&shared->mutex);
-	if (shared->n_loading > 0)
-	{
-		shared->n_loading++;
-		take_part = true;
-	}
-	SpinLockRelease(&shared->mutex);
-	if (take_part)
-		load_in_parallel(&build, worker.scan, false);
-
-	work_on_jobs(&build);
+	build.scan = worker.scan;
+	gv_am_parallel_serve(&worker, work_on_part, &build);
 	gv_am_parallel_close(&worker);
 }
 
@@ -382,10 +293,10 @@ begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 	shared = parallel->shared;
 	memcpy(shared, local, sizeof(GvHnswBuildShared));
 	init_shared(shared);
-	shared->n_loading = shared->in_shards ? 0 : 1;	/* the leader */
 	build->shared = shared;
 	gv_hnsw_build_place_arrays(build, parallel->room);
 	build->parallel = parallel;
+	build->scan = parallel->scan;
 	if (build->graph.dims > 0)
 		memcpy(build->center, build->sampled_center, sizeof(float) * build->graph.dims);
 	gv_am_parallel_launch(parallel);
@@ -394,30 +305,8 @@ begin_parallel(GvHnswBuild *build, GvHnswBuildShared *local, int n_workers)
 static void
 end_parallel(GvHnswBuild *build)
 {
-	gv_hnsw_build_run_job(build, GV_HNSW_JOB_END, 0, 0);
 	gv_am_parallel_end(build->parallel, build->index_info);
 	build->parallel = NULL;
-}
-
-/* Wait until all processes have loaded their part of the table */
-static void
-wait_for_loading(GvHnswBuild *build)
-{
-	GvHnswBuildShared *shared = build->shared;
-
-	ConditionVariablePrepareToSleep(&shared->changed);
-	for (;;)
-	{
-		int			n_loading;
-
-		SpinLockAcquire(&shared->mutex);
-		n_loading = shared->n_loading;
-		SpinLockRelease(&shared->mutex);
-		if (n_loading == 0)
-			break;
-		ConditionVariableSleep(&shared->changed, WAIT_EVENT_PARALLEL_CREATE_INDEX_SCAN);
-	}
-	ConditionVariableCancelSleep();
 }
 
 /*
@@ -613,10 +502,8 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	GV_TEST_POINT("hnsw-build-begun");
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
 	if (build->parallel)
-	{
-		load_in_parallel(build, build->parallel->scan, true);
-		wait_for_loading(build);
-	}
+		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LOAD, 0,
+							  build->parallel->context->nworkers_launched + 1);
 	else
 		build->shared->reltuples = gv_hnsw_build_load(build, NULL, true);
 

@@ -13,7 +13,6 @@
 #include "access/tableam.h"
 #include "nodes/execnodes.h"
 #include "port/atomics.h"
-#include "storage/condition_variable.h"
 #include "storage/spin.h"
 
 #include "am/parallel.h"
@@ -33,7 +32,7 @@
 
 typedef enum GvHnswJobKind
 {
-	GV_HNSW_JOB_NONE,
+	GV_HNSW_JOB_LOAD = 1,		/* what nobody has read of the table; processes i */
 	GV_HNSW_JOB_CHOOSE_CELL,	/* of rows i */
 	GV_HNSW_JOB_ORDER_CELL,		/* rows of cells i */
 	GV_HNSW_JOB_LINK,			/* rows order[first + i] */
@@ -42,8 +41,7 @@ typedef enum GvHnswJobKind
 	GV_HNSW_JOB_ENCODE,			/* rows order[first + i], for the file of a shard */
 	GV_HNSW_JOB_WRITE,			/* pages of nodes first + i */
 	GV_HNSW_JOB_FIND_TRUTH,		/* blocks: see calibrate.c */
-	GV_HNSW_JOB_TRY_QUERY,		/* query vectors i */
-	GV_HNSW_JOB_END
+	GV_HNSW_JOB_TRY_QUERY		/* query vectors i */
 } GvHnswJobKind;
 
 /* State shared by the processes of a build */
@@ -60,19 +58,12 @@ typedef struct GvHnswBuildShared
 	pg_atomic_uint64 n_rows;
 	pg_atomic_uint64 values_used;
 	pg_atomic_uint32 overflowed;	/* some rows did not fit */
-	slock_t		mutex;
+	slock_t		mutex;			/* of reltuples */
 	double		reltuples;
-	int			n_loaded;		/* processes that have finished loading */
-	int			n_loading;		/* processes that take part */
 
-	/* jobs: a process takes items of the current job until none is left */
-	uint64		job_number;
-	GvHnswJobKind job_kind;
+	/* the current job */
 	uint32		job_first;
 	uint32		job_items;
-	pg_atomic_uint32 job_next;
-	int			n_working;
-	ConditionVariable changed;
 
 	uint32		n_order;
 	uint32		n_alone;		/* the first of the order are linked one by one, the others
@@ -120,6 +111,8 @@ typedef struct GvHnswBuild
 	bool		is_calibrated;
 	struct GvHnswCalibration *calibration;	/* of all processes, or NULL */
 	GvAmParallel *parallel;		/* NULL in a worker, and if there is none */
+	ParallelTableScanDesc scan; /* of the table, by several processes */
+	GvHnswJobKind job_kind;		/* of the job that this process, the leader, has begun */
 	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
 	uint64		n_loaded;
 	double		n_tuples;		/* indexed by this process */
