@@ -12,6 +12,10 @@
  * versions leave no choice either, and a scan that knows its conditions reads on
  * in vain for no row.
  *
+ * A bitmap scan is made of an ordered index scan too, by its conditions and without
+ * its order.  Where the query is in the order, none is left that the index could
+ * answer, so such a bitmap scan is removed.
+ *
  * Since 18 a bitmap scan forgets that the index scan below it is disabled, so that
  * it beats a sequential scan that the user has disabled.  An index of ours that
  * cannot answer, as one asked for all rows, disables its scan, so it is removed.
@@ -34,9 +38,9 @@
 #include "am/plan.h"
 #include "base/compat.h"
 
-#if GV_BASE_LACKS_ORDERED_PATHS
-
 static set_rel_pathlist_hook_type previous_hook = NULL;
+
+#if GV_BASE_LACKS_ORDERED_PATHS
 
 /* The filter column, from 0, that column op ANY (array) is about; -1 if none */
 static int
@@ -139,14 +143,12 @@ find_clauses(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 }
 
 static void
-add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+add_ordered_paths(PlannerInfo *root, RelOptInfo *rel)
 {
 	List	   *added = NIL;
 	List	   *replaced = NIL;
 	ListCell   *cell;
 
-	if (previous_hook)
-		previous_hook(root, rel, rti, rte);
 	foreach(cell, rel->pathlist)
 	{
 		IndexPath  *path = lfirst(cell);
@@ -175,9 +177,25 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *
 
 #endif							/* GV_BASE_LACKS_ORDERED_PATHS */
 
-#if GV_BASE_LOSES_DISABLED_PATHS
+/* Has a path of an index of ours, below a bitmap scan, nothing to search for? */
+static bool
+lacks_query(const IndexPath *path)
+{
+	ListCell   *cell;
 
-static set_rel_pathlist_hook_type previous_hook = NULL;
+#if GV_BASE_LOSES_DISABLED_PATHS
+	if (path->path.disabled_nodes >= GV_DISABLED_NODES)
+		return true;
+#endif
+	if (path->indexorderbys == NIL)
+		return false;
+	foreach(cell, path->indexclauses)
+	{
+		if (lfirst_node(IndexClause, cell)->indexcol == 0)
+			return false;
+	}
+	return true;
+}
 
 /* Is a path a bitmap scan of an index of ours that cannot answer? */
 static bool
@@ -187,7 +205,7 @@ is_unusable(const Path *path)
 	ListCell   *cell;
 
 	if (IsA(path, IndexPath))
-		return path->disabled_nodes >= GV_DISABLED_NODES &&
+		return lacks_query((const IndexPath *) path) &&
 			gv_am_plan_is_ours(((const IndexPath *) path)->indexinfo->indexoid);
 	if (IsA(path, BitmapHeapPath))
 		below = list_make1(((const BitmapHeapPath *) path)->bitmapqual);
@@ -222,31 +240,26 @@ remove_unusable(List **paths)
 }
 
 static void
-remove_unusable_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
+set_rel_paths(PlannerInfo *root, RelOptInfo *rel, Index rti, RangeTblEntry *rte)
 {
 	if (previous_hook)
 		previous_hook(root, rel, rti, rte);
+#if GV_BASE_LACKS_ORDERED_PATHS
+	add_ordered_paths(root, rel);
+#endif
 	remove_unusable(&rel->partial_pathlist);
 	/* a sequential scan may have given way */
 	if (remove_unusable(&rel->pathlist))
 		add_path(rel, create_seqscan_path(root, rel, rel->lateral_relids, 0));
 }
 
-#endif							/* GV_BASE_LOSES_DISABLED_PATHS */
-
 /*
  * gv_am_paths_init
- *		Set the hook, if PostgreSQL needs it; called once.
+ *		Set the hook; called once.
  */
 void
 gv_am_paths_init(void)
 {
-#if GV_BASE_LACKS_ORDERED_PATHS
 	previous_hook = set_rel_pathlist_hook;
-	set_rel_pathlist_hook = add_ordered_paths;
-#endif
-#if GV_BASE_LOSES_DISABLED_PATHS
-	previous_hook = set_rel_pathlist_hook;
-	set_rel_pathlist_hook = remove_unusable_paths;
-#endif
+	set_rel_pathlist_hook = set_rel_paths;
 }

@@ -173,5 +173,20 @@ SELECT id FROM small WHERE id > 0 AND id % 10 = 3 AND lower(owner::text) = 'owne
 SELECT * FROM gigavec.check('small_body');
 RESET enable_seqscan;
 
+-- no bitmap scan is made of an ordered one whose query is in the order only
+CREATE TABLE unordered (id int, part int, body text) WITH (autovacuum_enabled = off);
+CREATE INDEX unordered_body ON unordered USING bm25 (body, part);
+CREATE INDEX unordered_partial ON unordered USING bm25 (body) WHERE part = 1;
+INSERT INTO unordered SELECT i, i % 3, 'word number ' || i FROM generate_series(1, 90) i;
+SET enable_indexscan = off;
+SELECT id FROM unordered WHERE part = 1 ORDER BY body <@> to_bm25query('number 31', 'unordered_partial') LIMIT 1;
+SELECT id FROM unordered WHERE part = 2 ORDER BY body <@> to_bm25query('number 32', 'unordered_body') LIMIT 1;
+SET enable_seqscan = off;
+SELECT id FROM unordered WHERE part = 1 ORDER BY body <@> to_bm25query('number 31', 'unordered_partial') LIMIT 1;
+SELECT id FROM unordered WHERE part = 2 AND body @@@ to_bm25query('32', 'unordered_body')
+ORDER BY body <@> to_bm25query('number 32', 'unordered_body') LIMIT 1;
+RESET enable_seqscan;
+RESET enable_indexscan;
+
 SET client_min_messages = warning;
 DROP SCHEMA bm25_filters CASCADE;
