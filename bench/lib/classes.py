@@ -18,7 +18,6 @@ import numpy as np
 import dataset
 import driver
 import report
-from cluster import Cluster
 from engines import EF_BEYOND, EF_GRID
 from measure import choose_points, say
 
@@ -240,23 +239,9 @@ def main():
     parser.add_argument("--engines", nargs="+", default=["gigavec", "pgvector"],
                         choices=["gigavec", "pgvector"])
     parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=1, help="parallel workers of a build")
-    parser.add_argument("--memory", default="2GB", help="maintenance_work_mem")
-    parser.add_argument("--cluster", help="folder of the server")
-    parser.add_argument("--pg-config", default="pg_config")
-    parser.add_argument("--extension", action="append", default=[],
-                        help="NAME:EXTENSION, another extension in the place of a player")
+    driver.add_server_arguments(parser)
     args = parser.parse_args()
-    args.options, args.settings, args.phases = [], [], []
-    cluster = Cluster(args.pg_config, args.cluster)
-    players, _ = driver.make_engines(cluster, args)
-    cluster.start()
-    for engine in players:
-        engine.prepare(False)
-        print("%s %s" % (engine.name, engine.version))
-    print("PostgreSQL %s, %s" % (cluster.version, driver.describe_machine()))
+    players = driver.start_engines(args)
     results = [run_case(case, players, args) for case in CASES if case.name in args.cases]
     results = [result for result in results if result]
     names = [engine.name for engine in players]

@@ -125,6 +125,31 @@ def make_engines(cluster, args):
     return engines, hnswlib
 
 
+def add_server_arguments(parser):
+    """What benchmarks with a command line of their own have alike."""
+    parser.add_argument("--k", type=int, default=10, help="LIMIT of a query")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="parallel workers of a build")
+    parser.add_argument("--memory", default="2GB", help="maintenance_work_mem")
+    parser.add_argument("--cluster", help="folder of the server")
+    parser.add_argument("--pg-config", default="pg_config")
+    parser.add_argument("--extension", action="append", default=[],
+                        help="NAME:EXTENSION, another extension in the place of a player")
+
+
+def start_engines(args, reuse=False):
+    """Start the cluster; return the engines of args.engines with their databases."""
+    args.options, args.settings, args.phases = [], [], []
+    cluster = Cluster(args.pg_config, args.cluster)
+    players, _ = make_engines(cluster, args)
+    cluster.start()
+    for engine in players:
+        engine.prepare(reuse)
+        print("%s %s" % (engine.name, engine.version))
+    print("PostgreSQL %s, %s" % (cluster.version, describe_machine()))
+    return players
+
+
 def describe_machine():
     cpu, memory = platform.machine(), ""
     try:

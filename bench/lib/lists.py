@@ -20,7 +20,6 @@ import dataset
 import driver
 import engines
 import report
-from cluster import Cluster
 from coding import load_faiss
 from measure import choose_points, cluster_of, say
 
@@ -346,30 +345,16 @@ def main():
                         help="indexes of faiss, %%d: the number of lists")
     parser.add_argument("--probes", nargs="+", type=int, default=PROBES, help="numbers of probes to try")
     parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--inserts", type=int, default=2000, help="rows inserted; 0: none")
     parser.add_argument("--no-churn", dest="churn", action="store_false",
                         help="without rows deleted and inserted again")
-    parser.add_argument("--workers", type=int, default=1, help="parallel workers of a build")
     parser.add_argument("--alone", action="store_true", help="build without workers only")
-    parser.add_argument("--memory", default="2GB", help="maintenance_work_mem")
     parser.add_argument("--reuse", action="store_true", help="keep the tables and indexes of an earlier run")
-    parser.add_argument("--cluster", help="folder of the server")
-    parser.add_argument("--pg-config", default="pg_config")
-    parser.add_argument("--extension", action="append", default=[],
-                        help="NAME:EXTENSION, another extension in the place of a player")
+    driver.add_server_arguments(parser)
     args = parser.parse_args()
-    args.options, args.settings, args.phases = [], [], []
     faiss = load_faiss() if "faiss" in args.engines else None
-    cluster = Cluster(args.pg_config, args.cluster)
-    players, _ = driver.make_engines(cluster, args)
-    cluster.start()
-    for engine in players:
-        engine.prepare(args.reuse)
-        print("%s %s" % (engine.name, engine.version))
+    players = driver.start_engines(args, args.reuse)
     if faiss:
         print("faiss %s" % faiss.__version__)
-    print("PostgreSQL %s, %s" % (cluster.version, driver.describe_machine()))
     for name in args.sets:
         run_set(name, players, faiss, args)
