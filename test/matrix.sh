@@ -128,7 +128,7 @@ in_root()
 # Usage: need_root leg version
 need_root()
 {
-	local leg=$1 major=$2 release=${release_of[$2]} mirror log=$gv_work/log/root-$2.log
+	local leg=$1 major=$2 release=${release_of[$2]} mirror script log=$gv_work/log/root-$2.log
 	root=$roots/$release
 	[ "$(id -u)" = 0 ] && is_debian || {
 		skip "matrix: $leg: a folder with Debian $release takes root on a Debian"
@@ -149,13 +149,16 @@ need_root()
 		fi
 		want_packages debootstrap
 		mirror=$(own_mirror "")
+		# a debootstrap older than the release makes it as it makes the newest that it knows
+		script=/usr/share/debootstrap/scripts/$release
+		[ -e "$script" ] || script=${script%/*}/sid
 		say "making $root"
 		rm -rf --one-file-system "${root:?}"
 		# its mounts end with it
 		if ! command -v debootstrap >/dev/null || [ -z "$mirror" ] ||
 			! run_for $root_seconds unshare -m debootstrap --variant=minbase \
 				"--include=postgresql-$major,postgresql-server-dev-$major,gcc,libc6-dev,make,perl,libipc-run-perl" \
-				"$release" "$root" "$mirror" >"$log" 2>&1; then
+				"$release" "$root" "$mirror" "$script" >"$log" 2>&1; then
 			[ ! -f "$log" ] || tail -n 3 "$log"
 			skip "matrix: $leg: Debian $release could not be had"
 			rm -rf --one-file-system "${root:?}" || :
