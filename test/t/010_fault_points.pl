@@ -21,10 +21,6 @@ use lib 't';
 use GigavecPoints;
 use GigavecTest;
 
-# to die and fail at some points only, for a closer look
-my $wanted = $ENV{GIGAVEC_POINTS} // '.';
-my $n_rounds = $ENV{GIGAVEC_LONG} ? 20 : 1;
-
 # table, operator, dimensions, index
 my @searches = (
 	[ 'items', '<->', 24, 'items_l2' ],
@@ -160,26 +156,6 @@ my %works = (
 	},
 );
 
-my $died = qr/server closed the connection unexpectedly|connection to server was lost/;
-
-sub wait_for_recovery
-{
-	my ($offset) = @_;
-
-	$node->wait_for_log(qr/all server processes terminated.*database system is ready to accept connections/s, $offset);
-	return;
-}
-
-# Do in the mirrors what was confirmed
-sub repeat
-{
-	my (@statements) = @_;
-
-	$node->safe_psql('postgres', join(';', map { s/(INTO|FROM) (items|wide|long|listed)\b/$1 $2_mirror/r }
-			grep { /INTO (items|wide|long|listed)\b|DELETE/ } @statements)) if @statements;
-	return;
-}
-
 # Bring the tables to the size they had, with some rows of an equal vector
 sub refill
 {
@@ -198,27 +174,6 @@ sub refill
 			INSERT INTO ${table}_mirror TABLE more});
 	}
 	return;
-}
-
-# Do work with a setting of test points.  A session goes on after errors.
-# Returns the complaints, and what the session has left behind.
-sub do_work
-{
-	my ($work, $round, $setting) = @_;
-	my @statements = $works{$work}->($round);
-	my ($out, $err, $n) = ('', '', 0);
-	my $offset = -s $node->logfile;
-
-	refill($round) if $work eq 'vacuum';
-	$node->psql('postgres', join('', "LOAD 'gigavec';\nSET client_min_messages = warning;\n",
-			"SET gigavec.test_point = '$setting';\n",
-			(map { "$_;\n\\if :ERROR\n\\else\n\\echo done " . $n++ . "\n\\endif\n" } @statements),
-			'TABLE leftovers'),
-		stdout => \$out, stderr => \$err, on_error_stop => 0);
-	wait_for_recovery($offset) if $err =~ $died;
-	repeat(@statements[ $out =~ /^done (\d+)$/mg ]);
-	$out =~ s/^done \d+$//mg;
-	return ($err, $out =~ s/^\s+|\s+$//gr);
 }
 
 # The tables have what was confirmed, the indexes are sound, and scans to the end
@@ -265,85 +220,15 @@ sub check_recall
 	return;
 }
 
-# other access methods have tests of their own
-my %points = declared_points('src');
-delete @points{ grep { $points{$_} =~ m{^(?:kdtree|bm25)/} } keys %points };
-my $round = 0;
-
-# Which work comes to which points, and how often?
-my %reached;
-for my $work ('insert', 'vacuum', 'train', 'create', 'reindex', 'scan')
-{
-	my $offset = -s $node->logfile;
-	my ($err, $left) = do_work($work, $round++, '*:log');
-
-	is($err, '', "work $work: no error");
-	is($left, '', "work $work: nothing is left");
-	my $log = slurp_file($node->logfile, $offset);
-	$reached{$1}{$work}++ while $log =~ /reached test point "([^"]+)"/g;
-}
-for my $point (sort keys %points)
-{
-	ok($reached{$point}, "$point is reached");
-	note("$point: $_ $reached{$point}{$_} times") for sort keys %{ $reached{$point} };
-}
-ok($points{$_}, "$_ is a point that the source declares") for sort keys %reached;
-check_all('all work done once');
-check_recall('all work done once');
-
-# Have something happen at a point; returns a name for it, complaints, and what
-# is left behind.  Once round it happens when the point is reached first, then
-# at some other time.
-sub happen
-{
-	my ($action, $point, $i) = @_;
-	my %times = %{ $reached{$point} };
-	my ($work) = sort { $times{$b} <=> $times{$a} || $a cmp $b } keys %times;
-	my $count = $i == 1 ? 1 : 1 + int(rand($times{$work} / 2));
-	my ($err, $left) = ('', '');
-
-	# the work of some rounds may not come there
-	for (my $try = 1; $try <= 5 && $err eq ''; $try++)
-	{
-		($err, $left) = do_work($work, $round++, "$point:$action:$count");
-	}
-	return ("$work, $action, $point, $count", $err, $left);
-}
-
-# Die at each point.  What is before a record is after another, so once round
-# it is enough to die after each.
-srand(1);
-for my $i (1 .. $n_rounds)
-{
-	for my $point (grep { /$wanted/ && ($i > 1 || !/^before/) } sort keys %reached)
-	{
-		my ($name, $err) = happen('crash', $point, $i);
-
-		like($err, $died, "$name: dies");
-		check_all($name);
-		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long, listed');
-		check_all("$name, vacuumed");
-		check_recall("$name, vacuumed");
-	}
-}
-
-# Fail at each point
-for my $i (1 .. $n_rounds)
-{
-	for my $point (grep { /$wanted/ } sort keys %reached)
-	{
-		my ($name, $err, $left) = happen('error', $point, $i);
-
-		like($err, qr/ERROR:  stopped at test point "\Q$point\E"/, "$name: fails");
-		is(() = $err =~ /ERROR|WARNING/g, 1, "$name: no other complaint");
-		is($left, '', "$name: nothing is left");
-		check_all($name);
-	}
-}
-$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items, wide, long, listed');
-check_all('after errors, vacuumed');
-check_recall('after errors, vacuumed');
-unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
+# the other access methods have tests of their own
+visit_points(
+	node => $node,
+	folders => '(?!kdtree|bm25)\w+',
+	tables => 'items|wide|long|listed',
+	works => \%works,
+	prepare => sub { refill($_[1]) if $_[0] eq 'vacuum' },
+	check => \&check_all,
+	search => \&check_recall);
 $node->stop;
 
 done_testing();

@@ -17,9 +17,6 @@ use lib 't';
 use GigavecPoints;
 use GigavecTest;
 
-my $wanted = $ENV{GIGAVEC_POINTS} // '.';
-my $n_rounds = $LONG ? 20 : 1;
-
 my $node = new_server('points', q{
 	fsync = off
 	wal_consistency_checking = 'all'
@@ -38,8 +35,8 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE items (id int PRIMARY KEY, body text);
 	INSERT INTO items SELECT i, words(i) FROM generate_series(1, 100) i;
 	CREATE INDEX items_body ON items USING bm25 (body, id, (id % 7)) WITH (text_config = 'simple');
-	CREATE TABLE mirror AS TABLE items;
-	CREATE VIEW differences AS SELECT id FROM items FULL JOIN mirror USING (id) WHERE items IS NULL OR mirror IS NULL;
+	CREATE TABLE items_mirror AS TABLE items;
+	CREATE VIEW differences AS SELECT id FROM items FULL JOIN items_mirror m USING (id) WHERE items IS NULL OR m IS NULL;
 	CREATE VIEW leftovers AS
 		SELECT 'pin of block ' || relblocknumber AS what FROM pg_buffercache WHERE pinning_backends > 0
 			AND relfilenode = pg_relation_filenode('items_body')
@@ -81,29 +78,6 @@ my %works = (
 	},
 );
 
-my $died = qr/server closed the connection unexpectedly|connection to server was lost/;
-
-# Do work with a setting of test points; returns complaints, and what is left behind
-sub do_work
-{
-	my ($work, $round, $setting) = @_;
-	my @statements = $works{$work}->($round);
-	my ($out, $err, $n) = ('', '', 0);
-	my $offset = -s $node->logfile;
-
-	$node->psql('postgres', join('', "LOAD 'gigavec';\nSET client_min_messages = warning;\n",
-			"SET gigavec.test_point = '$setting';\n",
-			(map { "$_;\n\\if :ERROR\n\\else\n\\echo done " . $n++ . "\n\\endif\n" } @statements),
-			'TABLE leftovers'),
-		stdout => \$out, stderr => \$err, on_error_stop => 0);
-	$node->wait_for_log(qr/all server processes terminated.*database system is ready to accept connections/s, $offset)
-	  if $err =~ $died;
-	my @done = map { s/(INTO|FROM) items\b/$1 mirror/r } grep { /INTO items\b|DELETE/ } @statements[ $out =~ /^done (\d+)$/mg ];
-	$node->safe_psql('postgres', join(';', @done)) if @done;
-	$out =~ s/^done \d+$//mg;
-	return ($err, $out =~ s/^\s+|\s+$//gr);
-}
-
 # Also: rows found by a word that all have, and by their own words, are the table's
 sub check_all
 {
@@ -125,76 +99,23 @@ sub check_all
 	return;
 }
 
-my %points = declared_points('src/bm25');
-my $round = 0;
-my %reached;
-
-for my $work (sort keys %works)
+# or the index would only grow
+sub renew
 {
-	my $offset = -s $node->logfile;
-	my ($err, $left) = do_work($work, $round++, '*:log');
+	my ($work, $round) = @_;
 
-	is($err, '', "work $work: no error");
-	is($left, '', "work $work: nothing is left");
-	my $log = slurp_file($node->logfile, $offset);
-	while ($log =~ /reached test point "([^"]+)"/g)
-	{
-		$reached{$1}{$work}++ if $points{$1};
-	}
-}
-ok($reached{$_}, "$_ is reached") for sort keys %points;
-check_all('all work done once');
-
-# Have something happen at a point; once round when it is reached first
-sub happen
-{
-	my ($action, $point, $i) = @_;
-	my %times = %{ $reached{$point} };
-	my ($work) = sort { $times{$b} <=> $times{$a} || $a cmp $b } keys %times;
-	my $count = $i == 1 ? 1 : 1 + int(rand($times{$work} / 2));
-	my ($err, $left) = ('', '');
-
-	for (my $try = 1; $try <= 5 && $err eq ''; $try++)
-	{
-		# or the index would only grow
-		$node->safe_psql('postgres', 'TRUNCATE items; INSERT INTO items SELECT i, words(i) FROM generate_series(1, 100) i;'
-			  . 'TRUNCATE mirror; INSERT INTO mirror TABLE items') if $round % 5 == 0;
-		($err, $left) = do_work($work, $round++, "$point:$action:$count");
-	}
-	return ("$work, $action, $point, $count", $err, $left);
+	$node->safe_psql('postgres', 'TRUNCATE items; INSERT INTO items SELECT i, words(i) FROM generate_series(1, 100) i;'
+		  . 'TRUNCATE items_mirror; INSERT INTO items_mirror TABLE items') if $round % 5 == 0;
+	return;
 }
 
-# Die at each point; what is before a record is after another
-srand(1);
-for my $i (1 .. $n_rounds)
-{
-	for my $point (grep { /$wanted/ && ($i > 1 || !/^before/) } sort keys %reached)
-	{
-		my ($name, $err) = happen('crash', $point, $i);
-
-		like($err, $died, "$name: dies");
-		check_all($name);
-		$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
-		check_all("$name, vacuumed");
-	}
-}
-
-# Fail at each point
-for my $i (1 .. $n_rounds)
-{
-	for my $point (grep { /$wanted/ } sort keys %reached)
-	{
-		my ($name, $err, $left) = happen('error', $point, $i);
-
-		like($err, qr/ERROR:  stopped at test point "\Q$point\E"/, "$name: fails");
-		is(() = $err =~ /ERROR|WARNING/g, 1, "$name: no other complaint");
-		is($left, '', "$name: nothing is left");
-		check_all($name);
-	}
-}
-$node->safe_psql('postgres', 'VACUUM (INDEX_CLEANUP on) items');
-check_all('after errors, vacuumed');
-unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
+visit_points(
+	node => $node,
+	folders => 'bm25',
+	tables => 'items',
+	works => \%works,
+	prepare => \&renew,
+	check => \&check_all);
 $node->stop;
 
 done_testing();
