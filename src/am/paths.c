@@ -4,8 +4,9 @@
  *		Paths that PostgreSQL does not think of, or should not.
  *
  * An index scan can be ordered by distance and have conditions on filter
- * columns.  Two forms of them some versions of PostgreSQL never plan: before 17
- * column = ANY (array) and column IN (...) beside an order, which in a btree
+ * columns.  Some forms of them some versions of PostgreSQL never plan: before 18
+ * column = a OR column = b, which is column = ANY (array); before 17
+ * that, too, and column IN (...), beside an order, which in a btree
  * index such a condition on a column after the first would spoil; and before 16
  * a boolean column by itself, unless the operator class is a built-in one.  So
  * each ordered scan of an index of ours is replaced by one with these: later
@@ -106,6 +107,57 @@ match_boolean(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info,
 	return -1;
 }
 
+/*
+ * The filter column, from 0, that column = a OR column = b OR ... is about; -1 if
+ * none.
+ *
+ * *condition: set to "column = ANY (ARRAY[a, b, ...])"
+ */
+static int
+match_or(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info, RestrictInfo **condition)
+{
+	BoolExpr   *either = (BoolExpr *) info->clause;
+	OpExpr	   *first;
+	Oid			type;
+	int			column;
+	ArrayExpr  *array;
+	ScalarArrayOpExpr *any;
+	ListCell   *cell;
+
+	if (!is_orclause(either) || !IsA(linitial(either->args), OpExpr) ||
+		list_length(((OpExpr *) linitial(either->args))->args) != 2)
+		return -1;
+	first = linitial(either->args);
+	type = exprType(lsecond(first->args));
+	array = makeNode(ArrayExpr);
+	array->array_typeid = get_array_type(type);
+	array->element_typeid = type;
+	array->location = -1;
+	foreach(cell, either->args)
+	{
+		OpExpr	   *arm = lfirst(cell);
+
+		if (!IsA(arm, OpExpr) || arm->opno != first->opno ||
+			arm->inputcollid != first->inputcollid ||
+			!equal(linitial(arm->args), linitial(first->args)) ||
+			exprType(lsecond(arm->args)) != type)
+			return -1;
+		array->elements = lappend(array->elements, lsecond(arm->args));
+		array->array_collid = exprCollation(lsecond(arm->args));
+	}
+
+	any = makeNode(ScalarArrayOpExpr);
+	any->opno = first->opno;
+	any->opfuncid = first->opfuncid;
+	any->useOr = true;
+	any->inputcollid = first->inputcollid;
+	any->args = list_make2(linitial(first->args), eval_const_expressions(root, (Node *) array));
+	any->location = -1;
+	*condition = make_simple_restrictinfo(root, (Expr *) any);
+	column = OidIsValid(array->array_typeid) ? match_any(root, index, *condition) : -1;
+	return column;
+}
+
 /* The conditions of a relation that a path could have beside its own */
 static List *
 find_clauses(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
@@ -127,6 +179,8 @@ find_clauses(PlannerInfo *root, RelOptInfo *rel, IndexPath *path)
 		if (is_there || info->pseudoconstant || !restriction_is_securely_promotable(info, rel))
 			continue;
 		column = match_any(root, path->indexinfo, info);
+		if (column < 0)
+			column = match_or(root, path->indexinfo, info, &condition);
 		if (column < 0)
 			column = match_boolean(root, path->indexinfo, info, &condition);
 		if (column < 0)

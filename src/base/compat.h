@@ -238,8 +238,8 @@ gv_base_name_to_list(const char *name)
 #endif
 }
 
-/* Which conditions beside an order were not planned before 17: see am/paths.c */
-#define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 170000)
+/* Which conditions beside an order were not planned before 18: see am/paths.c */
+#define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 180000)
 
 /* A bitmap scan of an index scan that is disabled is not, since 18: see am/paths.c */
 #define GV_BASE_LOSES_DISABLED_PATHS (PG_VERSION_NUM >= 180000)

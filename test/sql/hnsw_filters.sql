@@ -103,6 +103,8 @@ SELECT condition, f.* FROM unnest(ARRAY[
 	'ta @> ''{a3}''', 'ta @> ''{a3,b3}''', 'ta && ''{a3,b3}''', 'ta @> ''{}''',
 	'pc = 7', 'pc > 90',
 	'v IS NOT NULL', 'i4 = 7 AND b AND e = ''small''', 'i4 = 7 AND t = ''text 57'' AND ia @> ''{7}'' AND d IS NOT NULL',
+	'i4 = 7 OR i4 = 8', 'i4 = 7 OR i4 = -7 OR i4 = 7000', 'i4 = 7 OR i4 = NULL', 'i4 < -40 OR i4 < -45', 'i4 = 7 OR i4 > 40', 'i4 = 7 OR i4 = 8::bigint', 'i4 = 7 OR i2 = 7',
+	'u = md5(''7'')::uuid OR u = md5(''8'')::uuid', 't = ''text 7'' OR t = ''text 8''', 'c = ''text 7'' OR c = ''text 8''', 'vc = ''x7'' OR vc = ''x8''', 'pc = 7 OR pc = 8', '(i4 = 7 OR i4 = 8) AND b', 'i4 = 7 OR i4 = 8 AND b',
 	'i4 = 7 AND id % 2 = 0', 'i4 = 7 OR id = 9', 'id < 0']) WITH ORDINALITY x (condition, n), hnsw_test.filtered(condition) f ORDER BY n;
 -- to the last row
 SELECT condition, f.* FROM unnest(ARRAY['i4 = 7', 'i4 > -40', 'b', 't >= ''text 5''', 'ia && ''{3,4}''', 'e IS NULL', 'true']) WITH ORDINALITY x (condition, n), hnsw_test.filtered(condition, 5000) f ORDER BY n;
@@ -111,6 +113,7 @@ SELECT condition, f.* FROM unnest(ARRAY['i4 = 7', 'i4 > -40', 'b', 't >= ''text 
 SET enable_seqscan = off;
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 = 7 AND b AND t = 'text 7' ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 IN (7, 8) AND ta && '{a3}' AND id > 5 ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
+SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE (i4 = 7 OR i4 = 8) AND b ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE i4 = 7$$);
 -- conditions of the index are the index's though most rows pass them
 SELECT * FROM hnsw_test.plan($$SELECT id FROM hnsw_test.items WHERE NOT b ORDER BY v <-> '[0,0,0,0]' LIMIT 3$$);
@@ -137,6 +140,10 @@ EXPLAIN (COSTS OFF) EXECUTE by_list('{7,8}', '[0,0,0,0]');
 EXECUTE by_list('{7,8}', '[0,0,0,0]');
 EXECUTE by_list('{NULL,9}', '[0,0,0,0]');
 EXECUTE by_list(NULL, '[0,0,0,0]');
+PREPARE by_either(integer, integer, vector) AS SELECT count(*), min(i4), max(i4) FROM (SELECT i4 FROM hnsw_test.items WHERE i4 = $1 OR i4 = $2 ORDER BY v <-> $3 LIMIT 100) x;
+EXPLAIN (COSTS OFF) EXECUTE by_either(7, 8, '[0,0,0,0]');
+EXECUTE by_either(7, 8, '[0,0,0,0]');
+EXECUTE by_either(7, NULL, '[0,0,0,0]');
 RESET plan_cache_mode;
 SELECT n, (SELECT array_agg(i4) FROM (SELECT i4 FROM hnsw_test.items WHERE i4 = n AND b ORDER BY v <-> '[0,0,0,0]' LIMIT 4) x) FROM generate_series(-2, 2) n;
 RESET enable_seqscan;
