@@ -141,50 +141,9 @@ make_row(const GvBm25Index *index, const GvBm25Document *document, const char *f
 	return row;
 }
 
-/* Write a long row's terms to pages that nothing leads to yet */
-static GvBm25Row
-write_long_row(GvBm25Index *index, const GvBm25RowData *row)
-{
-	uint32		head_size = sizeof(GvBm25RowData) + gv_bm25_filters_size(index);
-	GvBm25Row	result = palloc0(head_size + sizeof(GvBm25LongRowData));
-	GvBm25LongRowData *target = (GvBm25LongRowData *) ((char *) result + head_size);
-	const char *bytes = (const char *) row + head_size;
-	uint32		n_bytes = row->size - head_size;
-	uint32		n_pages = (n_bytes + GV_BM25_LANE_ROOM - 1) / GV_BM25_LANE_ROOM;
-	BlockNumber next = InvalidBlockNumber;
-
-	memcpy(result, row, head_size);
-	result->size = head_size + sizeof(GvBm25LongRowData);
-	result->flags = GV_BM25_ROW_LONG;
-	target->id = gv_bm25_take_id(index);
-	target->n_bytes = n_bytes;
-
-	/* the last page first, so that each knows the next */
-	for (uint32 i = n_pages; i-- > 0;)
-	{
-		uint32		start = i * GV_BM25_LANE_ROOM;
-		Buffer		buf;
-		GvXlog	   *xlog;
-		Page		page;
-
-		CHECK_FOR_INTERRUPTS();
-		buf = gv_am_new_buffer(index->rel, MAIN_FORKNUM);
-		xlog = gv_xlog_begin(index->rel);
-		page = gv_xlog_new_page(xlog, buf);
-		init_lane_page(page, GV_BM25_PAGE_LONG_ROW, target->id, i);
-		lane_page(page)->next = next;
-		append_bytes(page, bytes + start, Min(GV_BM25_LANE_ROOM, n_bytes - start));
-		gv_xlog_finish(xlog);
-		next = BufferGetBlockNumber(buf);
-		UnlockReleaseBuffer(buf);
-	}
-	target->first = next;
-	return result;
-}
-
 /*
- * Return a page for a lane, exclusively locked: a free one if there is any and
- * nobody writes a segment, else a new one.
+ * Return a page for a lane or a long row, exclusively locked: a free one if there is
+ * any and nobody writes a segment, else a new one.
  *
  * Where the list is damaged its page may be one that the caller has locked, so
  * nothing waits for it.
@@ -252,6 +211,50 @@ release_list(GvBm25Index *index, Buffer free_buf)
 	gv_bm25_unlock_merge(index->rel);
 }
 
+/* Write a long row's terms to pages that nothing leads to yet */
+static GvBm25Row
+write_long_row(GvBm25Index *index, const GvBm25RowData *row)
+{
+	uint32		head_size = sizeof(GvBm25RowData) + gv_bm25_filters_size(index);
+	GvBm25Row	result = palloc0(head_size + sizeof(GvBm25LongRowData));
+	GvBm25LongRowData *target = (GvBm25LongRowData *) ((char *) result + head_size);
+	const char *bytes = (const char *) row + head_size;
+	uint32		n_bytes = row->size - head_size;
+	uint32		n_pages = (n_bytes + GV_BM25_LANE_ROOM - 1) / GV_BM25_LANE_ROOM;
+	BlockNumber next = InvalidBlockNumber;
+
+	memcpy(result, row, head_size);
+	result->size = head_size + sizeof(GvBm25LongRowData);
+	result->flags = GV_BM25_ROW_LONG;
+	target->id = gv_bm25_take_id(index);
+	target->n_bytes = n_bytes;
+
+	/* the last page first, so that each knows the next */
+	for (uint32 i = n_pages; i-- > 0;)
+	{
+		uint32		start = i * GV_BM25_LANE_ROOM;
+		Buffer		free_buf;
+		Buffer		buf;
+		GvXlog	   *xlog;
+		Page		page;
+
+		CHECK_FOR_INTERRUPTS();
+		buf = take_page(index, &free_buf);
+		xlog = gv_xlog_begin(index->rel);
+		drop_from_list(xlog, free_buf);
+		page = gv_xlog_new_page(xlog, buf);
+		init_lane_page(page, GV_BM25_PAGE_LONG_ROW, target->id, i);
+		lane_page(page)->next = next;
+		append_bytes(page, bytes + start, Min(GV_BM25_LANE_ROOM, n_bytes - start));
+		gv_xlog_finish(xlog);
+		next = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+		release_list(index, free_buf);
+	}
+	target->first = next;
+	return result;
+}
+
 /* Begin a lane if there is none; the metapage's copy is read anew */
 static void
 begin_lane(GvBm25Index *index, int which)
@@ -286,11 +289,14 @@ begin_lane(GvBm25Index *index, int which)
 /*
  * Append a row to a lane.
  *
- * Returns false if the lane takes no more rows; *n_pages: of the lane
+ * n_long_pages: of the row's own
+ *
+ * Returns false if the lane takes no more rows; *n_pages: of the lane and of its
+ * long rows, as a query reads all of them
  */
 static bool
 append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *row,
-		   uint32 *n_pages)
+		   uint32 n_long_pages, uint32 *n_pages)
 {
 	Buffer		head_buf = gv_am_read_buffer(index->hints, index->rel, lane->head);
 	Page		head = BufferGetPage(head_buf);
@@ -313,11 +319,13 @@ append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *
 			gv_bm25_report_corruption(index->rel, lane_page(head)->tail,
 									  "It is not the last page of a lane.");
 	}
-	*n_pages = lane_page(head)->n_pages;
+	*n_pages = lane_page(head)->n_pages + n_long_pages;
 
 	if (lane_page(BufferGetPage(tail_buf))->n_bytes + row->size <= GV_BM25_LANE_ROOM)
 	{
 		xlog = gv_xlog_begin(index->rel);
+		if (n_long_pages > 0)
+			lane_page(gv_xlog_page(xlog, head_buf))->n_pages = *n_pages;
 		append_bytes(gv_xlog_page(xlog, tail_buf), row, row->size);
 		gv_xlog_finish(xlog);
 	}
@@ -331,7 +339,7 @@ append_row(GvBm25Index *index, const GvBm25LaneData *lane, const GvBm25RowData *
 		drop_from_list(xlog, free_buf);
 		head = gv_xlog_page(xlog, head_buf);
 		lane_page(head)->tail = BufferGetBlockNumber(buf);
-		*n_pages = ++lane_page(head)->n_pages;
+		lane_page(head)->n_pages = ++*n_pages;
 		page = tail_buf == head_buf ? head : gv_xlog_page(xlog, tail_buf);
 		lane_page(page)->next = BufferGetBlockNumber(buf);
 		page = gv_xlog_new_page(xlog, buf);
@@ -362,17 +370,19 @@ gv_bm25_delta_insert(GvBm25Index *index, const GvBm25Document *document, const c
 	GvBm25Row	row = make_row(index, document, filters, tid);
 	int			which = MyProcPid % GV_BM25_LANES;
 	bool		is_long = row->size > GV_BM25_LANE_ROOM;
+	uint32		n_long_pages = 0;
 	uint32		n_pages;
 
 	if (is_long)
 	{
 		LockPage(index->rel, LONG_ROW_TAG, ShareLock);
+		n_long_pages = row->size / GV_BM25_LANE_ROOM;
 		row = write_long_row(index, row);
 		GV_TEST_POINT("bm25-long-row");
 	}
 	GV_TEST_POINT("bm25-insert-lane");
 	while (index->meta.lane[which].head == InvalidBlockNumber ||
-		   !append_row(index, &index->meta.lane[which], row, &n_pages))
+		   !append_row(index, &index->meta.lane[which], row, n_long_pages, &n_pages))
 	{
 		GvBm25LaneData lane = index->meta.lane[which];
 

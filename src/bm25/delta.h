@@ -12,7 +12,7 @@
 
 #include "bm25/merge.h"
 
-/* Pages of a lane from which on it should become a segment */
+/* Pages of a lane and its long rows from which on it should become a segment */
 #define GV_BM25_LANE_PAGES 32
 
 /* Reads all rows of the lanes that the metapage names */

@@ -182,7 +182,7 @@ typedef struct GvBm25LanePageData
 	GvBm25PageData page;
 	BlockNumber next;			/* InvalidBlockNumber at the end */
 	BlockNumber tail;			/* of a lane's first page: the last page */
-	uint32		n_pages;		/* of a lane's first page */
+	uint32		n_pages;		/* of a lane's first page: of the lane and of its long rows */
 	uint16		n_bytes;		/* used, after this */
 	uint16		flags;
 } GvBm25LanePageData;

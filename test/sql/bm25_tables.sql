@@ -87,6 +87,14 @@ SELECT gigavec.merge(4294967295);
 BEGIN READ ONLY;
 SELECT gigavec.merge('t_body');
 ROLLBACK;
+-- long rows become segments soon, and their pages are used again: 24 KB of each of 240
+CREATE TABLE long_rows (id int, body text);
+CREATE INDEX long_rows_body ON long_rows USING bm25 (body) WITH (text_config = 'simple');
+INSERT INTO long_rows SELECT i, (SELECT string_agg('w' || i::bigint * 7919 * j % 16381, ' ') FROM generate_series(1, 1800) j) FROM generate_series(1, 240) i;
+SELECT max(value::int) FILTER (WHERE name = 'rows') AS rows, max(value::int) FILTER (WHERE name = 'new_rows') < 32 AS few_new,
+	max(value::int) FILTER (WHERE name = 'pages') < 480 AS few_pages FROM gigavec.stats('long_rows_body');
+SELECT * FROM gigavec.check('long_rows_body');
+DROP TABLE long_rows;
 -- pages of lanes are used again: all rows have been in lanes of 1.5 MB together
 CREATE TABLE grown (id integer, body text);
 CREATE INDEX grown_body ON grown USING bm25 (body) WITH (text_config = 'simple');
