@@ -38,10 +38,16 @@ EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) $(VECTOR_FILES)
 
 # The same objects as extension "vector", for what was written for pgvector and
 # creates it by that name.  Its version says that all of pgvector 0.8 is there;
-# the last number is ours, 100 for 0.1.0, beyond any of pgvector's.  With the
-# first file of sql/upgrade this needs a rule that makes its update of it.
-VECTOR_VERSION = 0.8.$(shell echo $(EXTVERSION) | awk -F. '{ print 10000 * $$1 + 100 * $$2 + $$3 }')
-VECTOR_FILES = sql/vector.control sql/vector--$(VECTOR_VERSION).sql
+# the last number is ours, 100 for 0.1.0, beyond any of pgvector's.  Each update of
+# ours makes one of it.
+vector_version = 0.8.$(shell echo $(1) | awk -F. '{ print 10000 * $$1 + 100 * $$2 + $$3 }')
+update_from = $(word 2,$(subst --, ,$(basename $(notdir $(1)))))
+update_to = $(word 3,$(subst --, ,$(basename $(notdir $(1)))))
+vector_update = sql/vector--$(call vector_version,$(call update_from,$(1)))--$(call vector_version,$(call update_to,$(1))).sql
+VECTOR_VERSION := $(call vector_version,$(EXTVERSION))
+UPDATES := $(wildcard sql/upgrade/$(EXTENSION)--*--*.sql)
+VECTOR_UPDATES := $(foreach file,$(UPDATES),$(call vector_update,$(file)))
+VECTOR_FILES := sql/vector.control sql/vector--$(VECTOR_VERSION).sql $(VECTOR_UPDATES)
 
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
@@ -94,8 +100,11 @@ src/distance/kernel_avx512.o: override CFLAGS += $(GV_KERNEL_CFLAGS_AVX512)
 sql/vector.control: sql/vector.control.in Makefile gigavec.control
 	sed -e 's/@version@/$(VECTOR_VERSION)/' $< > $@
 
-# pgvector cannot be in the way, what else may be is asked first; the library is
-# ours even under pgvector's control file
+# The library is ours even under pgvector's control file
+VECTOR_SED = sed -e 's/CREATE EXTENSION gigavec/CREATE EXTENSION vector/' \
+	    -e "s:'MODULE_PATHNAME':'\$$libdir/$(MODULE_big)':"
+
+# pgvector cannot be in the way, what else may be is asked first
 sql/vector--$(VECTOR_VERSION).sql: sql/$(EXTENSION)--$(EXTVERSION).sql \
 		sql/vector.sql.in sql/vector-prerequisites.sql.in
 	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via CREATE EXTENSION' \
@@ -104,8 +113,21 @@ sql/vector--$(VECTOR_VERSION).sql: sql/$(EXTENSION)--$(EXTVERSION).sql \
 	  sed -e '/@objects@/,$$d' sql/vector.sql.in; \
 	  sed -e '1,/^\$$prerequisites\$$;/d' $<; \
 	  sed -e '1,/@objects@/d' sql/vector.sql.in; } | \
-	sed -e 's/CREATE EXTENSION gigavec/CREATE EXTENSION vector/' \
-	    -e "s:'MODULE_PATHNAME':'\$$libdir/$(MODULE_big)':" > $@
+	$(VECTOR_SED) > $@
+
+# The update of "vector" that an update of ours makes
+define vector_update_rule
+$(call vector_update,$(1)): $(1) sql/vector-update.sql.in Makefile
+	{ printf '%s\n' '-- complain if script is sourced in psql, rather than via ALTER EXTENSION' \
+	    '\echo Use "ALTER EXTENSION vector UPDATE" to load this file. \quit'; \
+	  sed -e '/@objects@/,$$$$d' sql/vector-update.sql.in; \
+	  sed -e '/^\\echo /d' $$<; \
+	  sed -e '1,/@objects@/d' sql/vector-update.sql.in; } | \
+	$$(VECTOR_SED) > $$@
+endef
+$(foreach file,$(UPDATES),$(eval $(call vector_update_rule,$(file))))
+
+vector-files: $(VECTOR_FILES)
 
 # pgvector's files have the same names and stay as they are
 VECTOR_FOLDER = $(DESTDIR)$(datadir)/extension
@@ -117,9 +139,9 @@ install-vector: install $(VECTOR_FILES)
 
 uninstall-vector:
 	! grep -qs libdir/$(MODULE_big) '$(VECTOR_FOLDER)/vector.control' || \
-	    rm -f '$(VECTOR_FOLDER)/vector.control' '$(VECTOR_FOLDER)/vector--$(VECTOR_VERSION).sql'
+	    rm -f $(patsubst sql/%,'$(VECTOR_FOLDER)/%',$(VECTOR_FILES))
 
-.PHONY: install-vector uninstall-vector
+.PHONY: install-vector uninstall-vector vector-files
 
 lint: all
 	perl test/lint/source.pl .

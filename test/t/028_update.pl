@@ -32,7 +32,9 @@ plan skip_all => "$folder cannot be written" if !-w $folder;
 # All objects of the extension in a database, as text
 sub objects
 {
-	my ($name) = @_;
+	my ($name, $extension) = @_;
+
+	$extension //= 'gigavec';
 
 	return $node->safe_psql($name, q{
 		SELECT pg_describe_object(classid, objid, 0), obj_description(objid, classid::regclass::name),
@@ -46,7 +48,7 @@ sub objects
 					|| (SELECT string_agg(concat_ws(' ', amprocnum, amproc::regprocedure), ', ' ORDER BY amprocnum, amproc::regprocedure::text) FROM pg_amproc WHERE amprocfamily = objid)
 			END
 		FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
-			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'gigavec')
+			AND refobjid = (SELECT oid FROM pg_extension WHERE extname = '} . $extension . q{')
 		ORDER BY 1, 2});
 }
 
@@ -122,6 +124,60 @@ for my $file (sort glob("$source/sql/upgrade/gigavec--*--*.sql"))
 
 	is(difference(update('from_' . $from =~ s/\W/_/gr, $from), $present), '', "from $from: the same objects") if -f "$folder/gigavec--$from.sql";
 }
+
+# the version after, whose update brings a function, and what make makes of it for
+# those who have the extension under pgvector's name
+my $next = '9.9.9';
+my $next_vector = '0.8.90909';
+my $folder_next = $node->basedir . '/next';
+my $brings = qq{CREATE FUNCTION gigavec.again() RETURNS text
+	AS 'MODULE_PATHNAME', 'gv_simd' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION gigavec.again() IS 'what the version after brings';
+};
+my ($entry) = $removed{'gigavec.simd'} =~ /'MODULE_PATHNAME', '(\w+)'/;
+$brings =~ s/'gv_simd'/'$entry'/;
+system_or_bail('sh', '-c', qq{mkdir -p $folder_next/src/distance && cd '$source' && cp -R Makefile gigavec.control sql $folder_next/ && cp src/distance/kernels.mk $folder_next/src/distance/ && rm -f $folder_next/sql/*.sql $folder_next/sql/vector.control && mkdir -p $folder_next/sql/upgrade});
+append_to_file("$folder_next/sql/install/99-again.sql", $brings);
+append_to_file("$folder_next/sql/upgrade/gigavec--$version--$next.sql",
+	qq{\\echo Use "ALTER EXTENSION gigavec UPDATE" to load this file. \\quit\n$brings});
+my $control = slurp_file("$folder_next/gigavec.control");
+ok($control =~ s/^default_version = .*$/default_version = '$next'/m, 'the version after');
+unlink("$folder_next/gigavec.control");
+append_to_file("$folder_next/gigavec.control", $control);
+{
+	local %ENV = %ENV;
+
+	# none of what the make that runs the tests was asked for
+	delete @ENV{qw(MAKEFLAGS MFLAGS MAKELEVEL MAKEFILES MAKECMDGOALS)};
+	command_ok([ 'make', '-s', '-C', $folder_next, "PG_CONFIG=$ENV{GIGAVEC_PG_CONFIG}", 'vector-files' ], 'make vector-files');
+}
+like(slurp_file("$folder_next/sql/vector.control"), qr/^default_version = '\Q$next_vector\E'$/m, 'and its version under the other name');
+my ($present_vector) = map { /vector--([\d.]+)--/ } glob("$folder_next/sql/vector--*--$next_vector.sql");
+is($present_vector, $node->safe_psql('postgres', q{SELECT default_version FROM pg_available_extensions WHERE name = 'vector'}), 'an update from the present one');
+my %next = ("gigavec--$next.sql" => "$folder_next/sql/gigavec--$next.sql",
+	"gigavec--$version--$next.sql" => "$folder_next/sql/upgrade/gigavec--$version--$next.sql",
+	map { $_ => "$folder_next/sql/$_" } "vector--$next_vector.sql", "vector--$present_vector--$next_vector.sql");
+append_to_file("$folder/$_", slurp_file($next{$_})) for sort keys %next;
+
+$node->safe_psql('postgres', "CREATE DATABASE $_") for qw(vector_next vector_old beside gigavec_next);
+$node->safe_psql('vector_next', "CREATE EXTENSION vector VERSION '$next_vector'");
+$node->safe_psql('gigavec_next', "CREATE EXTENSION gigavec VERSION '$next'");
+like(objects('vector_next', 'vector'), qr/^function gigavec\.again\(\)/m, 'the version after has the function');
+is(objects('vector_next', 'vector'), objects('gigavec_next'), 'under both names');
+$node->safe_psql('vector_old', q{CREATE EXTENSION vector; CREATE TABLE items (v vector(2)); INSERT INTO items VALUES ('[1,2]'); CREATE INDEX ON items USING hnsw (v vector_l2_ops)});
+unlike(objects('vector_old', 'vector'), qr/gigavec\.again/, 'the present one does not');
+$node->safe_psql('vector_old', "ALTER EXTENSION vector UPDATE TO '$next_vector'");
+is(difference(objects('vector_old', 'vector'), objects('vector_next', 'vector')), '', 'updated as vector: the same objects');
+is($node->safe_psql('vector_old', q{SELECT gigavec.again() = gigavec.simd(), extversion FROM pg_extension WHERE extname = 'vector'}), "t|$next_vector", 'which work');
+is($node->safe_psql('vector_old', "$BY_INDEX SELECT v FROM items ORDER BY v <-> '[1,1]'"), '[1,2]', 'and the index');
+
+# where vector is but a name, gigavec's update brings what is new, whichever comes first
+$node->safe_psql('beside', 'CREATE EXTENSION gigavec; CREATE EXTENSION vector');
+$node->safe_psql('beside', "ALTER EXTENSION vector UPDATE TO '$next_vector'");
+unlike(objects('beside', 'vector'), qr/gigavec\.again/, 'an update of the name brings nothing');
+$node->safe_psql('beside', "ALTER EXTENSION gigavec UPDATE TO '$next'");
+is(difference(objects('beside'), objects('gigavec_next')), '', 'that of gigavec does');
+unlink(map { "$folder/$_" } keys %next);
 
 $node->stop;
 done_testing();
