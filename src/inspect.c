@@ -78,11 +78,12 @@ void
 gv_inspect_open(GvInspected *inspected, Oid index_oid, LOCKMODE lock)
 {
 	/* the table is locked first, as everywhere */
-	Oid			heap_oid = gv_am_inspect_table_of(index_oid);
+	Oid			heap_oid;
 
-	inspected->heap = table_open(heap_oid, AccessShareLock);
+	inspected->heap = gv_am_inspect_open_table(index_oid, AccessShareLock);
 	inspected->lock = lock;
-	inspected->index = index_open(index_oid, lock);
+	inspected->index = gv_am_inspect_open_index(index_oid, lock);
+	heap_oid = RelationGetRelid(inspected->heap);
 	if (inspected->index->rd_index->indrelid != heap_oid)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
@@ -45,6 +46,44 @@ gv_am_inspect_table_of(Oid index_oid)
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("could not find the table of index \"%s\"", name)));
 	return heap_oid;
+}
+
+/*
+ * gv_am_inspect_open_table, gv_am_inspect_open_index
+ *		Open an index's table, then the index, which may have been dropped since
+ *		somebody named it; raises an error then.
+ *
+ * CREATE INDEX CONCURRENTLY shows an index before there is a page of it: such a
+ * one is refused.
+ */
+Relation
+gv_am_inspect_open_table(Oid index_oid, LOCKMODE lock)
+{
+	Relation	heap = try_relation_open(gv_am_inspect_table_of(index_oid), lock);
+
+	if (heap == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", index_oid)));
+	return heap;
+}
+
+Relation
+gv_am_inspect_open_index(Oid index_oid, LOCKMODE lock)
+{
+	Relation	index = try_relation_open(index_oid, lock);
+
+	if (index == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", index_oid)));
+	if (!index->rd_index->indisready && !index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not ready", RelationGetRelationName(index)),
+				 errdetail("It is being built, or building it has failed."),
+				 errhint("If nobody is building it, rebuild it with REINDEX, or drop it.")));
+	return index;
 }
 
 /*

@@ -68,6 +68,8 @@ typedef struct GvAmEstimate
 } GvAmEstimate;
 
 extern Oid	gv_am_inspect_table_of(Oid index_oid);
+extern Relation gv_am_inspect_open_table(Oid index_oid, LOCKMODE lock);
+extern Relation gv_am_inspect_open_index(Oid index_oid, LOCKMODE lock);
 extern void gv_am_inspect_may_compare(Relation index, Snapshot snapshot);
 extern void gv_am_inspect_rows(Relation heap, Relation index, Snapshot snapshot,
 							   BlockNumber first, BlockNumber n_blocks,

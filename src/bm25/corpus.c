@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 #include "utils/rls.h"
 
+#include "am/inspect.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/corpus.h"
@@ -45,7 +46,7 @@ static KnownCounts known;
 static Relation
 open_index(Oid index)
 {
-	Relation	rel = index_open(index, AccessShareLock);
+	Relation	rel = gv_am_inspect_open_index(index, AccessShareLock);
 
 	if (rel->rd_indam->ambuild != gv_bm25_build)
 		ereport(ERROR,

@@ -184,7 +184,6 @@ Datum
 gv_bm25_merge_index(PG_FUNCTION_ARGS)
 {
 	Oid			index_oid = PG_GETARG_OID(0);
-	Oid			heap_oid = gv_am_inspect_table_of(index_oid);
 	int			which[GV_BM25_MAX_SEGMENTS];
 	GvBm25Removal removal;
 	GvBm25Index index;
@@ -193,11 +192,12 @@ gv_bm25_merge_index(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("gigavec.merge()");
 	PreventCommandDuringRecovery("gigavec.merge()");
+	(void) gv_am_inspect_table_of(index_oid);
 	if (!gv_base_owns_relation(index_oid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
 	/* as VACUUM, beside readers and writers */
-	heap = table_open(heap_oid, ShareUpdateExclusiveLock);
-	rel = index_open(index_oid, RowExclusiveLock);
+	heap = gv_am_inspect_open_table(index_oid, ShareUpdateExclusiveLock);
+	rel = gv_am_inspect_open_index(index_oid, RowExclusiveLock);
 	if (rel->rd_indam->ambuild != gv_bm25_build)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

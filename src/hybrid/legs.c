@@ -15,6 +15,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
@@ -44,6 +45,7 @@
 #include "utils/syscache.h"
 
 #include "am/extension.h"
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "hybrid/legs.h"
 
@@ -215,20 +217,20 @@ take_index(GvHybridTarget *target, Relation index, const Candidate *candidate)
 static void
 take_named_index(GvHybridTarget *target, int leg, Oid index_oid)
 {
-	char	   *name = get_rel_name(index_oid);
-	char		kind = get_rel_relkind(index_oid);
-	Relation	index;
+	Relation	index = try_relation_open(index_oid, AccessShareLock);
+	const char *name;
 	Candidate	candidate;
 
-	if (name == NULL)
+	if (index == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", index_oid)));
-	if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
+	name = RelationGetRelationName(index);
+	if (index->rd_rel->relkind != RELKIND_INDEX &&
+		index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not an index", name)));
-	index = index_open(index_oid, AccessShareLock);
 	if (index->rd_index->indrelid != target->relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -242,7 +244,7 @@ take_named_index(GvHybridTarget *target, int leg, Oid index_oid)
 				 errmsg("index \"%s\" is not a bm25 index", name) :
 				 errmsg("index \"%s\" does not order vectors by distance", name)));
 	take_index(target, index, &candidate);
-	index_close(index, AccessShareLock);
+	relation_close(index, AccessShareLock);
 }
 
 /* Take the only index that does for a leg; false if there is none */
@@ -360,20 +362,25 @@ find_distance(Oid operator)
  * gv_hybrid_find_target
  *		Find out what the legs search; the relation is set.
  *
- * Indexes and the column may be named, or not (InvalidOid, NULL).
+ * Indexes and the column may be named, or not (InvalidOid, NULL).  The lock of
+ * the table stays until the transaction ends, as of any query: the SQL is made of
+ * names, and neither they nor indexes go away until it has run.
+ *
  * wanted: bool[GV_HYBRID_N_LEGS], what is not wanted need not be there
  */
 void
 gv_hybrid_find_target(GvHybridTarget *target, Oid text_index, Oid vector_index,
 					  const char *vector_column, const char *metric, const bool *wanted)
 {
-	char		kind = get_rel_relkind(target->relation);
+	Relation	relation = try_relation_open(target->relation, AccessShareLock);
+	char		kind;
 
 	target->schema = find_extension_schema();
-	if (kind == '\0')
+	if (relation == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation with OID %u does not exist", target->relation)));
+	kind = relation->rd_rel->relkind;
 	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW && kind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -398,6 +405,8 @@ gv_hybrid_find_target(GvHybridTarget *target, Oid text_index, Oid vector_index,
 			take_column(target, vector_column, metric ? metric : "cosine");
 		target->distance = find_distance(target->operators[GV_HYBRID_VECTOR]);
 	}
+	relation_close(relation, NoLock);
+	GV_TEST_POINT("hybrid-target");
 }
 
 /* Find the largest number of a parameter; nodes of other kinds are walked through */

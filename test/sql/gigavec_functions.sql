@@ -62,10 +62,20 @@ INSERT INTO hnsw_test.items VALUES (1000, '[1,2,3]'), (1001, NULL);
 UPDATE hnsw_test.items SET v = '[3,2,1]' WHERE id = 200;
 SELECT block, item, i.id, problem FROM gigavec.check('hnsw_test.items_v') JOIN hnsw_test.items i ON i.ctid = row_tid ORDER BY i.id;
 SELECT count(*) FROM gigavec.check('hnsw_test.items_v', heap => false);
-UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'hnsw_test.items_v'::regclass;
+UPDATE pg_index SET indisvalid = false, indisready = true WHERE indexrelid = 'hnsw_test.items_v'::regclass;
 SELECT * FROM hnsw_test.raised('SELECT * FROM gigavec.check(''hnsw_test.items_v'')');
 SELECT count(*) FROM gigavec.check('hnsw_test.items_v', heap => false);
 ROLLBACK;
+
+-- one that was never built: it has no pages
+CREATE TABLE hnsw_test.unbuilt AS SELECT i AS id, '[1,2,3]'::vector(3) AS v, 'words' AS body FROM generate_series(1, 10) i;
+CREATE INDEX CONCURRENTLY unbuilt_v ON hnsw_test.unbuilt USING hnsw ((ARRAY[1, 2, 1 / (id - 5)]::vector(3)) vector_l2_ops);
+CREATE INDEX CONCURRENTLY unbuilt_body ON hnsw_test.unbuilt USING bm25 ((body || 1 / (id - 5))) WITH (text_config = 'simple');
+SELECT * FROM hnsw_test.raised('SELECT * FROM gigavec.stats(''hnsw_test.unbuilt_v'')');
+SELECT * FROM hnsw_test.raised('SELECT * FROM gigavec.check(''hnsw_test.unbuilt_body'', heap => false)');
+SELECT * FROM hnsw_test.raised('SELECT gigavec.merge(''hnsw_test.unbuilt_body'')');
+SELECT * FROM hnsw_test.raised('SELECT ''words'' <@> to_bm25query(''words'', ''hnsw_test.unbuilt_body'')');
+DROP TABLE hnsw_test.unbuilt;
 
 -- the table's rows in parts: little memory
 SET maintenance_work_mem = '1MB';

@@ -180,6 +180,20 @@ for my $point ('bm25-vacuum-between', 'bm25-vacuum-between:2')
 	is(end_sql($second), '', "$name: VACUUM goes on");
 	check_index($name);
 }
+# A hybrid search knows what it will search by names, and others rename and drop.
+# Guard: the lock of the table stays.
+for my $change ('DROP INDEX items_body', 'ALTER TABLE items RENAME TO others', 'DROP TABLE items')
+{
+	my $name = "a hybrid search, then $change";
+
+	make_table(100);
+	$node->safe_psql('postgres', q{CREATE INDEX items_lower ON items USING bm25 ((lower(body))) WITH (text_config = 'simple')});
+	my $search = stop_at($node, 'hybrid-target',
+		q{SELECT count(*) FROM gigavec.hybrid_search('items', 'all', NULL::vector, text_index => 'items_body')});
+	my ($rc, $out, $err) = $node->psql('postgres', "SET lock_timeout = '100ms'; $change");
+	like($err, qr/canceling statement due to lock timeout/, "$name: which waits");
+	is(go_on($search), '', "$name: the search goes on");
+}
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
 $node->stop;
 
