@@ -144,7 +144,7 @@ gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out)
  * 1 - cosine; infinity if a vector has no direction, so that it comes last:
  * NaN would, but with the wrong sign it comes first
  */
-static inline float
+static inline double
 cosine_key(double similarity)
 {
 	if (isnan(similarity))
@@ -153,11 +153,11 @@ cosine_key(double similarity)
 		similarity = 1;
 	else if (similarity < -1)
 		similarity = -1;
-	return (float) (1 - similarity);
+	return 1 - similarity;
 }
 
 /* The same from the three sums */
-static inline float
+static inline double
 cosine_from_sums(double ab, double aa, double bb)
 {
 	return cosine_key(ab / sqrt(aa * bb));
@@ -170,7 +170,7 @@ is_in_range(float sum)
 	return sum >= 1e-30f && sum <= FLT_MAX;
 }
 
-static float
+static double
 float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
 {
 	float		sums[3];
@@ -193,7 +193,7 @@ float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
 	}
 }
 
-static float
+static double
 half_key(GvAmMetric metric, const GvHalfvec *a, const GvHalfvec *b)
 {
 	float		sums[3];
@@ -214,7 +214,7 @@ half_key(GvAmMetric metric, const GvHalfvec *a, const GvHalfvec *b)
 	}
 }
 
-static float
+static double
 sparse_key(GvAmMetric metric, const GvSparsevec *a, const GvSparsevec *b)
 {
 	switch (metric)
@@ -230,18 +230,18 @@ sparse_key(GvAmMetric metric, const GvSparsevec *a, const GvSparsevec *b)
 	}
 }
 
-static float
+static double
 bit_key(GvAmMetric metric, VarBit *a, VarBit *b)
 {
 	uint64_t	counts[3];
 	uint64_t	either;
 
 	if (metric == GV_AM_METRIC_HAMMING)
-		return (float) gv_kernels->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a));
+		return (double) gv_kernels->hamming(VARBITS(a), VARBITS(b), VARBITBYTES(a));
 
 	gv_kernels->jaccard(VARBITS(a), VARBITS(b), VARBITBYTES(a), counts);
 	either = counts[1] + counts[2] - counts[0];
-	return counts[0] == 0 ? 1.0f : (float) (1.0 - (double) counts[0] / (double) either);
+	return counts[0] == 0 ? 1.0 : 1.0 - (double) counts[0] / (double) either;
 }
 
 /*
@@ -251,9 +251,10 @@ bit_key(GvAmMetric metric, VarBit *a, VarBit *b)
  * a, b: detoasted, of the same dimensions
  *
  * Squared L2, negative inner product, 1 - cosine, L1, L-infinity, Hamming or
- * Jaccard distance, by the metric.
+ * Jaccard distance, by the metric; as precise as what the operator returns, so
+ * that an order by one is an order by the other.
  */
-float
+double
 gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b)
 {
 	void	   *pa = DatumGetPointer(a);
@@ -315,7 +316,7 @@ gv_am_probe_key(const GvAmProbe *probe, Datum other)
 	const GvSparsevec *vector = (GvSparsevec *) DatumGetPointer(other);
 
 	if (probe->opclass->element != GV_AM_ELEMENT_SPARSE)
-		return gv_am_exact_key(probe->opclass, probe->value, other);
+		return (float) gv_am_exact_key(probe->opclass, probe->value, other);
 	switch (probe->opclass->metric)
 	{
 		case GV_AM_METRIC_L2:
@@ -323,7 +324,7 @@ gv_am_probe_key(const GvAmProbe *probe, Datum other)
 		case GV_AM_METRIC_INNER_PRODUCT:
 			return (float) -gv_sparse_probe_inner_product(&probe->sparse, vector);
 		case GV_AM_METRIC_COSINE:
-			return cosine_key(gv_sparse_probe_cosine(&probe->sparse, vector));
+			return (float) cosine_key(gv_sparse_probe_cosine(&probe->sparse, vector));
 		default:
 			return (float) gv_sparse_probe_l1(&probe->sparse, vector);
 	}
@@ -342,7 +343,7 @@ gv_am_probe_pair_key(GvAmProbe *probe, Datum a, Datum b)
 	if (probe->opclass->element != GV_AM_ELEMENT_SPARSE || a != probe->last)
 	{
 		probe->last = a;
-		return gv_am_exact_key(probe->opclass, a, b);
+		return (float) gv_am_exact_key(probe->opclass, a, b);
 	}
 	if (probe->value != a)
 		gv_am_probe_set(probe, a);

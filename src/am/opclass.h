@@ -52,7 +52,7 @@ extern const GvAmOpclass *gv_am_opclass(Relation index);
 extern int	gv_am_value_dim(const GvAmOpclass *opclass, Datum value);
 extern int	gv_am_max_dim(const GvAmOpclass *opclass);
 extern void gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out);
-extern float gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b);
+extern double gv_am_exact_key(const GvAmOpclass *opclass, Datum a, Datum b);
 extern uint64 gv_am_value_hash(Datum value);
 extern bool gv_am_values_equal(Datum a, Datum b);
 extern Datum gv_am_zero_value(const GvAmOpclass *opclass, int dim);

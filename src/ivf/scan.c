@@ -5,7 +5,9 @@
  *
  * Rows leave in the order of their exact distances, as far as the lists read
  * go: the row of the least bound is looked at, in the index or in the table,
- * and put back with its distance, until the least is a distance.
+ * and put back with its distance, until the least is a distance.  The bounds of
+ * codes are wrong now and then, so rows are taken some at a time, all that LIMIT
+ * asks for if it is known, and sorted before they leave.
  *
  *-------------------------------------------------------------------------
  */
@@ -59,6 +61,9 @@ typedef struct GvIvfScan
 	bool		exhausted;		/* all lists were read */
 	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
 	uint32		place;			/* of the list of the row returned last */
+	GvIvfFound *taken;			/* rows on their way out, the nearest last */
+	int64		n_taken;
+	int64		max_taken;
 	HTAB	   *known;			/* Known: of an index whose rows are in two lists */
 	ItemPointerData left_out;	/* a row that is not returned, or invalid */
 	bool		can_fetch;
@@ -278,6 +283,8 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 		so->target = 0;
 	else
 		so->n_probes = gv_ivf_aim_probes(&ix->meta, so->target, (int) Min(so->k, PG_INT32_MAX));
+	so->taken = NULL;
+	so->n_taken = so->max_taken = 0;
 	so->known = NULL;
 	if (ix->meta.spills)
 	{
@@ -406,27 +413,13 @@ place_of(GvIvfScan *so, const GvIvfFound *found)
 	return known ? known->place : found->list;
 }
 
-/*
- * gv_ivf_get_tuple
- *		amgettuple: return the next row in the order of distance.
- */
-bool
-gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
+/* The next row by its bounds; false at the end of the scan */
+static bool
+next_found(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
 {
-	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
-	GvIvfFound	found;
-
-	Assert(ScanDirectionIsForward(direction));
-	if (!so->started)
-		start_scan(scan, so);
-
-	scan->xs_recheckorderby = false;
-	scan->xs_recheck = so->filter != NULL && so->filter->recheck;
-	if (so->counts.returned >= so->k && so->target > 0 && may_go_on(so))
-		raise_aim(so);
 	for (;;)
 	{
-		if (!gv_ivf_search_next(&so->search, &found))
+		if (!gv_ivf_search_next(&so->search, found))
 		{
 			if (may_go_on(so) &&
 				read_lists(so, next_round(so)))
@@ -436,24 +429,94 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 				continue;
 			return false;
 		}
-		if (is_known(so, &found))
+		if (is_known(so, found))
 			continue;
-		if (!found.is_exact && so->search.has_direction && so->can_fetch)
+		if (!found->is_exact && so->search.has_direction && so->can_fetch)
 		{
 			CHECK_FOR_INTERRUPTS();
 			ask_for_rows(scan, so);
-			if (gv_ivf_search_refine(&so->search, &found) || make_exact(scan, so, &found))
-				gv_ivf_search_put(&so->search, &found);
+			if (gv_ivf_search_refine(&so->search, found) || make_exact(scan, so, found))
+				gv_ivf_search_put(&so->search, found);
 			continue;
 		}
-		if (ItemPointerIsValid(&so->left_out) && ItemPointerEquals(&so->left_out, &found.tid))
-			continue;
-		so->counts.returned++;
-		so->place = place_of(so, &found);
-		scan->xs_heaptid = found.tid;
-		gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
-		if (so->fetch.hints && scan->xs_heapfetch)
-			gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
-		return true;
+		if (!ItemPointerIsValid(&so->left_out) || !ItemPointerEquals(&so->left_out, &found->tid))
+			return true;
 	}
+}
+
+/* Farthest first: rows leave from the end */
+static int
+compare_taken(const void *a, const void *b)
+{
+	const GvIvfFound *x = a;
+	const GvIvfFound *y = b;
+
+	if (x->key != y->key)
+		return x->key > y->key ? -1 : 1;
+	return ItemPointerCompare(unconstify(ItemPointerData *, &y->tid),
+							  unconstify(ItemPointerData *, &x->tid));
+}
+
+/*
+ * Take the rows that leave next: all that are asked for, if that is known and
+ * they fit into work_mem.
+ *
+ * Returns false at the end of the scan.
+ */
+static bool
+take_rows(IndexScanDesc scan, GvIvfScan *so)
+{
+	int64		n = so->limit > so->counts.returned ? so->limit - so->counts.returned : FIRST_K;
+
+	n = Min(n, Max((int64) (work_mem * 1024.0 / sizeof(GvIvfFound)), FIRST_K));
+	while (so->n_taken < n)
+	{
+		GvIvfFound	found;
+
+		if (!next_found(scan, so, &found))
+			break;
+		if (so->n_taken == so->max_taken)
+		{
+			so->max_taken = Max(FIRST_K, 2 * so->max_taken);
+			so->taken = so->taken ?
+				repalloc_huge(so->taken, so->max_taken * sizeof(GvIvfFound)) :
+				MemoryContextAlloc(so->context, so->max_taken * sizeof(GvIvfFound));
+		}
+		so->taken[so->n_taken++] = found;
+	}
+	qsort(so->taken, so->n_taken, sizeof(GvIvfFound), compare_taken);
+	return so->n_taken > 0;
+}
+
+/*
+ * gv_ivf_get_tuple
+ *		amgettuple: return the next row in the order of distance.
+ */
+bool
+gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
+{
+	GvIvfScan  *so = (GvIvfScan *) scan->opaque;
+	const GvIvfFound *found;
+
+	Assert(ScanDirectionIsForward(direction));
+	if (!so->started)
+		start_scan(scan, so);
+
+	scan->xs_recheckorderby = false;
+	scan->xs_recheck = so->filter != NULL && so->filter->recheck;
+	if (so->n_taken == 0)
+	{
+		if (so->counts.returned >= so->k && so->target > 0 && may_go_on(so))
+			raise_aim(so);
+		if (!take_rows(scan, so))
+			return false;
+	}
+	found = &so->taken[--so->n_taken];
+	so->counts.returned++;
+	so->place = place_of(so, found);
+	scan->xs_heaptid = found->tid;
+	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
+	if (so->fetch.hints && scan->xs_heapfetch)
+		gv_am_pin_row(scan->xs_heapfetch, so->fetch.hints, &scan->xs_heaptid);
+	return true;
 }

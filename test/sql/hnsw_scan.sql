@@ -162,6 +162,13 @@ FROM (SELECT distance, lag(distance, 1, 0) OVER () AS before FROM (SELECT v <-> 
 RESET enable_sort;
 RESET hnsw.ef_search;
 
+-- the order is that of the operator, to its last bit
+CREATE TABLE hnsw_test.sorted AS SELECT i AS id, ARRAY(SELECT sin(i * j * 0.7) + cos(i::float8 * i + j * j) FROM generate_series(1, 40) j)::vector(40) AS v FROM generate_series(1, 3000) i;
+CREATE INDEX ON hnsw_test.sorted USING hnsw (v vector_cosine_ops);
+WITH found AS (SELECT hnsw_test.nearest('hnsw_test.sorted', '<=>', v::text, 1000, true) AS d FROM hnsw_test.sorted WHERE id <= 60)
+SELECT sum(cardinality(d)), count(*) FILTER (WHERE d <> hnsw_test.sorted(d)) AS not_in_order FROM found;
+DROP TABLE hnsw_test.sorted;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
 DROP ROLE hnsw_test_reader;
