@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * limit.h
- *		The LIMIT of a query, for the scan below it.
+ *		What a query asks of the scan below it: its LIMIT, and a radius.
  *
  *-------------------------------------------------------------------------
  */
@@ -14,5 +14,6 @@
 
 extern void gv_am_limit_init(void);
 extern int64 gv_am_limit_of(const ScanKeyData *order_bys);
+extern double gv_am_radius_of(const ScanKeyData *order_bys);
 
 #endif							/* GV_AM_LIMIT_H */

@@ -17,6 +17,9 @@
 /* Relative rounding error of keys computed in float32 */
 #define KEY_ROUNDING 1e-5
 
+/* The same of a cosine distance, whatever that is */
+#define COSINE_ROUNDING 1e-6
+
 /* Integer vectors: this many standard deviations of the error along a direction */
 #define ERROR_DEVIATIONS 6.0
 
@@ -104,6 +107,68 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
 	upper = distance + error;
 	item->lower = lower * lower * (1 - KEY_ROUNDING) + found->key_bias;
 	item->upper = upper * upper * (1 + KEY_ROUNDING) + found->key_bias;
+}
+
+/*
+ * gv_hnsw_ready_radius_key
+ *		Return the key beyond which no row lies within a distance; infinity for an
+ *		infinite one.
+ *
+ * Rounding is allowed for: the executor looks at the distance again.
+ */
+double
+gv_hnsw_ready_radius_key(GvAmMetric metric, double radius, double key_offset, double key_factor)
+{
+	double		key;
+
+	if (isinf(radius))
+		return INFINITY;
+	if (metric == GV_AM_METRIC_L2)
+		radius = radius < 0 ? 0 : radius * radius;
+	key = key_offset + key_factor * radius;
+	key += (fabs(key_offset) + fabs(key)) * KEY_ROUNDING;
+	return metric == GV_AM_METRIC_COSINE ? key + key_factor * COSINE_ROUNDING : key;
+}
+
+/*
+ * gv_hnsw_ready_count_within
+ *		Return how many items may lie within a key.
+ */
+int64
+gv_hnsw_ready_count_within(const GvHnswReadyItem *heap, int64 n, double key)
+{
+	int64		n_within = 0;
+
+	for (int64 i = 0; i < n; i++)
+		n_within += heap[i].lower <= key;
+	return n_within;
+}
+
+/*
+ * gv_hnsw_ready_compare_found, gv_hnsw_ready_compare_late
+ *		For qsort: nodes found, the nearest first; items, the farthest first, since
+ *		they are taken from the end.
+ */
+int
+gv_hnsw_ready_compare_found(const void *a, const void *b)
+{
+	const GvHnswFound *x = a;
+	const GvHnswFound *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
+}
+
+int
+gv_hnsw_ready_compare_late(const void *a, const void *b)
+{
+	const GvHnswReadyItem *x = a;
+	const GvHnswReadyItem *y = b;
+
+	if (x->key != y->key)
+		return x->key > y->key ? -1 : 1;
+	return x->id > y->id ? -1 : (x->id < y->id ? 1 : 0);
 }
 
 /*

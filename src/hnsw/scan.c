@@ -48,9 +48,8 @@
 /* How often a pool that nodes found twice have emptied is filled again */
 #define MAX_REFILLS 4
 
-/* A sweep asks the processor for so much of nodes on pages so far ahead */
+/* A sweep asks the processor for nodes on pages so far ahead */
 #define SWEEP_AHEAD 3
-#define SWEEP_PREFETCH_BYTES 512
 
 typedef GvHnswReadyItem ReadyItem;
 
@@ -67,6 +66,8 @@ typedef struct GvHnswScan
 	Datum		query;			/* detoasted */
 	double		key_offset;		/* exact key -> key of the graph: */
 	double		key_factor;		/* key = offset + factor * exact key */
+	double		radius;			/* no row that is farther passes; infinity: not known */
+	double		radius_key;		/* the same in keys */
 	int			ef;
 	GvHnswAim	aim;
 	int64		n_taken;		/* found nodes that are ready or returned */
@@ -192,6 +193,7 @@ gv_hnsw_rescan(IndexScanDesc scan, ScanKey keys, int n_keys, ScanKey order_bys,
 	memset(&so->counts, 0, sizeof(so->counts));
 	so->started = false;
 	so->limit = gv_am_limit_of(order_bys);
+	so->radius = gv_am_radius_of(order_bys);
 	MemoryContextReset(so->context);
 	if (keys && scan->numberOfKeys > 0)
 		memmove(scan->keyData, keys, scan->numberOfKeys * sizeof(ScanKeyData));
@@ -294,54 +296,6 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, double *key
 
 /* --- starting and going on ------------------------------------------------ */
 
-static int
-compare_swept(const void *a, const void *b)
-{
-	const GvHnswFound *x = a;
-	const GvHnswFound *y = b;
-
-	if (x->key != y->key)
-		return x->key < y->key ? -1 : 1;
-	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
-}
-
-/*
- * The next block from here on that a sweep must read: with a filter, one that
- * has a node that passes.
- */
-static BlockNumber
-next_to_sweep(const GvHnswScan *so, BlockNumber blkno, BlockNumber n_blocks)
-{
-	const GvHnswPassing *passing = &so->strategy.passing;
-	uint64		id;
-
-	if (so->strategy.filter == NULL || blkno >= n_blocks)
-		return blkno;
-	id = gv_hnsw_passing_next(passing, gv_hnsw_make_id(&so->ix.layout, blkno, 0));
-	return id < passing->n_ids ? gv_hnsw_id_block(&so->ix.layout, (uint32) id) : n_blocks;
-}
-
-/* Ask the processor for the nodes of a block that pass */
-static void
-prefetch_passing(const GvHnswScan *so, BlockNumber blkno)
-{
-	const GvHnswLayout *layout = &so->ix.layout;
-
-	if (!gv_hnsw_layout_has_codes(layout))
-	{
-		/* what tells the kind of page */
-		gv_am_prefetch(so->ix.hints, blkno, 0, 1);
-		gv_am_prefetch(so->ix.hints, blkno, BLCKSZ - 1, 1);
-	}
-	for (int slot = 0; slot < layout->nodes_per_page; slot++)
-	{
-		if (gv_hnsw_passing_has(&so->strategy.passing, gv_hnsw_make_id(layout, blkno, slot)))
-			gv_am_prefetch(so->ix.hints, blkno,
-						   MAXALIGN(SizeOfPageHeaderData) + slot * layout->node_size,
-						   Min(layout->neighbor_offset, SWEEP_PREFETCH_BYTES));
-	}
-}
-
 /*
  * Sweep the pages for nodes not expanded, and make the nearest of them ready,
  * as many as work_mem allows.
@@ -365,26 +319,27 @@ sweep(GvHnswScan *so)
 	{
 		gv_hnsw_strategy_know(&so->strategy);
 		limit = Min(limit, so->strategy.passing.n_passing + 1);
-		ahead = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
+		ahead = gv_hnsw_strategy_next_block(&so->strategy, GV_HNSW_META_BLKNO + 1, n_blocks);
 		for (int i = 0; i < SWEEP_AHEAD && ahead < n_blocks; i++)
 		{
-			prefetch_passing(so, ahead);
-			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+			gv_hnsw_strategy_prefetch(&so->strategy, ahead);
+			ahead = gv_hnsw_strategy_next_block(&so->strategy, ahead + 1, n_blocks);
 		}
 	}
 	swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
-	for (BlockNumber blkno = next_to_sweep(so, GV_HNSW_META_BLKNO + 1, n_blocks);
+	for (BlockNumber blkno = gv_hnsw_strategy_next_block(&so->strategy, GV_HNSW_META_BLKNO + 1,
+														 n_blocks);
 		 blkno < n_blocks; blkno = next)
 	{
 		Buffer		buf;
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		next = next_to_sweep(so, blkno + 1, n_blocks);
+		next = gv_hnsw_strategy_next_block(&so->strategy, blkno + 1, n_blocks);
 		if (ahead < n_blocks)
 		{
-			prefetch_passing(so, ahead);
-			ahead = next_to_sweep(so, ahead + 1, n_blocks);
+			gv_hnsw_strategy_prefetch(&so->strategy, ahead);
+			ahead = gv_hnsw_strategy_next_block(&so->strategy, ahead + 1, n_blocks);
 		}
 		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
@@ -417,13 +372,21 @@ sweep(GvHnswScan *so)
 			if (so->sweeping &&
 				(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
 				continue;
+			if (so->radius_key < INFINITY)
+			{
+				ReadyItem	item;
+
+				gv_hnsw_ready_set_interval(&ix->layout, &item, f);
+				if (gv_hnsw_ready_is_beyond(&item, so->radius_key))
+					continue;
+			}
 			f->id = id;
 			f->state = node->state;
 			f->tid = node->tid;
 			f->tid_chunk = node->tid_chunk;
 			if (++n == 2 * limit)
 			{
-				qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+				qsort(swept, n, sizeof(GvHnswFound), gv_hnsw_ready_compare_found);
 				n = limit;
 				truncated = true;
 			}
@@ -438,7 +401,7 @@ sweep(GvHnswScan *so)
 	}
 	if (truncated)
 	{
-		qsort(swept, n, sizeof(GvHnswFound), compare_swept);
+		qsort(swept, n, sizeof(GvHnswFound), gv_hnsw_ready_compare_found);
 		n = Min(n, limit);
 		so->swept_key = swept[n - 1].key;
 		so->swept_id = swept[n - 1].id;
@@ -572,12 +535,25 @@ sweep_from(const GvHnswScan *so)
 		GV_HNSW_SWEEP_FRACTION;
 }
 
+/* Is it worth a sweep to find all rows within the radius? */
+static bool
+may_sweep_radius(const GvHnswScan *so)
+{
+	return gv_hnsw_iterative_scan != GV_HNSW_ITERATIVE_OFF &&
+		(double) RelationGetNumberOfBlocks(so->ix.rel) * so->ix.layout.nodes_per_page <=
+		gv_hnsw_max_scan_tuples;
+}
+
 /* How many of the rows that a first search found may leave */
 static void
 set_may_return(GvHnswScan *so)
 {
 	so->may_return_to = INFINITY;
-	if (so->strategy.filter)
+	if (so->limit > 0 && so->radius_key < INFINITY && may_sweep_radius(so) &&
+		gv_hnsw_ready_count_within(so->ready, so->n_ready, so->radius_key) <
+		Min(so->limit, so->n_ready))
+		so->may_return = 0;		/* it will come to a sweep: then nothing is late */
+	else if (so->strategy.filter)
 	{
 		so->may_return = PG_INT64_MAX;
 		if (!so->exhausted)
@@ -694,6 +670,8 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			cache = gv_hnsw_cache(ix);
 			so->search.value = value;
 		}
+		so->radius_key = gv_hnsw_ready_radius_key(ix->meta.metric, so->radius, so->key_offset,
+												  so->key_factor);
 		if (so->strategy.filter)
 			search_with_filter(so, cache);
 		else
@@ -762,6 +740,28 @@ go_on(GvHnswScan *so)
 		return false;
 	}
 	return true;
+}
+
+/*
+ * All that is found lies beyond the radius: what lies within it and was not
+ * found, a sweep finds.
+ */
+static void
+end_within_radius(GvHnswScan *so)
+{
+	int64		n = 0;
+
+	for (int64 i = 0; i < so->n_ready; i++)
+	{
+		if (!gv_hnsw_ready_is_beyond(&so->ready[i], so->radius_key))
+			so->ready[n++] = so->ready[i];
+	}
+	so->n_ready = n;
+	if (!so->exhausted)
+		end_search(so);
+	so->may_return = PG_INT64_MAX;
+	so->may_return_to = INFINITY;
+	so->sweep_done |= !may_sweep_radius(so);
 }
 
 /* --- returning rows ------------------------------------------------------- */
@@ -853,18 +853,6 @@ keep_late(GvHnswScan *so, const ReadyItem *item)
 	so->late[so->n_late++] = *item;
 }
 
-/* Farthest first: they are taken from the end */
-static int
-compare_late(const void *a, const void *b)
-{
-	const ReadyItem *x = a;
-	const ReadyItem *y = b;
-
-	if (x->key != y->key)
-		return x->key > y->key ? -1 : 1;
-	return x->id > y->id ? -1 : (x->id < y->id ? 1 : 0);
-}
-
 /* When nothing else is left: the late ones, then vectors without direction */
 static bool
 next_at_end(GvHnswScan *so, ReadyItem *item)
@@ -874,7 +862,7 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 	if (so->n_late > 0)
 	{
 		if (!so->late_sorted)
-			qsort(so->late, so->n_late, sizeof(ReadyItem), compare_late);
+			qsort(so->late, so->n_late, sizeof(ReadyItem), gv_hnsw_ready_compare_late);
 		so->late_sorted = true;
 		*item = so->late[--so->n_late];
 		return true;
@@ -900,6 +888,8 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 {
 	for (;;)
 	{
+		if (so->n_ready > 0 && gv_hnsw_ready_is_beyond(&so->ready[0], so->radius_key))
+			end_within_radius(so);
 		if (so->n_ready == 0 || so->n_returned >= so->may_return ||
 			so->ready[0].lower > so->may_return_to)
 		{

@@ -70,6 +70,9 @@
 /* All rows that pass, exactly, are worth so many times the cost of a search */
 #define WORTH_OF_ALL 1.5
 
+/* Bytes of a node that the processor is asked for */
+#define PREFETCH_BYTES 512
+
 /*
  * gv_hnsw_strategy_begin
  *		Compile the conditions of a scan, in the current memory context.
@@ -112,6 +115,50 @@ gv_hnsw_strategy_know(GvHnswStrategy *strategy)
 	gv_hnsw_filter_sweep(strategy->index, strategy->filter, &strategy->passing);
 	strategy->knows_passing = true;
 	strategy->part = Max(strategy->passing.sure_part, 1 / n_slots(strategy));
+}
+
+/*
+ * gv_hnsw_strategy_next_block
+ *		Return the next block from one on that a sweep must read: with a filter,
+ *		one that has a node that passes.
+ */
+BlockNumber
+gv_hnsw_strategy_next_block(const GvHnswStrategy *strategy, BlockNumber blkno,
+							BlockNumber n_blocks)
+{
+	const GvHnswLayout *layout;
+	uint64		id;
+
+	if (strategy->filter == NULL || blkno >= n_blocks)
+		return blkno;
+	layout = &strategy->index->layout;
+	id = gv_hnsw_passing_next(&strategy->passing, gv_hnsw_make_id(layout, blkno, 0));
+	return id < strategy->passing.n_ids ? gv_hnsw_id_block(layout, (uint32) id) : n_blocks;
+}
+
+/*
+ * gv_hnsw_strategy_prefetch
+ *		Ask the processor for the nodes of a block that pass.
+ */
+void
+gv_hnsw_strategy_prefetch(const GvHnswStrategy *strategy, BlockNumber blkno)
+{
+	const GvHnswIndex *ix = strategy->index;
+	const GvHnswLayout *layout = &ix->layout;
+
+	if (!gv_hnsw_layout_has_codes(layout))
+	{
+		/* what tells the kind of page */
+		gv_am_prefetch(ix->hints, blkno, 0, 1);
+		gv_am_prefetch(ix->hints, blkno, BLCKSZ - 1, 1);
+	}
+	for (int slot = 0; slot < layout->nodes_per_page; slot++)
+	{
+		if (gv_hnsw_passing_has(&strategy->passing, gv_hnsw_make_id(layout, blkno, slot)))
+			gv_am_prefetch(ix->hints, blkno,
+						   MAXALIGN(SizeOfPageHeaderData) + slot * layout->node_size,
+						   Min(layout->neighbor_offset, PREFETCH_BYTES));
+	}
 }
 
 /*

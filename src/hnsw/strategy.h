@@ -56,6 +56,9 @@ extern int	gv_hnsw_strategy_decide(GvHnswStrategy *strategy, int ef);
 extern void gv_hnsw_strategy_direct(GvHnswStrategy *strategy, GvHnswSearch *search);
 extern bool gv_hnsw_strategy_revise(GvHnswStrategy *strategy);
 extern void gv_hnsw_strategy_know(GvHnswStrategy *strategy);
+extern BlockNumber gv_hnsw_strategy_next_block(const GvHnswStrategy *strategy,
+											   BlockNumber blkno, BlockNumber n_blocks);
+extern void gv_hnsw_strategy_prefetch(const GvHnswStrategy *strategy, BlockNumber blkno);
 extern void gv_hnsw_strategy_forget(GvHnswStrategy *strategy);
 extern bool gv_hnsw_strategy_passes(GvHnswStrategy *strategy, uint32 id, float key);
 extern float gv_hnsw_strategy_limit(GvHnswStrategy *strategy, int64 n);

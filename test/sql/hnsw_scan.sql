@@ -169,6 +169,52 @@ WITH found AS (SELECT hnsw_test.nearest('hnsw_test.sorted', '<=>', v::text, 1000
 SELECT sum(cardinality(d)), count(*) FILTER (WHERE d <> hnsw_test.sorted(d)) AS not_in_order FROM found;
 DROP TABLE hnsw_test.sorted;
 
+-- a distance that rows must be within: all of them come, in order, and a scan ends with the last
+CREATE TABLE hnsw_test.near AS SELECT i AS id, i % 3 AS kind, ARRAY(SELECT sin(i * j * 0.7) + cos(i::float8 * i + j * j) FROM generate_series(1, 40) j)::vector(40) AS v FROM generate_series(1, 3000) i;
+CREATE FUNCTION hnsw_test.within(condition text, operator text, k integer, q vector, r float8, by_index boolean, fetched OUT bigint, ids OUT integer[])
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_sort', (NOT by_index)::text, true), set_config('enable_indexscan', by_index::text, true);
+	EXECUTE format('SELECT array_agg(id ORDER BY n) FROM (SELECT row_number() OVER () AS n, id FROM (SELECT id FROM hnsw_test.near WHERE ' || condition || ' ORDER BY v %1$s %2$L LIMIT %4$s) x) y', operator, q::text, r, k) INTO ids;
+	PERFORM set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true), set_config('enable_indexscan', 'on', true);
+	fetched := (SELECT returned FROM gigavec.last_scan());
+END $$;
+CREATE TABLE hnsw_test.radii (op text, k integer, id integer, q vector, r float8);
+INSERT INTO hnsw_test.radii SELECT op, k, q.id, q.v, (hnsw_test.nearest('hnsw_test.near', op, q.v::text, k, false))[k] FROM (VALUES ('<->'), ('<#>'), ('<=>')) o (op), (VALUES (1), (5), (12)) k (k), hnsw_test.near q WHERE q.id <= 6;
+CREATE INDEX near_l2 ON hnsw_test.near USING hnsw (v vector_l2_ops, kind);
+CREATE INDEX near_ip ON hnsw_test.near USING hnsw (v vector_ip_ops);
+CREATE INDEX near_cosine ON hnsw_test.near USING hnsw (v vector_cosine_ops);
+SELECT op, condition, count(*), count(*) FILTER (WHERE i.ids IS DISTINCT FROM t.ids) AS differ, max(i.fetched - coalesce(cardinality(i.ids), 0)) <= 3 AS ends
+FROM (VALUES ('v %1$s %2$L <= %3$L'), ('%3$L >= v %1$s %2$L'), ('v %1$s %2$L < %3$L'), ('1 - (v %1$s %2$L) >= 1 - %3$L::float8'), ('v %1$s %2$L < -1e9'), ('kind = 2 AND v %1$s %2$L <= %3$L')) c (condition),
+	hnsw_test.radii, hnsw_test.within(condition, op, 30, q, r, true) i, hnsw_test.within(condition, op, 30, q, r, false) t
+WHERE op = '<->' OR condition NOT LIKE 'kind%'
+GROUP BY op, condition ORDER BY op, condition;
+-- parameters, and what is not known when a query starts
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SELECT q FROM hnsw_test.radii WHERE op = '<->' AND k = 5 AND id = 3 \gset
+PREPARE near (vector, float8) AS SELECT id FROM hnsw_test.near WHERE v <-> $1 < $2 ORDER BY v <-> $1 LIMIT 10;
+EXECUTE near(:'q', .1);
+SELECT returned FROM gigavec.last_scan();
+SELECT count(*) FROM hnsw_test.radii x, LATERAL (SELECT id FROM hnsw_test.near WHERE v <-> q <= r ORDER BY v <-> q LIMIT 30) y WHERE op = '<->';
+SET hnsw.max_scan_tuples = 100;
+EXECUTE near(:'q', .1);
+RESET hnsw.max_scan_tuples;
+SET hnsw.iterative_scan = off;
+EXECUTE near(:'q', .1);
+RESET hnsw.iterative_scan;
+RESET enable_seqscan;
+RESET plan_cache_mode;
+DEALLOCATE near;
+-- rows without direction: their distance is NaN, which no number is greater than
+CREATE TABLE hnsw_test.zeros AS SELECT id, (CASE WHEN id % 500 > 0 THEN v ELSE array_fill(0, ARRAY[40])::vector END)::sparsevec(40) AS v FROM hnsw_test.near;
+CREATE INDEX ON hnsw_test.zeros USING hnsw (v sparsevec_cosine_ops);
+SET enable_seqscan = off;
+SELECT count(*) FROM (SELECT id FROM hnsw_test.zeros WHERE 1 - (v <=> '{1:1}/40') > .99 ORDER BY v <=> '{1:1}/40' LIMIT 10) x;
+RESET enable_seqscan;
+DROP TABLE hnsw_test.zeros;
+DROP TABLE hnsw_test.near, hnsw_test.radii;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
 DROP ROLE hnsw_test_reader;
