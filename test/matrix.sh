@@ -7,10 +7,10 @@
 # shellcheck shell=bash disable=SC2154 # variables of test/run and test/setup.sh
 
 # The time for the whole run: no leg begins that is not likely to end in it
-matrix_seconds=$((${GIGAVEC_MINUTES:-40} * 60))
+matrix_seconds=$((${GIGAVEC_MINUTES:-55} * 60))
 
 # The longest that a leg may take, and a folder with another release to be made
-leg_seconds=900
+leg_seconds=1500
 root_seconds=420
 
 # Where Debian has which PostgreSQL
@@ -270,19 +270,31 @@ leg_upgrade()
 	run_in_root upgrade 100 $major tap 023_moves
 }
 
-# Run legs one after the other, and leave what they counted in a file
-# Usage: run_lane file leg...
+# Take the next legs from a file with a line for each lot; prints none when there are no more
+next_legs()
+{
+	(
+		flock 7
+		head -n 1 "$1"
+		sed -i 1d "$1"
+	) 7>"$1.lock"
+}
+
+# Run legs one after the other, as long as there are any, and leave what they
+# counted in a file
+# Usage: run_lane file-of-legs file
 run_lane()
 {
-	local result=$1 leg
-	shift
+	local queue=$1 result=$2 legs leg
 	trap '[ -z "$gv_child" ] || kill -TERM -- "-$gv_child" 2>/dev/null; exit 143' TERM
 	passed=0
 	failed=0
 	skipped=0
 	failures=()
-	for leg in "$@"; do
-		"leg_$leg"
+	while legs=$(next_legs "$queue") && [ -n "$legs" ]; do
+		for leg in $legs; do
+			"leg_$leg"
+		done
 	done
 	{
 		echo "$passed $failed $skipped"
@@ -290,26 +302,47 @@ run_lane()
 	} >"$result"
 }
 
+# Start a lane.  What the TAP tests beside it need of the machine comes first.
+start_lane()
+{
+	local n=${#gv_lanes[@]}
+	(
+		renice -n 3 -p "$BASHPID" >/dev/null 2>&1 || :
+		run_lane "$gv_work/legs" "$gv_work/lane$n"
+	) &
+	gv_lanes+=($!)
+}
+
+# Start the first lane, beside the TAP tests, which seldom use two processors.
+# What both would install, perhaps at once, is installed before.
+matrix_begin()
+{
+	want_packages clang
+	want_packages libclang-rt-dev
+	want_packages debootstrap
+	# legs that share a folder are one lot
+	printf '%s\n' assert clang sanitize "pg17 upgrade" pg18 pg15 >"$gv_work/legs"
+	start_lane
+}
+
 # Two lanes at a time: what compiles takes all processors, what is tested one
 step_matrix()
 {
-	local lanes=("assert sanitize" "clang pg15 pg17 upgrade pg18") i result p f s line
+	local i result p f s line
 	if [ $# -gt 0 ]; then
 		for line in "$@"; do
 			[ "$(type -t "leg_$line")" = function ] || die "the matrix has no leg $line"
 		done
-		lanes=("$*")
+		echo "$*" >"$gv_work/legs"
+	elif [ ${#gv_lanes[@]} = 0 ]; then
+		matrix_begin
 	fi
-	for i in "${!lanes[@]}"; do
-		# shellcheck disable=SC2086 # legs are split on purpose
-		run_lane "$gv_work/lane$i" ${lanes[i]} &
-		gv_lanes+=($!)
-	done
-	for i in "${!lanes[@]}"; do
+	start_lane
+	for i in "${!gv_lanes[@]}"; do
 		wait "${gv_lanes[i]}" || :
 		result=$gv_work/lane$i
 		[ -f "$result" ] || {
-			fail "matrix: a lane ended early: ${lanes[i]}"
+			fail "matrix: lane $i ended early"
 			continue
 		}
 		{

@@ -86,7 +86,7 @@ apt_install()
 	local log
 	say "installing $*"
 	log=$(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
-		-o Dpkg::Use-Pty=0 --no-install-recommends install "$@" 2>&1) || {
+		-o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=120 --no-install-recommends install "$@" 2>&1) || {
 		printf '%s\n' "$log" | tail -n 30 >&2
 		die "apt-get could not install: $*"
 	}
