@@ -34,6 +34,14 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_cosine ON items USING hnsw ((CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) vector_cosine_ops);
 	SET client_min_messages = warning;
 	CREATE INDEX items_linf ON items USING kdtree (v vector_linf_ops);
+	-- lists that the first VACUUM trains, and later ones split; each search reads all of them
+	ALTER DATABASE postgres SET ivfflat.probes = 1000;
+	ALTER DATABASE postgres SET ivfpq.probes = 1000;
+	CREATE INDEX items_flat ON items USING ivfflat (v vector_ip_ops, version) WITH (lists = 12);
+	CREATE INDEX items_pq ON items USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 8);
+	CREATE FUNCTION words(id int, version int) RETURNS text LANGUAGE sql IMMUTABLE AS
+		$$SELECT concat_ws(' ', 'all', 'own' || id, 'v' || version, 'a' || id % 7, 'b' || id % 300)$$;
+	CREATE INDEX items_words ON items USING bm25 (words(id, version), version) WITH (text_config = 'simple');
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 24) AS q FROM generate_series(1, 20) i;
 	CREATE SEQUENCE done;
 });
@@ -103,17 +111,36 @@ sub state_after
 	return join(' ', map { "$_:$state{$_}" } sort { $a <=> $b } keys %state);
 }
 
+# The index of texts has each row of the table once, with a word of its own
+sub has_words
+{
+	my ($table, $text, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	return is($node->safe_psql('postgres', qq{
+			$BY_INDEX
+			SELECT count(*) - (SELECT count(*) FROM $table), count(*) - count(DISTINCT id) FROM (SELECT id FROM $table ORDER BY $text <\@> 'all' OFFSET 0) s;
+			SELECT count(*) FROM (SELECT id FROM $table ORDER BY id DESC LIMIT 200) t, LATERAL (SELECT array_agg(f.id) AS found FROM
+				(SELECT id FROM $table ORDER BY $text <\@> ('own' || t.id) LIMIT 3) f) s WHERE found IS DISTINCT FROM ARRAY[t.id]}),
+		"0|0\n0", "$name: all rows once, by their words");
+}
+
 sub check_indexes
 {
 	my ($name) = @_;
 
-	is_sound($node, $_, $name) for qw(items_l2 items_l1 items_cosine items_linf);
+	is_sound($node, $_, $name) for qw(items_l2 items_l1 items_cosine items_linf items_flat items_pq items_words);
 	is_complete($node, 'items', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(5, 24)') . "'",
 		"$name, L2");
 	is_complete($node, 'items', "v <+> '" . $node->safe_psql('postgres', 'SELECT point(6, 24)') . "'",
 		"$name, L1");
 	is_complete($node, 'items', "v <*> '" . $node->safe_psql('postgres', 'SELECT point(8, 24)') . "'",
 		"$name, kdtree", 0);
+	is_complete($node, 'items', "v <#> '" . $node->safe_psql('postgres', 'SELECT point(9, 24)') . "'",
+		"$name, ivfflat");
+	is_complete($node, 'items', "v::halfvec(24) <-> '" . $node->safe_psql('postgres', 'SELECT point(4, 24)') . "'::halfvec",
+		"$name, ivfpq");
+	has_words('items', 'words(id, version)', "$name, bm25");
 	is_complete($node, 'items', "(CASE WHEN id % 7 = 0 THEN v - v ELSE v END::vector(24)) <=> '"
 		  . $node->safe_psql('postgres', 'SELECT point(7, 24)') . "'", "$name, cosine");
 	return;
@@ -210,39 +237,54 @@ is(top_lists($node, 'items', 'questions', $distance, 10), $before, 'the same ans
 is(top_lists($node, 'items', 'questions', $l1_distance, 10), $before_l1, 'the same answers of the other index');
 
 # right after CREATE INDEX
+my %distances = (
+	fresh_l2 => "v <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	fresh_l1 => "v <+> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	fresh_linf => "v <*> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	fresh_flat => "v <#> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
+	fresh_pq => "v::halfvec(24) <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'::halfvec");
 $node->safe_psql('postgres', q{
+	SET client_min_messages = warning;
 	CREATE TABLE fresh AS SELECT i AS id, point(i, 24) AS v FROM generate_series(1, 1500) i;
 	ALTER TABLE fresh ALTER v TYPE vector(24);
 	CREATE INDEX fresh_l2 ON fresh USING hnsw (v vector_l2_ops);
 	CREATE INDEX fresh_l1 ON fresh USING hnsw (v vector_l1_ops);
+	CREATE INDEX fresh_linf ON fresh USING kdtree (v vector_linf_ops);
+	CREATE INDEX fresh_flat ON fresh USING ivfflat (v vector_ip_ops) WITH (lists = 12);
+	CREATE INDEX fresh_pq ON fresh USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 8);
+	CREATE INDEX fresh_words ON fresh USING bm25 (words(id, 1)) WITH (text_config = 'simple');
 });
 $node->stop('immediate');
 $node->start;
-for my $operator ('<->', '<+>')
+
+sub check_fresh
 {
-	is_complete($node, 'fresh', "v $operator '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
-		"crash after CREATE INDEX, $operator");
+	my ($index, $name) = @_;
+
+	is_sound($node, $index, $name);
+	is_complete($node, 'fresh', $distances{$index}, "$name, $index") if $distances{$index};
+	has_words('fresh', 'words(id, 1)', "$name, $index") if !$distances{$index};
+	return;
 }
-is_sound($node, $_, 'crash after CREATE INDEX') for qw(fresh_l2 fresh_l1);
+check_fresh($_, 'crash after CREATE INDEX') for sort('fresh_words', keys %distances);
 
 # during REINDEX CONCURRENTLY, which a transaction keeps from coming to its end
-my $holder = $node->background_psql('postgres');
-$holder->query_safe('BEGIN; INSERT INTO fresh VALUES (2000, point(2000, 24))');
-my $reindex = start_psql("REINDEX INDEX CONCURRENTLY fresh_l2;\n");
-$node->poll_query_until('postgres',
-	q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'})
-  || die 'REINDEX did not begin';
-$node->kill9;
-start_again($node);
-eval { $reindex->{run}->finish };
-eval { $holder->quit };
-is_complete($node, 'fresh', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
-	'crash during REINDEX CONCURRENTLY');
-is_sound($node, 'fresh_l2', 'crash during REINDEX CONCURRENTLY');
-$node->safe_psql('postgres', 'DROP INDEX fresh_l2_ccnew; REINDEX INDEX CONCURRENTLY fresh_l2');
-is_sound($node, 'fresh_l2', 'REINDEX CONCURRENTLY after that');
-is_complete($node, 'fresh', "v <-> '" . $node->safe_psql('postgres', 'SELECT point(3, 24)') . "'",
-	'REINDEX CONCURRENTLY after that');
+for my $index (qw(fresh_l2 fresh_linf fresh_flat fresh_pq fresh_words))
+{
+	my $holder = $node->background_psql('postgres');
+	$holder->query_safe('BEGIN; INSERT INTO fresh VALUES (2000, point(2000, 24))');
+	my $reindex = start_psql("REINDEX INDEX CONCURRENTLY $index;\n");
+	$node->poll_query_until('postgres',
+		q{SELECT count(*) = 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for writers%'})
+	  || die 'REINDEX did not begin';
+	$node->kill9;
+	start_again($node);
+	eval { $reindex->{run}->finish };
+	eval { $holder->quit };
+	check_fresh($index, 'crash during REINDEX CONCURRENTLY');
+	$node->safe_psql('postgres', "DROP INDEX ${index}_ccnew; REINDEX INDEX CONCURRENTLY $index");
+	check_fresh($index, 'REINDEX CONCURRENTLY after that');
+}
 
 # all of it recovers, and vacuum and inserts go on
 $node->safe_psql('postgres', q{
