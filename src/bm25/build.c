@@ -30,6 +30,12 @@
 /* Part of maintenance_work_mem that documents may take, the rest is for merging */
 #define MEMORY_PART 0.75
 
+/*
+ * What a process should have of it, in kB: documents take memory in pieces of 256 kB,
+ * and each file of them some kB until the end of the build
+ */
+#define MIN_PROCESS_MEMORY 1024
+
 /* Begin collecting in memory anew */
 static void
 begin_documents(GvBm25Build *build)
@@ -242,6 +248,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	GvBm25Index index = {0};
 	GvBm25Build build = {0};
 	int			n_workers;
+	int			max_processes = (int) (maintenance_work_mem * MEMORY_PART) / MIN_PROCESS_MEMORY;
 
 	if (RelationGetNumberOfBlocks(index_rel) != 0)
 		elog(ERROR, "index \"%s\" already contains data", RelationGetRelationName(index_rel));
@@ -250,7 +257,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	index.hints = gv_am_hints(index_rel);
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_SCAN);
-	n_workers = gv_am_parallel_workers(heap, index_rel);
+	n_workers = Min(gv_am_parallel_workers(heap, index_rel), Max(max_processes, 1) - 1);
 	build.index = &index;
 	if (n_workers == 0 ||
 		!gv_bm25_build_in_parallel(&build, heap, index_info, n_workers, result))

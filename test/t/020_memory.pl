@@ -46,6 +46,9 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE low (id int, v vector(3)) WITH (parallel_workers = 2);
 	INSERT INTO low SELECT i, ARRAY[i % 317, i % 1009, i / 100] FROM generate_series(1, 30 * $n) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 1000) i;
+	CREATE TABLE told (id int, body text) WITH (parallel_workers = 2);
+	INSERT INTO told SELECT i, (SELECT string_agg('w' || trunc(2000 * noise(i, j, 3) * noise(i, j, 4))::int, ' ') || ' own' || i FROM generate_series(1, 100) j)
+	FROM generate_series(1, $n) i;
 });
 $n_wide *= $n_wide;
 
@@ -82,6 +85,7 @@ my $warm_up = q{
 	CREATE INDEX ON warm USING hnsw (s sparsevec_l2_ops);
 	CREATE INDEX ON warm USING kdtree (v);
 	CREATE INDEX ON warm USING ivfflat (v);
+	CREATE INDEX ON warm USING bm25 ((v::text));
 	SELECT v FROM warm ORDER BY v <-> '[1,2,3]' LIMIT 1 \g /dev/null
 	SELECT v FROM warm ORDER BY s <-> '{}/3' LIMIT 1 \g /dev/null
 };
@@ -130,7 +134,7 @@ sub is_frugal_build
 	return scalar(keys %own);
 }
 
-my ($n_parallel, $n_parallel_ivf) = (0, 0);
+my ($n_parallel, $n_parallel_ivf, $n_parallel_bm25) = (0, 0, 0);
 for my $mb (1, 4, 16, 64)
 {
 	for my $workers (0, 2)
@@ -147,11 +151,13 @@ for my $mb (1, 4, 16, 64)
 		is_frugal_build('low', 'v, id', 'true', $mb, $workers, 'kdtree');
 		$n_parallel_ivf += is_frugal_build('items', 'v vector_l2_ops, id', 'true', $mb, $workers, 'ivfpq');
 		$n_parallel_ivf += is_frugal_build('wide', 'v vector_ip_ops', "id <= $few_wide", $mb, $workers, 'ivfflat');
+		$n_parallel_bm25 += is_frugal_build('told', 'body', 'true', $mb, $workers, 'bm25');
 		is_frugal_build('wide', '(v::halfvec(1500)) halfvec_ip_ops', "id <= $n_wide", $mb, $workers) if $LONG;
 	}
 }
 cmp_ok($n_parallel, '>', 0, "there were workers ($n_parallel)");
 cmp_ok($n_parallel_ivf, '>', 0, "there were workers of ivf ($n_parallel_ivf)");
+cmp_ok($n_parallel_bm25, '>', 0, "there were workers of bm25 ($n_parallel_bm25)");
 
 # Scans to the end in little memory
 $node->safe_psql('postgres', qq{
@@ -176,6 +182,24 @@ for my $operator ('<->', '<+>')
 	}
 }
 
+# by the other access methods, each in order
+$node->safe_psql('postgres', q{
+	CREATE INDEX many_linf ON many USING kdtree (v vector_linf_ops);
+	CREATE INDEX many_ip ON many USING ivfflat (v vector_ip_ops);
+	CREATE INDEX many_pq ON many USING ivfpq ((v::halfvec(8)) halfvec_l2_ops);
+});
+for my $distance (q{v <*> '[1,2,3,4,5,4,3,2]'}, q{v <#> '[1,2,3,4,5,4,3,2]'}, q{v::halfvec(8) <-> '[1,2,3,4,5,4,3,2]'})
+{
+	my $query = "SELECT count(*) FROM (SELECT id FROM many ORDER BY $distance LIMIT %s) s";
+	my ($before, $all, $after) = split(/\n/, $node->safe_psql('postgres',
+			"$warm_up $BY_INDEX SET work_mem = '64kB';"
+		  . sprintf("SELECT nullif(($query), 20);", 20) . "SELECT $present;" . sprintf("$query;", 'ALL') . "SELECT $peak"
+		) =~ s/^\n//r);
+
+	is($all, 4 * $n, "scan, $distance: all rows");
+	cmp_ok($after - $before, '<=', 1.25 * 64 + 8192, "scan, $distance: takes " . ($after - $before) . ' kB');
+}
+
 # Sessions do not grow
 my $times = $LONG ? 1_000_000 : 100_000;
 $node->safe_psql('postgres', q{
@@ -187,6 +211,9 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX few_sparse ON few USING hnsw (s sparsevec_cosine_ops);
 	CREATE INDEX few_bit ON few USING hnsw (b bit_hamming_ops);
 	CREATE INDEX few_expression ON few USING hnsw ((v::halfvec(32)) halfvec_l2_ops);
+	CREATE INDEX few_linf ON few USING kdtree (v vector_linf_ops, id);
+	CREATE INDEX few_flat ON few USING ivfflat (v vector_ip_ops, id) WITH (lists = 10);
+	CREATE INDEX few_pq ON few USING ivfpq (h halfvec_cosine_ops) WITH (lists = 4);
 	CREATE FUNCTION grown(old bigint) RETURNS bigint LANGUAGE sql AS
 		$$SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint - old$$;
 });
@@ -203,16 +230,20 @@ sub does_not_grow
 	return cmp_ok($kb, '<', 1024, "$name, $times times: the session grows by $kb kB");
 }
 
-for my $distance ('v <-> q.q', 'v <+> q.q', 'h <#> q.q::halfvec', 's <=> q.q::sparsevec', 'b <~> binary_quantize(q.q)::bit(32)', 'v::halfvec(32) <-> q.q::halfvec')
+for my $distance ('v <-> q.q', 'v <+> q.q', 'h <#> q.q::halfvec', 's <=> q.q::sparsevec', 'b <~> binary_quantize(q.q)::bit(32)', 'v::halfvec(32) <-> q.q::halfvec',
+	'v <*> q.q', 'v <#> q.q', 'h <=> q.q::halfvec')
 {
 	does_not_grow("1000 rescans, $distance", $distance =~ /^v <->/ ? $times / 1000 : $times / 5000, 'SELECT grown(:old) + 0 * count(s.id) FROM generate_series(1, %d) g, questions q, '
 		  . "LATERAL (SELECT id FROM few ORDER BY $distance LIMIT 1) s");
 }
 does_not_grow('query', $times, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM id FROM few ORDER BY v <-> '[} . join(',', 1 .. 32) . q{]' LIMIT 3; END LOOP; END$$});
+does_not_grow("query, $_", $times / 5, "DO \$\$BEGIN FOR i IN 1 .. %d LOOP PERFORM id FROM few WHERE id > 7 ORDER BY v $_ '[" . join(',', 1 .. 32) . "]' LIMIT 3; END LOOP; END\$\$")
+  for '<*>', '<#>';
+does_not_grow('box', $times / 5, 'DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM id FROM few WHERE v <*> array_fill(1, ARRAY[32])::vector < 0.8; END LOOP; END$$');
 does_not_grow('query, planned anew', $times / 20, q{DO $$BEGIN FOR i IN 1 .. %d LOOP EXECUTE 'SELECT id FROM few ORDER BY v <-> $1 LIMIT 3' USING point(i, 32); END LOOP; END$$});
 does_not_grow('insert', $times / 100, 'BEGIN; INSERT INTO few SELECT 1000 + i, point(i, 32), point(i, 32), point(i, 32) FROM generate_series(1, %d) i; ROLLBACK; VACUUM few');
-does_not_grow('check', $times / 1000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM gigavec.check('few_l2'), gigavec.stats('few_l1'); END LOOP; END$$});
-does_not_grow('build', $times / 2000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP REINDEX INDEX few_l2; REINDEX INDEX few_l1; END LOOP; END$$});
+does_not_grow('check', $times / 1000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP PERFORM gigavec.check(name), gigavec.stats(name) FROM unnest('{few_l2,few_l1,few_linf,few_flat,few_pq}'::regclass[]) x (name); END LOOP; END$$});
+does_not_grow('build', $times / 2000, q{DO $$BEGIN FOR i IN 1 .. %d LOOP REINDEX INDEX few_l2; REINDEX INDEX few_l1; REINDEX INDEX few_linf; REINDEX INDEX few_flat; REINDEX INDEX few_pq; END LOOP; END$$});
 
 # bm25, with rows in a segment and in none, a filter, phrases looked up in texts and in the index
 $node->safe_psql('postgres', q{
