@@ -240,6 +240,36 @@ $node->safe_psql('postgres', 'INSERT INTO few SELECT * FROM source LIMIT 1000; D
 is_sound($node, $_, 'VACUUM at last') for qw(few_l2 few_l1);
 is_complete($node, 'few', "v $_ '$question'", "VACUUM at last, $_", 0.05) for '<->', '<+>';
 
+# the same by the other access methods, each with a table of its own
+for my $case (
+	[ 'kdtree', 'kdtree (v, id) WITH (fillfactor = 20)', '<->' ],
+	[ 'ivfflat', 'ivfflat (v vector_ip_ops, id) WITH (lists = 60)', '<#>' ],
+	[ 'ivfpq', 'ivfpq (v vector_l2_ops) WITH (lists = 60)', '<->' ])
+{
+	my ($method, $kind, $operator) = @$case;
+
+	$node->safe_psql('postgres', qq{
+		SET client_min_messages = warning;
+		DROP TABLE IF EXISTS few_more;
+		CREATE TABLE few_more AS SELECT i AS id, point(i, 24) AS v FROM generate_series(1, 8000) i;
+		ALTER TABLE few_more ALTER v TYPE vector(24);
+		CREATE INDEX few_more_v ON few_more USING $kind});
+	# rows of each place several times: 6,000 take too little time to be stopped
+	stop_everywhere("$method, INSERT", '', 'INSERT INTO few_more SELECT s.id, s.v FROM source s, generate_series(1, 12)',
+		'state = $$active$$ AND query LIKE $$INSERT%$$');
+	is_sound($node, 'few_more_v', "$method, stopped INSERT");
+	stop_everywhere("$method, scan", "$BY_INDEX SET ivfflat.probes = 60; SET ivfpq.probes = 60;", "SELECT sum(s.d) FROM source q, "
+		  . "LATERAL (SELECT v $operator q.v AS d FROM few_more WHERE id % 500 = 1 ORDER BY v $operator q.v LIMIT 6) s",
+		'state = $$active$$ AND query LIKE $$%LATERAL%$$');
+	$node->safe_psql('postgres', 'DELETE FROM few_more WHERE id % 2 = 0');
+	stop_everywhere("$method, VACUUM", "SET vacuum_cost_delay = '1ms'; SET vacuum_cost_limit = 5", 'VACUUM few_more',
+		'state = $$active$$ AND query LIKE $$VACUUM%$$');
+	is_sound($node, 'few_more_v', "$method, stopped VACUUM");
+	$node->safe_psql('postgres', 'VACUUM few_more');
+	is_sound($node, 'few_more_v', "$method, VACUUM at last");
+	is_whole($node, 'few_more', "v $operator '$question'", "$method, VACUUM at last");
+}
+
 stop_everywhere('REINDEX CONCURRENTLY', '', 'REINDEX INDEX CONCURRENTLY few_l2',
 	'state = $$active$$ AND query LIKE $$REINDEX%$$');
 is_sound($node, 'few_l2', 'stopped REINDEX CONCURRENTLY');

@@ -38,6 +38,15 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE told (id int);
 	CREATE INDEX told_words ON told USING bm25 (words(id)) WITH (text_config = 'simple');
 	CREATE TABLE low AS SELECT i AS id, point(i, 2)::vector(2) AS v FROM generate_series(1, 15000) i;
+	-- vectors that the table does not have: an index is larger, and ends first
+	CREATE FUNCTION place(i bigint) RETURNS vector LANGUAGE sql IMMUTABLE AS
+		'SELECT (array_fill((i * 7919 % 10007)::real, ARRAY[16]) || array_fill((i * 104729 % 10009)::real, ARRAY[16]))::public.vector';
+	CREATE TABLE placed_kdtree (id int);
+	CREATE INDEX placed_kdtree_v ON placed_kdtree USING kdtree ((place(id)::vector(32)) vector_l2_ops);
+	CREATE TABLE placed_ivfflat AS SELECT i AS id FROM generate_series(1, 500) i;
+	CREATE INDEX placed_ivfflat_v ON placed_ivfflat USING ivfflat ((place(id)::vector(32)) vector_l2_ops) WITH (lists = 20);
+	CREATE TABLE placed_ivfpq AS SELECT i AS id FROM generate_series(1, 500) i;
+	CREATE INDEX placed_ivfpq_v ON placed_ivfpq USING ivfpq ((place(id)::vector(32)) vector_l2_ops) WITH (lists = 20);
 	CREATE INDEX items_l2 ON items USING hnsw (v vector_l2_ops);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	ALTER INDEX items_l2 SET (m = 48, ef_construction = 96);
@@ -94,6 +103,19 @@ sub check_words
 	is($node->safe_psql('postgres', qq{$BY_INDEX
 			SELECT count(*) FROM told t WHERE ARRAY(SELECT id FROM told ORDER BY words(id) <\@> ('x' || t.id::bigint * 1000 + 7) LIMIT 3)::int[] <> ARRAY[t.id]}),
 		0, "$name: words are found");
+	return;
+}
+
+# A search to the end returns each row once
+sub check_places
+{
+	my ($name, $method) = @_;
+
+	is_sound($node, "placed_${method}_v", $name);
+	is($node->safe_psql('postgres', qq{$BY_INDEX SET ivfflat.probes = 1000; SET ivfpq.probes = 1000;
+			SELECT count(*) - (SELECT count(*) FROM placed_$method), count(*) - count(DISTINCT id)
+			FROM (SELECT id FROM placed_$method ORDER BY place(id)::vector(32) <-> (SELECT place(7)) OFFSET 0) s}),
+		'0|0', "$name: all rows once");
 	return;
 }
 
@@ -176,6 +198,28 @@ sub work
 	ok(try_sql("$name, INSERT", "INSERT INTO grown SELECT i, point(i, 32) FROM generate_series($n + 1000, $n + 1020) i"),
 		"$name: there is room after it");
 
+	# the same by the other access methods
+	for my $method ('kdtree', 'ivfflat', 'ivfpq')
+	{
+		my ($before, $last) = ($failures, 0);
+
+		$name = "level $level, $method";
+		for my $i (1 .. 80)
+		{
+			$last = 1000 * $i;
+			last if !try_sql("$name, INSERT", "INSERT INTO placed_$method SELECT i FROM generate_series($last, $last + 999) i");
+		}
+		cmp_ok($failures, '>', $before, "$name: the disk was full");
+		check_places("$name, INSERT", $method);
+		$node->safe_psql('postgres', "DELETE FROM placed_$method WHERE id % 3 = 0");
+		try_sql("$name, VACUUM", "VACUUM placed_$method");
+		check_places("$name, VACUUM", $method);
+		# lists that are written anew take room before they give it
+		my $has_room = try_sql("$name, VACUUM, INSERT", "INSERT INTO placed_$method SELECT i FROM generate_series($last + 1, $last + 20) i");
+		ok($has_room || $method =~ /^ivf/, "$name: there is room after it");
+		check_places("$name, VACUUM, INSERT", $method);
+	}
+
 	# rows with words, until neither they nor a merge have room
 	for my $i (1 .. 40)
 	{
@@ -211,6 +255,13 @@ SKIP:
 		check_table("level $level, room again", 'items', %of_items);
 		check_table("level $level, room again", 'grown', %of_grown);
 		check_words("level $level, room again");
+		for my $method ('kdtree', 'ivfflat', 'ivfpq')
+		{
+			check_places("level $level, room again, $method", $method);
+			$node->safe_psql('postgres', "VACUUM placed_$method");
+			check_places("level $level, vacuumed, $method", $method);
+			$node->safe_psql('postgres', "TRUNCATE placed_$method");
+		}
 		$node->safe_psql('postgres', q{SELECT gigavec.merge('told_words'); VACUUM told});
 		check_words("level $level, merged at last");
 		$node->safe_psql('postgres', 'TRUNCATE told');

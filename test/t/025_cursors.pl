@@ -17,7 +17,7 @@ use Test::More;
 use lib 't';
 use GigavecTest;
 
-my $seconds = $LONG ? 300 : 20;
+my $seconds = $LONG ? 300 : 30;
 my $min_scans = $LONG ? 800 : 20;
 my $node = new_server('cursors', "fsync = off\nsynchronous_commit = off\nmax_wal_size = 2GB\nshared_buffers = 32MB\njit = off\n");
 
@@ -29,6 +29,7 @@ $node->safe_psql('postgres', q{
 	CREATE INDEX items_l1 ON items USING hnsw (v vector_l1_ops) WITH (m = 8, ef_construction = 32);
 	CREATE INDEX items_cosine ON items USING hnsw (v vector_cosine_ops);
 	CREATE INDEX items_flat ON items USING ivfflat (v vector_ip_ops) WITH (lists = 12);
+	CREATE INDEX items_pq ON items USING ivfpq ((v::halfvec(24)) halfvec_l2_ops) WITH (lists = 12);
 	CREATE INDEX items_kd ON items USING kdtree (v vector_linf_ops) WITH (fillfactor = 50);
 	CREATE SEQUENCE next START 10000;
 	CREATE TABLE scans (id serial, operator text, rows int, doubled int, missing int, extra int);
@@ -43,7 +44,7 @@ $node->safe_psql('postgres', q{
 	BEGIN
 		SET LOCAL enable_seqscan = off;
 		SET LOCAL enable_sort = off;
-		OPEN c NO SCROLL FOR EXECUTE format('SELECT id FROM items ORDER BY v %s %L', operator, question);
+		OPEN c NO SCROLL FOR EXECUTE format('SELECT id FROM items ORDER BY %s %L', operator, question);
 		LOOP
 			FETCH c INTO one;
 			EXIT WHEN NOT FOUND;
@@ -63,7 +64,7 @@ $node->safe_psql('postgres', q{
 
 my @readers = map {
 	"BEGIN ISOLATION LEVEL REPEATABLE READ;\nSELECT scan_slowly('$_', point((1000000 + random() * 1000)::int, 24)) \\g /dev/null\nCOMMIT;\n"
-} ('<->', '<->', '<+>', '<=>', '<#>', '<*>');
+} ('v <->', 'v <->', 'v <+>', 'v <=>', 'v <#>', 'v <*>', 'v::halfvec(24) <->');
 my @writers = (
 	"INSERT INTO items SELECT i, point(i, 24) FROM (SELECT nextval('next')::int AS i FROM generate_series(1, 10)) s;\n"
 	  . "DELETE FROM items WHERE ctid = ANY (ARRAY(SELECT ctid FROM items ORDER BY id LIMIT 5));\n",
@@ -74,7 +75,7 @@ my @writers = (
 
 # each of the distances some times
 run_beside($node, $seconds, sub {
-	return $node->safe_psql('postgres', qq{SELECT count(DISTINCT operator) = 5 AND count(*) >= $min_scans AND
+	return $node->safe_psql('postgres', qq{SELECT count(DISTINCT operator) = 6 AND count(*) >= $min_scans AND
 		(SELECT n_tup_del > 500 FROM pg_stat_user_tables WHERE relname = 'items') FROM scans}) eq 't';
 }, @readers, @writers);
 my $n = $node->safe_psql('postgres', 'SELECT count(*) FROM scans');
@@ -82,10 +83,11 @@ note("$n scans: " . $node->safe_psql('postgres', 'SELECT operator, count(*), min
 cmp_ok($n, '>=', $min_scans, "$n scans");
 is($node->safe_psql('postgres', 'SELECT * FROM scans WHERE doubled <> 0 OR missing <> 0 OR extra <> 0 LIMIT 10'), '', 'each scan has each row once, and no other');
 cmp_ok($node->safe_psql('postgres', q{SELECT n_tup_del FROM pg_stat_user_tables WHERE relname = 'items'}), '>', 500, 'rows were deleted meanwhile');
-is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine items_flat items_kd);
+is_sound($node, $_, 'after all') for qw(items_l2 items_l1 items_cosine items_flat items_pq items_kd);
 $node->safe_psql('postgres', 'VACUUM items');
-is_sound($node, $_, 'vacuumed') for qw(items_l2 items_l1 items_cosine items_flat items_kd);
-is_complete($node, 'items', "v $_ (SELECT point(5, 24))", "vacuumed, $_", 0.05) for '<->', '<+>', '<=>', '<#>', '<*>';
+is_sound($node, $_, 'vacuumed') for qw(items_l2 items_l1 items_cosine items_flat items_pq items_kd);
+is_complete($node, 'items', "$_ (SELECT point(5, 24))", "vacuumed, $_", 0.05) for 'v <->', 'v <+>', 'v <=>', 'v <#>', 'v <*>';
+is_whole($node, 'items', 'v::halfvec(24) <-> (SELECT point(5, 24)::halfvec)', 'vacuumed, ivfpq');
 
 $node->stop;
 done_testing();

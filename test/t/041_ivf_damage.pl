@@ -15,7 +15,7 @@ use GigavecDamage;
 use GigavecTest;
 
 # another start by GIGAVEC_SEED, some indexes only by GIGAVEC_INDEXES
-my $n_trials = $LONG ? 300 : 12;
+my $n_trials = $LONG ? 300 : 20;
 my $node = damage_server(q{
 	CREATE TABLE items (id int, v vector(24));
 	INSERT INTO items SELECT i, CASE WHEN i % 5 = 0 THEN point(i % 40, 24) ELSE point(i, 24) END FROM generate_series(1, 1500) i;

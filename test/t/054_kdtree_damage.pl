@@ -15,7 +15,7 @@ use GigavecDamage;
 use GigavecTest;
 
 # another start by GIGAVEC_SEED, some indexes only by GIGAVEC_INDEXES
-my $n_trials = $LONG ? 300 : 12;
+my $n_trials = $LONG ? 300 : 20;
 my $node = damage_server(q{
 	SET client_min_messages = warning;
 	CREATE TABLE items (id int, v vector(3), w vector(24), name text);

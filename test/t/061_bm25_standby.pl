@@ -40,18 +40,6 @@ my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'backup', has_streaming => 1);
 $standby->start;
 
-sub pages
-{
-	my ($node, $index) = @_;
-
-	# bytes 0 to 7: LSN, 8 and 9: checksum, 10: flags
-	return $node->safe_psql('postgres', qq{
-		SELECT n, md5(substr(page, 12)), get_byte(page, 10) & 252
-		FROM (SELECT n, get_raw_page('$index', n) AS page
-			FROM generate_series(0, pg_relation_size('$index') / current_setting('block_size')::int - 1) AS n) s
-		ORDER BY n});
-}
-
 sub answers
 {
 	my ($node) = @_;
@@ -109,6 +97,9 @@ for my $round (1 .. ($LONG ? 30 : 3))
 	compare("round $round");
 }
 $reader->finish;
+$standby->stop('immediate');
+$standby->start;
+compare('after a crash of the standby');
 # a row version that VACUUM has removed may be in the way of replay, else nothing
 unlike($err =~ s/^.*conflict with recovery.*$//mgr, qr/ERROR/, 'the session on the standby met no other error');
 

@@ -22,7 +22,7 @@ use Time::HiRes qw(time usleep);
 our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
   %EVERY new_server prepare_database make_everything wide_enough start_again disable_checksums
-  is_sound is_complete top_lists make_truth recall run_beside
+  is_sound is_complete is_whole top_lists make_truth recall run_beside
   watch_leftovers is_tidy
   data_folder copy_vectors pages
 );
@@ -203,6 +203,20 @@ sub is_complete
 					FROM (SELECT tableoid::text || ctid::text AS row_place, $distance AS d
 						FROM $table ORDER BY $distance OFFSET 0) r) s) t}),
 		"$rows|$rows|t|t", "$name: all $rows rows once and in order");
+}
+
+# A scan to the end by the index returns each row of the table once, in whatever
+# order: the bounds of codes are those of all but a few rows in a thousand
+sub is_whole
+{
+	my ($node, $table, $distance, $name) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+
+	return is($node->safe_psql('postgres', qq{
+			$BY_INDEX
+			SELECT count(*) - (SELECT count(*) FROM $table WHERE ($distance) IS NOT NULL), count(*) - count(DISTINCT ctid)
+			FROM (SELECT ctid FROM $table ORDER BY $distance OFFSET 0) s}),
+		'0|0', "$name: all rows once");
 }
 
 # The answers of an index to questions, as text: a line a question.
