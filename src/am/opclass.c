@@ -291,6 +291,17 @@ gv_am_probe_init(GvAmProbe *probe, const GvAmOpclass *opclass, MemoryContext con
 }
 
 /*
+ * gv_am_probe_forget
+ *		Let a probe be that of no value: those it knows may change.
+ */
+void
+gv_am_probe_forget(GvAmProbe *probe)
+{
+	probe->value = (Datum) 0;
+	probe->last = (Datum) 0;
+}
+
+/*
  * gv_am_probe_set
  *		Let a probe be that of a value.
  *

@@ -23,6 +23,7 @@ typedef struct GvAmProbe
 
 extern void gv_am_probe_init(GvAmProbe *probe, const GvAmOpclass *opclass,
 							 MemoryContext context);
+extern void gv_am_probe_forget(GvAmProbe *probe);
 extern void gv_am_probe_set(GvAmProbe *probe, Datum value);
 extern float gv_am_probe_key(const GvAmProbe *probe, Datum other);
 extern float gv_am_probe_pair_key(GvAmProbe *probe, Datum a, Datum b);

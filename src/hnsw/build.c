@@ -8,8 +8,8 @@
  * itself included; between jobs it works alone.
  *
  * If the rows do not fit into maintenance_work_mem, they are divided into
- * overlapping shards, which are linked one after the other and merged.  Without
- * codes the rows that do not fit are inserted one by one at the end.
+ * overlapping shards, which are linked one after the other and merged.  Values
+ * without codes of which very few fit are inserted one by one instead.
  *
  *-------------------------------------------------------------------------
  */
@@ -99,6 +99,8 @@ work_on_part(void *arg, int kind, uint32 part)
 	uint32		start = part * size;
 	uint32		end = Min(start + size, shared->job_items);
 
+	if (build->shards && build->shard != shared->shard)
+		gv_hnsw_build_enter_shard(build);
 	for (uint32 i = start; i < end; i++)
 	{
 		switch ((GvHnswJobKind) kind)
@@ -490,8 +492,8 @@ finish_index(GvHnswBuild *build, const IndexBuildResult *result)
 }
 
 /*
- * Build with all rows in memory.  Those that do not fit are inserted one by
- * one, or with codes the build is given up; then it returns false.
+ * Build with all rows in memory.  Of those that do not fit the rest is inserted
+ * one by one if it is not to go into shards; else it returns false.
  */
 static bool
 build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *result)
@@ -508,7 +510,7 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 		build->shared->reltuples = gv_hnsw_build_load(build, NULL, true);
 
 	overflowed = pg_atomic_read_u32(&build->shared->overflowed) != 0;
-	if (overflowed && build->graph.dims > 0)
+	if (overflowed && gv_hnsw_build_may_shard(build))
 	{
 		if (build->parallel)
 			end_parallel(build);
@@ -545,6 +547,8 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 {
 	GvHnswShards *shards;
 	double		reltuples;
+	uint32		largest = 0;
+	Size		size = 0;
 
 	local->in_shards = true;
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
@@ -558,8 +562,19 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 			 errhint("Increase \"maintenance_work_mem\" to about %zu MB to speed up builds.",
 					 gv_hnsw_build_memory(build, shards->n_nodes) / (1024 * 1024) + 1)));
 
+	/* the memory is that of the shard which takes most */
+	for (uint32 s = 0; s < shards->n_shards; s++)
+	{
+		Size		shard_size = gv_hnsw_build_size_shard(build, s);
+
+		if (shard_size > size)
+		{
+			size = shard_size;
+			largest = s;
+		}
+	}
+	gv_hnsw_build_size_shard(build, largest);
 	begin_processes(build, local);
-	gv_hnsw_build_plan_staging(build);
 	for (uint32 s = 0; s < shards->n_shards; s++)
 	{
 		gv_hnsw_build_load_shard(build, s);
@@ -627,7 +642,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 	init_process(build, heap, index, index_info, local);
 	gv_hnsw_build_choose_geometry(build);
 	fit = gv_hnsw_build_plan_memory(build);
-	if (fit || build->graph.dims == 0)
+	if (fit || !gv_hnsw_build_may_shard(build))
 	{
 		/* of its own, to be freed before another attempt */
 		memory_context = AllocSetContextCreate(context, "hnsw build in memory",
@@ -637,7 +652,7 @@ gv_hnsw_build(Relation heap, Relation index, IndexInfo *index_info)
 		MemoryContextSwitchTo(context);
 		MemoryContextDelete(memory_context);
 	}
-	if (!fit && build->graph.dims > 0)
+	if (!fit)
 	{
 		build->shared = local;
 		build_in_shards(build, local, result);

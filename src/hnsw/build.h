@@ -53,6 +53,7 @@ typedef struct GvHnswBuildShared
 	uint64		values_capacity;	/* exact: bytes */
 	uint32		max_batch;
 	bool		in_shards;
+	uint32		shard;			/* the one in the arrays, counted from 1 */
 
 	/* load */
 	pg_atomic_uint64 n_rows;
@@ -104,7 +105,7 @@ typedef struct GvHnswBuild
 	double		expected_rows;
 	double		value_bytes;	/* of a value, on average */
 	uint32		null_row;		/* first row without direction, or GV_HNSW_NO_ROW */
-	float	   *center;			/* float[dims], in the arrays' memory */
+	float	   *center;			/* float[dims], in the arrays' memory: for loading */
 	MemoryContext row_context;
 	GvHnswShards *shards;		/* NULL if all rows are in memory at once */
 	char	   *node_image;		/* room for a node */
@@ -113,6 +114,7 @@ typedef struct GvHnswBuild
 	GvAmParallel *parallel;		/* NULL in a worker, and if there is none */
 	ParallelTableScanDesc scan; /* of the table, by several processes */
 	GvHnswJobKind job_kind;		/* of the job that this process, the leader, has begun */
+	uint32		shard;			/* for which this process has placed the arrays */
 	ItemPointerData *loaded;	/* sorted tids of the rows in memory */
 	uint64		n_loaded;
 	double		n_tuples;		/* indexed by this process */
@@ -124,6 +126,21 @@ gv_hnsw_build_filters(const GvHnswBuild *build, uint64 row)
 {
 	return build->filters + row * build->ix.filters.packed_size;
 }
+
+/* The place of a node without codes, which come one after the other */
+typedef struct GvHnswItemPlace
+{
+	uint32		page_number;
+	int			slot;			/* -1: no node has come yet */
+	Size		used;			/* bytes of the page */
+} GvHnswItemPlace;
+
+/* Writes nodes without codes to their pages, which exist */
+typedef struct GvHnswItemWriter
+{
+	GvHnswBuild *build;
+	Buffer		buf;			/* locked page, or invalid */
+} GvHnswItemWriter;
 
 /* Where the next chunk of tids goes */
 typedef struct GvHnswChunkWriter
@@ -143,7 +160,10 @@ extern Size gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area);
 extern void gv_hnsw_build_choose_geometry(GvHnswBuild *build);
 extern bool gv_hnsw_build_plan_memory(GvHnswBuild *build);
 extern Size gv_hnsw_build_memory(GvHnswBuild *build, uint64 n_rows);
-extern int	gv_hnsw_build_plan_shards(GvHnswBuild *build, uint64 n_rows);
+extern bool gv_hnsw_build_may_shard(const GvHnswBuild *build);
+extern void gv_hnsw_build_plan_shards(GvHnswBuild *build, GvHnswShards *shards, uint64 n_rows,
+									  double value_bytes, Size largest);
+extern void gv_hnsw_build_size_arrays(GvHnswBuild *build, uint64 n_rows, Size value_bytes);
 extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
 extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);
 
@@ -155,6 +175,12 @@ extern void gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 i);
 /* build_write.c */
 extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);
 extern BlockNumber gv_hnsw_build_count_blocks(const GvHnswBuild *build);
+extern Size gv_hnsw_build_item_size(const GvHnswLayout *layout, Size value_size, Size *rest);
+extern void gv_hnsw_build_place_item(const GvHnswLayout *layout, GvHnswItemPlace *place,
+									 Size value_size);
+extern void gv_hnsw_build_put_item(GvHnswItemWriter *writer, GvHnswNode node, uint32 id,
+								   const char *value);
+extern void gv_hnsw_build_finish_items(GvHnswItemWriter *writer);
 extern void gv_hnsw_build_extend(GvHnswBuild *build, BlockNumber n_blocks);
 extern void gv_hnsw_build_write_index(GvHnswBuild *build);
 extern Buffer gv_hnsw_build_append_page(GvHnswBuild *build, GvHnswPageKind kind);

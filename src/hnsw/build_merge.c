@@ -29,6 +29,9 @@
 /* The largest code takes this many nibbles */
 #define MAX_NIBBLES (BLCKSZ / 4)
 
+/* Progress of nodes without codes is told by so many */
+#define PROGRESS_NODES 64
+
 /* A neighbor to choose from */
 typedef struct Candidate
 {
@@ -47,7 +50,8 @@ typedef struct Merge
 	char	   *entry_blocks;
 	uint32		n_entries;
 	uint32		n_chunks;		/* of tids, given so far */
-	uint32		n_node_pages;	/* chunks are on the pages after these */
+	uint32		n_pages;		/* of nodes and what does not fit into them; chunks follow */
+	GvHnswItemWriter items;		/* nodes without codes */
 	Buffer		filters;		/* the page of filters in hand, or invalid */
 	GvHnswShardEqual equal;		/* the next one of the home in hand */
 	bool		has_equal;
@@ -138,7 +142,7 @@ read_node(Merge *merge, uint32 s, uint32 number)
 	GvHnswShards *shards = merge->build->shards;
 
 	gv_hnsw_shard_read(shards->shard[s].nodes, merge->node[0], shards->node_size);
-	gv_hnsw_shard_read(shards->shard[s].nodes, merge->member, shards->member_size);
+	gv_hnsw_read_member(shards->shard[s].nodes, shards, merge->member);
 	merge->n_shards = 1;
 	for (int i = 0; i < GV_HNSW_COPIES - 1; i++)
 	{
@@ -164,6 +168,32 @@ read_equal(Merge *merge, uint32 s)
 		BufFileRead(file, &merge->equal, sizeof(merge->equal)) == sizeof(merge->equal);
 }
 
+/*
+ * The id of a node by its number.  Those without codes have different sizes: it
+ * is on the last page whose first node comes no later.
+ */
+static uint32
+node_id(const GvHnswBuild *build, uint32 number)
+{
+	const GvHnswShards *shards = build->shards;
+	uint32		low = 0;
+	uint32		high = shards->n_pages;
+
+	if (build->graph.dims > 0)
+		return gv_hnsw_build_node_id(build, number);
+	while (high - low > 1)
+	{
+		uint32		middle = low + (high - low) / 2;
+
+		if (shards->page_first[middle] <= number)
+			low = middle;
+		else
+			high = middle;
+	}
+	return gv_hnsw_make_id(&build->ix.layout, gv_hnsw_build_block(build, low),
+						   number - shards->page_first[low]);
+}
+
 /* Give chunks to the further rows of a node; returns the first, that is the last given */
 static uint32
 give_chunks(Merge *merge, uint64 n_tids)
@@ -171,7 +201,7 @@ give_chunks(Merge *merge, uint64 n_tids)
 	if (n_tids == 0)
 		return GV_HNSW_INVALID_ID;
 	merge->n_chunks += (n_tids + GV_HNSW_CHUNK_TIDS - 1) / GV_HNSW_CHUNK_TIDS;
-	return gv_hnsw_make_chunk_id(gv_hnsw_build_block(merge->build, merge->n_node_pages +
+	return gv_hnsw_make_chunk_id(gv_hnsw_build_block(merge->build, merge->n_pages +
 													 (merge->n_chunks - 1) /
 													 (uint32) GV_HNSW_CHUNKS_PER_PAGE),
 								 (merge->n_chunks - 1) % (uint32) GV_HNSW_CHUNKS_PER_PAGE);
@@ -183,7 +213,7 @@ write_filters(Merge *merge, bool mixed)
 {
 	GvHnswBuild *build = merge->build;
 	const GvHnswLayout *layout = &build->ix.layout;
-	uint32		id = gv_hnsw_build_node_id(build, merge->node[0]->number);
+	uint32		id = node_id(build, merge->node[0]->number);
 	BlockNumber blkno = gv_hnsw_filter_block(layout, gv_hnsw_id_block(layout, id));
 	GvAmFilterRow words;
 
@@ -205,17 +235,14 @@ write_filters(Merge *merge, bool mixed)
 	LockBuffer(merge->filters, BUFFER_LOCK_UNLOCK);
 }
 
+/* Fill in what nodes with and without codes have in common, and write the node's words */
 static void
-fill_node(Merge *merge, GvHnswNode node, uint32 s)
+fill_head(Merge *merge, GvHnswNode node, uint32 s)
 {
 	GvHnswBuild *build = merge->build;
-	const GvHnswLayout *layout = &build->ix.layout;
 	const GvHnswMember *member = merge->member;
-	GvHnswPoints point;
-	float		bias = gv_hnsw_build_key_bias(build, member->norm);
 	uint64		n_equal = 0;
 	bool		mixed = false;
-	int			n;
 
 	for (; merge->has_equal && merge->equal.position == member->position; n_equal++)
 	{
@@ -229,26 +256,41 @@ fill_node(Merge *merge, GvHnswNode node, uint32 s)
 	node->mark = GV_HNSW_NODE_MARK;
 	node->tid_chunk = give_chunks(merge, n_equal);
 	node->value_hash = member->hash;
+}
+
+/* Enter the node in hand into the entry table, if it is to be there */
+static void
+put_entry(Merge *merge, const GvHnswPoint *entry)
+{
+	const GvHnswLayout *layout = &merge->build->ix.layout;
+	uint32		lane = merge->member->entry;
+
+	if (lane < merge->n_entries)
+		gv_hnsw_entry_set_lane(layout, (GvHnswEntryBlock)
+							   (merge->entry_blocks + lane / GV_FASTSCAN_LANES *
+								layout->entry_block_size), lane % GV_FASTSCAN_LANES,
+							   node_id(merge->build, merge->node[0]->number), entry);
+}
+
+static void
+fill_node_with_codes(Merge *merge, GvHnswNode node)
+{
+	GvHnswBuild *build = merge->build;
+	const GvHnswLayout *layout = &build->ix.layout;
+	const GvHnswMember *member = merge->member;
+	GvHnswPoints point;
+	GvHnswPoint entry = {build->point, gv_hnsw_build_key_bias(build, member->norm)};
+	int			n;
 
 	gv_hnsw_points_init(&point, layout);
 	point.head = &merge->member->head;
 	point.high = (int8 *) (merge->member + 1);
 	point.rest = (uint8 *) point.high + point.dims;
 	gv_hnsw_point_decode(&point, 0, build->point);
-	gv_hnsw_node_set_own(layout, node, build->point, point.dims, bias);
+	gv_hnsw_node_set_own(layout, node, build->point, point.dims, entry.key_bias);
 	node->own_error += member->head.error;
 	node->center_weight = merge->node[0]->center_weight;
-
-	if (member->entry < merge->n_entries)
-	{
-		GvHnswPoint entry = {build->point, bias};
-
-		gv_hnsw_entry_set_lane(layout, (GvHnswEntryBlock)
-							   (merge->entry_blocks + member->entry / GV_FASTSCAN_LANES *
-								layout->entry_block_size),
-							   member->entry % GV_FASTSCAN_LANES,
-							   gv_hnsw_build_node_id(build, merge->node[0]->number), &entry);
-	}
+	put_entry(merge, &entry);
 
 	n = choose_neighbors(merge, collect_candidates(merge));
 	for (int i = 0; i < n; i++)
@@ -264,13 +306,54 @@ fill_node(Merge *merge, GvHnswNode node, uint32 s)
 			nibbles[2 * k + 1] = code[k] >> 4;
 		}
 		gv_hnsw_node_put_lane(layout, node, i,
-							  gv_hnsw_build_node_id(build, GV_HNSW_LINK_ROW(lane->link)),
-							  &factors, nibbles);
+							  node_id(build, GV_HNSW_LINK_ROW(lane->link)), &factors, nibbles);
 		gv_hnsw_node_mark_lane(layout, node, i, merge->candidates[i].fills);
 	}
 }
 
-/* Write the pages of nodes, one after the other */
+/* Write the node in hand, which has no codes, to its page */
+static void
+write_item(Merge *merge, uint32 s)
+{
+	GvHnswBuild *build = merge->build;
+	GvHnswNode	node = (GvHnswNode) build->node_image;
+	int			n;
+
+	memset(node, 0, BLCKSZ);
+	fill_head(merge, node, s);
+	put_entry(merge, NULL);
+	n = choose_neighbors(merge, collect_candidates(merge));
+	for (int i = 0; i < n; i++)
+		gv_hnsw_node_set_lane(&build->ix.layout, node, i,
+							  node_id(build, GV_HNSW_LINK_ROW(merge->candidates[i].lane->link)),
+							  NULL, NULL);
+	gv_hnsw_build_put_item(&merge->items, node, node_id(build, merge->node[0]->number),
+						   gv_hnsw_member_value(build->shards, merge->member));
+}
+
+/* Write all nodes without codes to their pages, which exist */
+static void
+write_items(Merge *merge)
+{
+	GvHnswShards *shards = merge->build->shards;
+	uint32		number = 0;
+
+	for (uint32 s = 0; s < shards->n_shards; s++)
+	{
+		read_equal(merge, s);
+		for (uint32 i = 0; i < shards->shard[s].n_nodes; i++, number++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			if (number % PROGRESS_NODES == 0)
+				pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, number);
+			read_node(merge, s, number);
+			write_item(merge, s);
+		}
+	}
+	gv_hnsw_build_finish_items(&merge->items);
+}
+
+/* Write the pages of nodes with codes, one after the other */
 static void
 write_nodes(Merge *merge)
 {
@@ -287,6 +370,7 @@ write_nodes(Merge *merge)
 		for (uint32 i = 0; i < shards->shard[s].n_nodes; i++, number++)
 		{
 			Page		page;
+			GvHnswNode	node;
 
 			if (number % layout->nodes_per_page == 0)
 			{
@@ -304,14 +388,14 @@ write_nodes(Merge *merge)
 			}
 			page = BufferGetPage(buf);
 			read_node(merge, s, number);
-			fill_node(merge, gv_hnsw_slot_node(layout, page, slot++), s);
+			node = gv_hnsw_slot_node(layout, page, slot++);
+			fill_head(merge, node, s);
+			fill_node_with_codes(merge, node);
 			gv_am_page_special(page)->n_free--;
 		}
 	}
 	if (BufferIsValid(buf))
 		UnlockReleaseBuffer(buf);
-	if (BufferIsValid(merge->filters))
-		ReleaseBuffer(merge->filters);
 }
 
 /* Write the chunks of tids, in the order in which they were given */
@@ -342,8 +426,8 @@ write_chunks(Merge *merge)
 				writer.chunk = NULL;
 			}
 			gv_hnsw_build_write_tid(&writer, &first,
-									gv_hnsw_build_node_id(build, shards->shard[s].first_node +
-														  position), &equal.tid);
+									node_id(build, shards->shard[s].first_node + position),
+									&equal.tid);
 		}
 	}
 	if (shards->null_tids)
@@ -387,7 +471,7 @@ gv_hnsw_build_merge(GvHnswBuild *build)
 {
 	GvHnswShards *shards = build->shards;
 	const GvHnswLayout *layout = &build->ix.layout;
-	Merge		merge = {build};
+	Merge		merge = {build, .items = {build}};
 	Buffer		buf;
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
@@ -401,18 +485,29 @@ gv_hnsw_build_merge(GvHnswBuild *build)
 			gv_hnsw_shard_rewind(shards->shard[s].equals);
 	}
 
-	merge.member = palloc(shards->member_size);
+	merge.member = gv_hnsw_alloc_member(shards);
 	for (int i = 0; i < GV_HNSW_COPIES; i++)
 		merge.node[i] = palloc(shards->node_size);
 	merge.candidates = palloc(sizeof(Candidate) * GV_HNSW_COPIES * build->graph.degree);
 	merge.entry_blocks = gv_hnsw_build_entry_blocks(build, &merge.n_entries);
-	merge.n_node_pages = (shards->n_nodes + layout->nodes_per_page - 1) / layout->nodes_per_page;
+	merge.n_pages = build->graph.dims == 0 ? shards->n_pages + shards->n_rest_pages :
+		(shards->n_nodes + layout->nodes_per_page - 1) / layout->nodes_per_page;
 
 	buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_META);
 	UnlockReleaseBuffer(buf);
-	write_nodes(&merge);
+	if (build->graph.dims > 0)
+		write_nodes(&merge);
+	else
+	{
+		/* they get their places before what does not fit into them */
+		if (shards->n_pages > 0)
+			gv_hnsw_build_extend(build, gv_hnsw_build_block(build, shards->n_pages - 1) + 1);
+		write_items(&merge);
+	}
+	if (BufferIsValid(merge.filters))
+		ReleaseBuffer(merge.filters);
 	write_chunks(&merge);
-	if (shards->n_nodes > 0)
+	if (shards->n_nodes > 0 && build->graph.dims > 0)
 		gv_hnsw_build_write_center(build);
 	gv_hnsw_build_write_entry_pages(build, merge.entry_blocks, merge.n_entries);
 	gv_hnsw_build_write_meta(build);

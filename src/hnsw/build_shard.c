@@ -41,7 +41,7 @@ gv_hnsw_build_plan_staging(GvHnswBuild *build)
 	GvHnswShards *shards = build->shards;
 	const GvHnswGraph *graph = &build->graph;
 
-	shards->point_size = graph->dims + graph->points.rest_bytes;
+	shards->point_size = graph->dims > 0 ? graph->dims + graph->points.rest_bytes : 0;
 	shards->member_size = MAXALIGN(sizeof(GvHnswMember) + shards->point_size +
 								   build->ix.filters.packed_size);
 	shards->lane_size = MAXALIGN(sizeof(GvHnswShardLane) + build->ix.layout.code_dims / 8);
@@ -73,6 +73,39 @@ unpack_others(GvHnswMember *member, uint32 packed)
 }
 
 /*
+ * gv_hnsw_build_size_shard
+ *		Let the arrays be of a shard's size; returns that in bytes.
+ */
+Size
+gv_hnsw_build_size_shard(GvHnswBuild *build, uint32 s)
+{
+	const GvHnswShard *shard = &build->shards->shard[s];
+
+	gv_hnsw_build_size_arrays(build, shard->n_members, shard->value_bytes);
+	return gv_hnsw_build_place_arrays(build, NULL);
+}
+
+/*
+ * gv_hnsw_build_enter_shard
+ *		Place the arrays in this process as the leader has sized them.
+ */
+void
+gv_hnsw_build_enter_shard(GvHnswBuild *build)
+{
+	char	   *area = build->area;
+	Size		area_size = build->area_size;
+
+	gv_hnsw_build_place_arrays(build, area);
+	/* a worker may have begun when the leader had sized them for a smaller shard */
+	Assert(build->area_size <= area_size || IsParallelWorker());
+	build->area_size = Max(build->area_size, area_size);
+	gv_hnsw_build_plan_staging(build);
+	/* other values are in the same places now */
+	gv_am_probe_forget(&build->worker.probe);
+	build->shard = build->shared->shard;
+}
+
+/*
  * gv_hnsw_build_load_shard
  *		Read the members of a shard into the build's arrays.
  *
@@ -86,9 +119,12 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 	GvHnswShards *shards = build->shards;
 	GvHnswShard *shard = &shards->shard[s];
 	GvHnswGraph *graph = &build->graph;
-	GvHnswMember *member = palloc(shards->member_size);
+	GvHnswMember *member = gv_hnsw_alloc_member(shards);
+	Size		used = 0;
 
-	Assert(shard->n_members <= build->shared->capacity);
+	gv_hnsw_build_size_shard(build, s);
+	build->shared->shard = s + 1;
+	gv_hnsw_build_enter_shard(build);
 	if (shard->members)
 		gv_hnsw_shard_rewind(shard->members);
 	for (uint32 row = 0; row < shard->n_members; row++)
@@ -96,15 +132,25 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 		const char *planes = (char *) (member + 1);
 
 		CHECK_FOR_INTERRUPTS();
-		gv_hnsw_shard_read(shard->members, member, shards->member_size);
+		gv_hnsw_read_member(shard->members, shards, member);
 		graph->tid[row] = member->tid;
 		graph->hash[row] = member->hash;
 		if (graph->norm)
 			graph->norm[row] = member->norm;
-		*gv_hnsw_point_head(&graph->points, row) = member->head;
-		memcpy(gv_hnsw_point_high(&graph->points, row), planes, graph->dims);
-		memcpy(gv_hnsw_point_rest(&graph->points, row), planes + graph->dims,
-			   graph->points.rest_bytes);
+		if (graph->dims > 0)
+		{
+			*gv_hnsw_point_head(&graph->points, row) = member->head;
+			memcpy(gv_hnsw_point_high(&graph->points, row), planes, graph->dims);
+			memcpy(gv_hnsw_point_rest(&graph->points, row), planes + graph->dims,
+				   graph->points.rest_bytes);
+		}
+		else
+		{
+			graph->value_offset[row] = used;
+			memcpy(graph->values + used, gv_hnsw_member_value(shards, member),
+				   member->value_size);
+			used += member->value_size;
+		}
 		memcpy(gv_hnsw_build_filters(build, row), planes + shards->point_size,
 			   build->ix.filters.packed_size);
 		build->row_id[row] = shards->shard[member->home].first_node + member->position;
@@ -160,6 +206,15 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 	memset(out, 0, shards->node_size);
 	out->number = build->row_id[row];
 	out->n_lanes = graph->n_links[row];
+	for (uint32 l = 0; l < out->n_lanes; l++)
+	{
+		GvHnswShardLane *lane = (GvHnswShardLane *) (lanes + l * shards->lane_size);
+
+		lane->link = build->row_id[GV_HNSW_LINK_ROW(links[l])] | (links[l] & GV_HNSW_LINK_FILL);
+		lane->key = graph->link_keys[(Size) row * graph->degree + l];
+	}
+	if (graph->dims == 0)
+		return;
 	/* the leader has put the weight where edges were */
 	out->center_weight = (graph->incoming[row] - 1) / (float) WEIGHT_STEPS;
 
@@ -169,8 +224,7 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 	gv_hnsw_node_get_own(layout, node, p);
 	for (uint32 l = 0; l < out->n_lanes; l++)
 	{
-		uint32		link = links[l];
-		uint32		neighbor = GV_HNSW_LINK_ROW(link);
+		uint32		neighbor = GV_HNSW_LINK_ROW(links[l]);
 		GvHnswShardLane *lane = (GvHnswShardLane *) (lanes + l * shards->lane_size);
 		uint8	   *code = (uint8 *) (lane + 1);
 		uint8		nibbles[MAX_NIBBLES];
@@ -181,8 +235,6 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		factors = gv_rabitq_encode(x, p, out->center_weight, layout->own_dims,
 								   layout->code_dims, nibbles);
-		lane->link = build->row_id[neighbor] | (link & GV_HNSW_LINK_FILL);
-		lane->key = graph->link_keys[(Size) row * graph->degree + l];
 		lane->add = factors.add;
 		if (graph->norm)
 			lane->add += gv_hnsw_build_key_bias(build, graph->norm[neighbor]);
@@ -192,29 +244,65 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 	}
 }
 
+/* Give a node without codes its place, now that those before it have theirs */
+static void
+place_node(GvHnswBuild *build, uint32 number, Size value_size)
+{
+	GvHnswShards *shards = build->shards;
+	GvHnswItemPlace *place = &shards->place;
+	Size		rest;
+
+	if (number == 0)
+		place->slot = -1;
+	gv_hnsw_build_place_item(&build->ix.layout, place, value_size);
+	gv_hnsw_build_item_size(&build->ix.layout, value_size, &rest);
+	shards->n_rest_pages += (rest + GV_HNSW_CHAIN_ROOM - 1) / GV_HNSW_CHAIN_ROOM;
+	if (place->slot > 0)
+		return;
+	if (shards->n_pages == shards->page_room)
+	{
+		shards->page_room = Max(2 * shards->page_room, 1024);
+		shards->page_first = shards->page_first == NULL ?
+			palloc(shards->page_room * sizeof(uint32)) :
+			repalloc_huge(shards->page_first, shards->page_room * sizeof(uint32));
+	}
+	shards->page_first[shards->n_pages++] = number;
+}
+
 /* Write a row as its home has it */
 static void
 write_home_member(GvHnswBuild *build, BufFile *file, uint32 s, uint32 row)
 {
 	GvHnswShards *shards = build->shards;
 	GvHnswGraph *graph = &build->graph;
-	GvHnswMember *member = palloc0(shards->member_size);
+	GvHnswMember *member = gv_hnsw_alloc_member(shards);
 	char	   *planes = (char *) (member + 1);
 
 	member->hash = graph->hash[row];
-	member->head = *gv_hnsw_point_head(&graph->points, row);
 	member->norm = graph->norm ? graph->norm[row] : 0;
 	member->home = s;
 	member->position = build->row_id[row] - shards->shard[s].first_node;
 	unpack_others(member, build->node_row[row]);
 	member->entry = build->same_next[row];
 	member->tid = graph->tid[row];
-	memcpy(planes, gv_hnsw_point_high(&graph->points, row), graph->dims);
-	memcpy(planes + graph->dims, gv_hnsw_point_rest(&graph->points, row),
-		   graph->points.rest_bytes);
+	if (graph->dims > 0)
+	{
+		member->head = *gv_hnsw_point_head(&graph->points, row);
+		memcpy(planes, gv_hnsw_point_high(&graph->points, row), graph->dims);
+		memcpy(planes + graph->dims, gv_hnsw_point_rest(&graph->points, row),
+			   graph->points.rest_bytes);
+	}
+	else
+	{
+		char	   *value = DatumGetPointer(gv_hnsw_graph_value(graph, row));
+
+		member->value_size = MAXALIGN(VARSIZE(value));
+		memcpy(gv_hnsw_member_value(shards, member), value, member->value_size);
+		place_node(build, build->row_id[row], VARSIZE(value));
+	}
 	memcpy(planes + shards->point_size, gv_hnsw_build_filters(build, row),
 		   build->ix.filters.packed_size);
-	gv_hnsw_shard_write(file, member, shards->member_size);
+	gv_hnsw_write_member(file, shards, member);
 	pfree(member);
 }
 
@@ -252,7 +340,7 @@ gv_hnsw_build_store_shard(GvHnswBuild *build, uint32 s)
 	{
 		uint32		n_rows = Min(n - first, shards->n_staging);
 
-		for (uint32 i = first; i < first + n_rows; i++)
+		for (uint32 i = first; i < first + n_rows && graph->dims > 0; i++)
 		{
 			uint32		row = graph->order[i];
 			uint8	   *weight = &shards->weight[build->row_id[row]];

@@ -185,15 +185,40 @@ number_nodes_with_codes(GvHnswBuild *build)
 	return (n + layout->nodes_per_page - 1) / layout->nodes_per_page;
 }
 
-/* The size of a node without codes, and of what it keeps elsewhere */
-static Size
-exact_node_size(GvHnswBuild *build, uint32 row, Size *rest)
+/*
+ * gv_hnsw_build_item_size
+ *		The size of a node without codes, and of what it keeps elsewhere.
+ */
+Size
+gv_hnsw_build_item_size(const GvHnswLayout *layout, Size value_size, Size *rest)
 {
-	Size		size = VARSIZE(DatumGetPointer(gv_hnsw_graph_value(&build->graph, row)));
-	Size		inside = Min(size, build->ix.layout.value_room);
+	Size		inside = Min(value_size, layout->value_room);
 
-	*rest = size - inside;
-	return MAXALIGN(build->ix.layout.value_offset + inside);
+	*rest = value_size - inside;
+	return MAXALIGN(layout->value_offset + inside);
+}
+
+/*
+ * gv_hnsw_build_place_item
+ *		Find the place of the next node without codes.
+ *
+ * place: of the node before; changed
+ */
+void
+gv_hnsw_build_place_item(const GvHnswLayout *layout, GvHnswItemPlace *place, Size value_size)
+{
+	Size		rest;
+	Size		size = gv_hnsw_build_item_size(layout, value_size, &rest) + sizeof(ItemIdData);
+
+	if (place->slot >= 0 && (place->used + size > GV_AM_PAGE_ROOM ||
+							 place->slot + 1 == layout->nodes_per_page))
+	{
+		place->page_number++;
+		place->slot = -1;
+		place->used = 0;
+	}
+	place->slot++;
+	place->used += size;
 }
 
 /* The same for nodes without codes, which have different sizes */
@@ -201,27 +226,18 @@ static BlockNumber
 number_exact_nodes(GvHnswBuild *build)
 {
 	const GvHnswLayout *layout = &build->ix.layout;
-	uint32		page_number = 0;
-	Size		used = 0;
-	int			slot = 0;
+	GvHnswItemPlace place = {.slot = -1};
 
 	for (uint32 i = 0; i < build->shared->n_nodes; i++)
 	{
 		uint32		row = build->node_row[i];
-		Size		rest;
-		Size		size = exact_node_size(build, row, &rest) + sizeof(ItemIdData);
 
-		if (slot > 0 && (used + size > GV_AM_PAGE_ROOM || slot == layout->nodes_per_page))
-		{
-			page_number++;
-			used = 0;
-			slot = 0;
-		}
-		build->row_id[row] = gv_hnsw_make_id(layout, gv_hnsw_build_block(build, page_number),
-											 slot++);
-		used += size;
+		gv_hnsw_build_place_item(layout, &place,
+								 VARSIZE(DatumGetPointer(gv_hnsw_graph_value(&build->graph, row))));
+		build->row_id[row] = gv_hnsw_make_id(layout, gv_hnsw_build_block(build, place.page_number),
+											 place.slot);
 	}
-	return build->shared->n_nodes > 0 ? page_number + 1 : 0;
+	return build->shared->n_nodes > 0 ? place.page_number + 1 : 0;
 }
 
 /* Write the part of a value that does not fit into its node; returns its first page */
@@ -245,30 +261,66 @@ write_rest_of_value(GvHnswBuild *build, const char *data, Size n_bytes)
 	return next;
 }
 
+/*
+ * gv_hnsw_build_put_item
+ *		Add a node without codes to its page.
+ *
+ * node: complete but for its value
+ * id: those of a page come in the order of slots
+ */
+void
+gv_hnsw_build_put_item(GvHnswItemWriter *writer, GvHnswNode node, uint32 id, const char *value)
+{
+	GvHnswBuild *build = writer->build;
+	const GvHnswLayout *layout = &build->ix.layout;
+	Size		rest;
+	Size		size = gv_hnsw_build_item_size(layout, VARSIZE(value), &rest);
+
+	memcpy((char *) node + layout->value_offset, value, VARSIZE(value) - rest);
+	node->u.vector_blkno = rest == 0 ? InvalidBlockNumber :
+		write_rest_of_value(build, value + VARSIZE(value) - rest, rest);
+	if (gv_hnsw_id_slot(layout, id) == 0)
+	{
+		gv_hnsw_build_finish_items(writer);
+		writer->buf = ReadBuffer(build->index, gv_hnsw_id_block(layout, id));
+		LockBuffer(writer->buf, BUFFER_LOCK_EXCLUSIVE);
+		gv_hnsw_init_page(BufferGetPage(writer->buf), GV_HNSW_PAGE_ITEMS);
+		MarkBufferDirty(writer->buf);
+	}
+	if (PageAddItem(BufferGetPage(writer->buf), (Item) node, size,
+					gv_hnsw_id_slot(layout, id) + 1, false, false) == InvalidOffsetNumber)
+		elog(ERROR, "could not add a node to block %u of index \"%s\"",
+			 gv_hnsw_id_block(layout, id), RelationGetRelationName(build->index));
+}
+
+/*
+ * gv_hnsw_build_finish_items
+ *		Release the page of the last node.
+ */
+void
+gv_hnsw_build_finish_items(GvHnswItemWriter *writer)
+{
+	if (BufferIsValid(writer->buf))
+		UnlockReleaseBuffer(writer->buf);
+	writer->buf = InvalidBuffer;
+}
+
 /* Write all pages of nodes without codes; they exist */
 static void
 write_exact_nodes(GvHnswBuild *build)
 {
 	const GvHnswLayout *layout = &build->ix.layout;
 	GvHnswGraph *graph = &build->graph;
-	Buffer		buf = InvalidBuffer;
-	char	   *image = palloc(BLCKSZ);
+	GvHnswItemWriter writer = {build, InvalidBuffer};
+	GvHnswNode	node = (GvHnswNode) build->node_image;
 
 	for (uint32 i = 0; i < build->shared->n_nodes; i++)
 	{
 		uint32		row = build->node_row[i];
-		uint32		id = build->row_id[row];
-		char	   *value = DatumGetPointer(gv_hnsw_graph_value(graph, row));
-		GvHnswNode	node = (GvHnswNode) image;
-		Size		rest;
-		Size		size = exact_node_size(build, row, &rest);
 
 		CHECK_FOR_INTERRUPTS();
-		memset(image, 0, size);
+		memset(node, 0, BLCKSZ);
 		fill_node_head(build, node, row);
-		memcpy(image + layout->value_offset, value, VARSIZE(value) - rest);
-		node->u.vector_blkno = rest == 0 ? InvalidBlockNumber :
-			write_rest_of_value(build, value + VARSIZE(value) - rest, rest);
 		for (int l = 0; l < graph->n_links[row]; l++)
 		{
 			uint32		link = graph->links[(Size) row * graph->degree + l];
@@ -276,24 +328,10 @@ write_exact_nodes(GvHnswBuild *build)
 			gv_hnsw_node_set_lane(layout, node, l, build->row_id[GV_HNSW_LINK_ROW(link)],
 								  NULL, NULL);
 		}
-
-		if (gv_hnsw_id_slot(layout, id) == 0)
-		{
-			if (BufferIsValid(buf))
-				UnlockReleaseBuffer(buf);
-			buf = ReadBuffer(build->index, gv_hnsw_id_block(layout, id));
-			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_ITEMS);
-			MarkBufferDirty(buf);
-		}
-		if (PageAddItem(BufferGetPage(buf), (Item) image, size,
-						gv_hnsw_id_slot(layout, id) + 1, false, false) == InvalidOffsetNumber)
-			elog(ERROR, "could not add a node to block %u of index \"%s\"",
-				 gv_hnsw_id_block(layout, id), RelationGetRelationName(build->index));
+		gv_hnsw_build_put_item(&writer, node, build->row_id[row],
+							   DatumGetPointer(gv_hnsw_graph_value(graph, row)));
 	}
-	if (BufferIsValid(buf))
-		UnlockReleaseBuffer(buf);
-	pfree(image);
+	gv_hnsw_build_finish_items(&writer);
 }
 
 /* Do all rows of a node have the same words? */
@@ -420,7 +458,7 @@ gv_hnsw_build_write_center(GvHnswBuild *build)
 		Buffer		buf = gv_hnsw_build_append_page(build, GV_HNSW_PAGE_CENTER);
 
 		gv_hnsw_fill_chain_page(BufferGetPage(buf), meta->center_blkno,
-								(char *) build->center + start,
+								(char *) build->sampled_center + start,
 								Min(n_bytes - start, GV_HNSW_CHAIN_ROOM));
 		meta->center_blkno = BufferGetBlockNumber(buf);
 		UnlockReleaseBuffer(buf);

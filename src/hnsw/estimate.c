@@ -18,7 +18,7 @@
 #include "utils/memutils.h"
 
 #include "base/random.h"
-#include "hnsw/build.h"
+#include "hnsw/build_shard.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 
@@ -128,8 +128,15 @@ gv_hnsw_estimate(const GvAmOpclass *opclass, int dim, double n_rows, double valu
 	estimate->memory = (double) gv_hnsw_build_memory(build, (uint64) n_rows);
 	estimate->parts = 1;
 	if (!gv_hnsw_build_plan_memory(build))
-		estimate->parts = build->graph.dims > 0 ?
-			gv_hnsw_build_plan_shards(build, (uint64) n_rows) : 0;
+		estimate->parts = 0;
+	if (estimate->parts == 0 && gv_hnsw_build_may_shard(build))
+	{
+		GvHnswShards shards = {0};
+		Size		value_size = build->graph.dims == 0 ? MAXALIGN((Size) value_bytes) : 0;
+
+		gv_hnsw_build_plan_shards(build, &shards, (uint64) n_rows, n_rows * value_size, value_size);
+		estimate->parts = shards.n_shards;
+	}
 
 	if (build->graph.dims > 0)
 	{

@@ -26,17 +26,26 @@ DROP INDEX planned_v;
 DO $$
 DECLARE
 	needed bigint;
+	ops name;
 BEGIN
-	SELECT memory INTO needed FROM gigavec.estimate('planned', 'v');
-	EXECUTE format('SET maintenance_work_mem = %L', ceil(needed * 1.02 / 1024) || 'kB');
-	RAISE NOTICE 'with a little more: % part', (SELECT parts FROM gigavec.estimate('planned', 'v'));
-	CREATE INDEX planned_v ON planned USING hnsw (v vector_l2_ops);
-	DROP INDEX planned_v;
-	EXECUTE format('SET maintenance_work_mem = %L', floor(needed * 0.9 / 1024) || 'kB');
-	RAISE NOTICE 'with less: % parts', (SELECT parts FROM gigavec.estimate('planned', 'v'));
-	CREATE INDEX planned_v ON planned USING hnsw (v vector_l2_ops);
-	DROP INDEX planned_v;
+	FOREACH ops IN ARRAY '{vector_l2_ops,vector_l1_ops}'::name[] LOOP
+		SELECT memory INTO needed FROM gigavec.estimate('planned', 'v', opclass => ops);
+		EXECUTE format('SET maintenance_work_mem = %L', ceil(needed * 1.02 / 1024) || 'kB');
+		RAISE NOTICE '%, with a little more: % part', ops, (SELECT parts FROM gigavec.estimate('planned', 'v', opclass => ops));
+		EXECUTE format('CREATE INDEX planned_v ON planned USING hnsw (v %s)', ops);
+		DROP INDEX planned_v;
+		EXECUTE format('SET maintenance_work_mem = %L', floor(needed * 0.9 / 1024) || 'kB');
+		RAISE NOTICE '%, with less: % parts', ops, (SELECT parts FROM gigavec.estimate('planned', 'v', opclass => ops));
+		EXECUTE format('CREATE INDEX planned_v ON planned USING hnsw (v %s)', ops);
+		DROP INDEX planned_v;
+	END LOOP;
 END $$;
+RESET maintenance_work_mem;
+
+-- of which too few fit for parts
+SET maintenance_work_mem = '1MB';
+SELECT parts > 1 AS parts FROM gigavec.estimate('planned', 'v', opclass => 'vector_l1_ops');
+SELECT parts IS NULL AS one_by_one FROM gigavec.estimate('planned', 'v', opclass => 'vector_l1_ops', options => '{m=100,ef_construction=200}');
 RESET maintenance_work_mem;
 
 -- larger options take more

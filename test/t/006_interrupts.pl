@@ -149,8 +149,12 @@ for my $phase ('loading vectors', 'dividing vectors', 'linking nodes', 'writing 
 		"SET maintenance_work_mem = '1MB'; SET max_parallel_maintenance_workers = $workers; SET client_min_messages = warning",
 		'CREATE INDEX items_new ON items USING hnsw (v vector_l2_ops)', sprintf($building, "p.phase LIKE '%%$phase'"));
 }
-stop_everywhere('CREATE INDEX without codes in little memory', q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
-	'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, 'true'));
+for my $phase ('dividing vectors', 'linking nodes', 'writing pages')
+{
+	stop_everywhere("CREATE INDEX without codes in little memory, $phase",
+		q{SET maintenance_work_mem = '1MB'; SET client_min_messages = warning},
+		'CREATE INDEX items_new ON items USING hnsw (v vector_l1_ops)', sprintf($building, "p.phase LIKE '%%$phase'"));
+}
 
 # kdtree: in memory, through files, in parallel
 $node->safe_psql('postgres', q{

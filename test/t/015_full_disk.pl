@@ -67,7 +67,7 @@ sub try_sql
 {
 	my ($name, $sql) = @_;
 	my ($out, $err) = ('', '');
-	my $status = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql", stdout => \$out, stderr => \$err);
+	my $status = $node->psql('postgres', "\\set VERBOSITY verbose\nSET client_min_messages = warning;\n$sql", stdout => \$out, stderr => \$err);
 
 	if ($status == 0)
 	{
@@ -129,6 +129,8 @@ sub work
 		'CREATE INDEX' => ['CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
 		'CREATE INDEX in little memory' => ["SET maintenance_work_mem = '1MB'",
 			'CREATE INDEX template_new ON template USING hnsw (v vector_l2_ops) WITH ' . $options],
+		'CREATE INDEX without codes in little memory' => ["SET maintenance_work_mem = '1600kB'",
+			'CREATE INDEX template_new ON template USING hnsw (v vector_l1_ops) WITH ' . $options],
 		'CREATE INDEX CONCURRENTLY' => ['CREATE INDEX CONCURRENTLY template_new ON template USING hnsw (v vector_l1_ops) WITH ' . $options],
 	);
 

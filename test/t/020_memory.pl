@@ -42,7 +42,7 @@ $node->safe_psql('postgres', qq{
 	INSERT INTO wide SELECT 1 + a.i + $n_wide * b.i, a.v + b.v FROM parts a, parts b;
 	CREATE TABLE sparse (id int, s sparsevec(5000));
 	INSERT INTO sparse SELECT i, (SELECT '{' || string_agg(j || ':' || noise(i, j, 1) + 0.5, ',') || '}/5000'
-		FROM generate_series(1 + i % 17, 5000, 17) j)::sparsevec FROM generate_series(1, 200) i;
+		FROM generate_series(1 + i % 17, 5000, 17 * (1 + i % 9)) j)::sparsevec FROM generate_series(1, 2000) i;
 	CREATE TABLE low (id int, v vector(3)) WITH (parallel_workers = 2);
 	INSERT INTO low SELECT i, ARRAY[i % 317, i % 1009, i / 100] FROM generate_series(1, 30 * $n) i;
 	CREATE TABLE questions AS SELECT i AS id, point(1000000 + i, 32) AS q FROM generate_series(1, 1000) i;
@@ -144,10 +144,10 @@ for my $mb (1, 4, 16, 64)
 		my $few_wide = $LONG ? $n_wide : min($n_wide, 5000 + 600 * $mb);
 
 		$n_parallel += is_frugal_build('items', 'v vector_l2_ops', "id <= $few", $mb, $workers);
-		$n_parallel += is_frugal_build('items', 'v vector_l1_ops', "id <= $few / 2", $mb, $workers);
+		$n_parallel += is_frugal_build('items', 'v vector_l1_ops', "id <= $few", $mb, $workers);
 		is_frugal_build('wide', 'v vector_cosine_ops', "id <= $few_wide", $mb, $workers);
-		is_frugal_build('wide', 'v vector_l1_ops', "id <= $n_wide", $mb, $workers) if $LONG;
-		is_frugal_build('sparse', 's sparsevec_l2_ops', 'id <= 200', $mb, $workers) if $LONG || $mb == 1;
+		is_frugal_build('wide', 'v vector_l1_ops', 'id <= ' . ($LONG ? $n_wide : 1500), $mb, $workers);
+		is_frugal_build('sparse', 's sparsevec_l2_ops', 'true', $mb, $workers);
 		is_frugal_build('low', 'v, id', 'true', $mb, $workers, 'kdtree');
 		$n_parallel_ivf += is_frugal_build('items', 'v vector_l2_ops, id', 'true', $mb, $workers, 'ivfpq');
 		$n_parallel_ivf += is_frugal_build('wide', 'v vector_ip_ops', "id <= $few_wide", $mb, $workers, 'ivfflat');
