@@ -208,11 +208,13 @@ most_redundant_neighbor(GvHnswVectors *vectors, const GvHnswVector *own,
 /*
  * Make a node link to another.
  *
+ * may_fill: also if that only fills a place, where there are marks
+ *
  * What it gives up is decided before its page is locked, since that reads
  * other pages.
  */
 static bool
-link_node(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool force)
+link_node(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool may_fill, bool force)
 {
 	GvHnswIndex *ix = vectors->ix;
 	const GvHnswLayout *layout = &ix->layout;
@@ -243,7 +245,7 @@ link_node(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool force)
 			judge_by_marks(vectors, own, &links, degree, to, to_key, &verdict);
 		else
 			judge_all(vectors, own, &links, degree, to, to_key, &verdict);
-		if (!verdict.takes)
+		if (!verdict.takes || (verdict.fills && !may_fill))
 			return false;
 	}
 	GV_TEST_POINT("hnsw-link");
@@ -289,12 +291,14 @@ link_node(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool force)
  * gv_hnsw_offer_link
  *		Let a node link to another if it prefers that to a link it has.
  *
+ * may_fill: also if a shorter link leads there as well; without codes always so
+ *
  * Returns whether it does now and did not before.
  */
 bool
-gv_hnsw_offer_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to)
+gv_hnsw_offer_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool may_fill)
 {
-	return link_node(vectors, from, to, false);
+	return link_node(vectors, from, to, may_fill, false);
 }
 
 /*
@@ -304,5 +308,5 @@ gv_hnsw_offer_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to)
 bool
 gv_hnsw_force_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to)
 {
-	return link_node(vectors, from, to, true);
+	return link_node(vectors, from, to, true, true);
 }

@@ -12,7 +12,8 @@
 
 #include "hnsw/vectors.h"
 
-extern bool gv_hnsw_offer_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to);
+extern bool gv_hnsw_offer_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to,
+							   bool may_fill);
 extern bool gv_hnsw_force_link(GvHnswVectors *vectors, uint32 from, GvHnswVector *to);
 
 #endif							/* GV_HNSW_CONTEST_H */

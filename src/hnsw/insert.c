@@ -3,7 +3,7 @@
  * insert.c
  *		Adding a row to an index.
  *
- * Search the graph with ef_construction candidates; a node of the same vector
+ * Search the graph with ef_construction candidates or more; a node of the same vector
  * gets the row's tid and that is all.  Otherwise choose neighbors, write the
  * node, then ask each neighbor for a link back.  VACUUM frees no node meanwhile:
  * see write.h.
@@ -30,9 +30,14 @@
 #include "hnsw/prune.h"
 #include "hnsw/write.h"
 
-/* Links that a new node gets, and how many of those may log whole pages */
-#define MAX_LINKS_BACK 12
+/*
+ * Links that a new node gets, how many of them from nodes to which others lead as
+ * well, and how many may log whole pages.  Without codes nobody knows the second.
+ */
+#define MAX_LINKS_BACK 20
+#define MAX_FILLING_LINKS_BACK 10
 #define MAX_DEAR_LINKS_BACK 4
+#define MAX_LINKS_BACK_WITHOUT_CODES 12
 
 /*
  * A backend keeps so much memory for the vectors that inserts read, and for the
@@ -122,7 +127,7 @@ choose_neighbors(Insertion *ins)
 		ins->chosen[n++].id = found->id;
 	}
 	gv_hnsw_sort_candidates(ins->chosen, n);
-	n = Min(n, ins->ix->meta.ef_construction);
+	n = Min(n, gv_hnsw_vectors_max_candidates(&ins->vectors));
 	ins->n_chosen = gv_hnsw_vectors_choose(&ins->vectors, ins->chosen, n, degree,
 										   &ins->n_diverse);
 }
@@ -411,23 +416,29 @@ force_link_back(Insertion *ins)
  *
  * The diverse ones come first, the nearest of them before the others, and a few
  * links from those make a node as easy to find as links from all.  Each costs
- * the change of another page, so there are fewer where that logs the whole page.
+ * the change of another page, so there are fewer where that logs the whole page,
+ * and then, or when there are some, none that would only fill a place.  The
+ * nearest of all nodes takes one that does not: none leads to the new node better.
  */
 static void
 link_neighbors(Insertion *ins)
 {
 	int			n_dear = 0;
+	int			max_links = gv_hnsw_layout_has_codes(&ins->ix->layout) ?
+		MAX_LINKS_BACK : MAX_LINKS_BACK_WITHOUT_CODES;
 
-	for (int i = 0; i < ins->n_chosen && ins->n_linked < MAX_LINKS_BACK; i++)
+	for (int i = 0; i < ins->n_chosen && ins->n_linked < max_links; i++)
 	{
 		bool		is_cheap;
+		bool		may_fill;
 
 		CHECK_FOR_INTERRUPTS();
 		is_cheap = neighbor_is_cheap(ins, &ins->chosen[i]);
 		if (!is_cheap && n_dear >= MAX_DEAR_LINKS_BACK)
 			continue;
 		gv_hnsw_vectors_trim(&ins->vectors);
-		if (gv_hnsw_offer_link(&ins->vectors, ins->chosen[i].id, &ins->vector))
+		may_fill = is_cheap && ins->n_linked < MAX_FILLING_LINKS_BACK;
+		if (gv_hnsw_offer_link(&ins->vectors, ins->chosen[i].id, &ins->vector, may_fill))
 		{
 			ins->n_linked++;
 			n_dear += !is_cheap;

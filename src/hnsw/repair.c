@@ -184,8 +184,7 @@ replace_links(GvHnswRepair *repair, const GvHnswVector *own, GvHnswCandidate *ch
 static void
 find_neighbors(GvHnswRepair *repair, GvHnswVector *own, const GvHnswLinks *links)
 {
-	GvHnswIndex *ix = repair->ix;
-	int			n = ix->meta.ef_construction;
+	int			n = gv_hnsw_vectors_max_candidates(&repair->vectors);
 	int			n_diverse;
 	GvHnswCandidate *candidates = search_around(repair, own, false, &n);
 	GvIdset		known;
@@ -214,7 +213,7 @@ find_neighbors(GvHnswRepair *repair, GvHnswVector *own, const GvHnswLinks *links
 
 	n = replace_links(repair, own, candidates, n, n_diverse);
 	for (int i = 0; i < Min(n, MAX_LINKS_BACK); i++)
-		(void) gv_hnsw_offer_link(&repair->vectors, candidates[i].id, own);
+		(void) gv_hnsw_offer_link(&repair->vectors, candidates[i].id, own, true);
 }
 
 /*

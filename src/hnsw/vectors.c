@@ -13,6 +13,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "hnsw/aim.h"
 #include "hnsw/vectors.h"
 
 /* Vectors that the processor fetches ahead, and bytes of them */
@@ -296,6 +297,25 @@ choice_pair_keys(void *context, const GvHnswCandidate *candidate,
 	for (int i = 0; i < n; i++)
 		keys[i] = gv_hnsw_vectors_key(choice->vectors, choice->vector[candidate->source],
 									  choice->vector[others[i]->source]);
+}
+
+/*
+ * gv_hnsw_vectors_max_candidates
+ *		Return among how many candidates neighbors are chosen: as many as a search
+ *		for them has, if there is room for their vectors, and ef_construction at
+ *		least.
+ */
+int
+gv_hnsw_vectors_max_candidates(const GvHnswVectors *vectors)
+{
+	const GvHnswIndex *ix = vectors->ix;
+	int			ef = gv_hnsw_aim_linking_ef(ix);
+	Size		room;
+
+	if (!gv_hnsw_layout_has_codes(&ix->layout))
+		return ef;
+	room = vectors->max_bytes / (sizeof(GvHnswVector) + sizeof(float) * ix->layout.own_dims);
+	return Max(ix->meta.ef_construction, (int) Min((Size) ef, room));
 }
 
 /*

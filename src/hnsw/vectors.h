@@ -60,6 +60,7 @@ extern void gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id);
 extern void gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n);
 extern float gv_hnsw_vectors_key(GvHnswVectors *vectors, const GvHnswVector *a,
 								 const GvHnswVector *b);
+extern int	gv_hnsw_vectors_max_candidates(const GvHnswVectors *vectors);
 extern int	gv_hnsw_vectors_choose(GvHnswVectors *vectors, GvHnswCandidate *candidates,
 								   int n, int degree, int *n_diverse);
 

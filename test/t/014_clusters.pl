@@ -33,7 +33,7 @@ my @kinds = $LONG ? ([ 'vector_l2_ops', '<->' ], [ 'vector_l1_ops', '<+>' ]) : (
 # standard deviation around the centers; undef: uniform.  And hnsw.ef_search,
 # such that a fresh index finds .95 but not all.
 my %spreads = (
-	'apart' => [ 0.15, $LONG ? 160 : 40 ],
+	'apart' => [ 0.15, $LONG ? 160 : 44 ],
 	'overlapping' => [ 0.3, $LONG ? 240 : 40 ],
 	'uniform' => [ undef, $LONG ? 200 : 80 ],
 );
