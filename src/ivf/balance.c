@@ -812,7 +812,8 @@ gv_ivf_plan_balance(GvIvfPlan *plan, GvIvfIndex *index, Relation heap, double n_
 		return false;
 	balance->index = index;
 	balance->plan = plan;
-	balance->wanted = Max(read_lists(balance) / gv_ivf_choose_lists(options, n_rows), 1);
+	balance->wanted = Max(read_lists(balance) /
+						   gv_ivf_choose_lists(&index->layout, options, n_rows), 1);
 	choose_lists(balance);
 	if (balance->n_chosen == 0)
 		return false;

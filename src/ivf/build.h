@@ -167,7 +167,8 @@ extern void gv_ivf_trainer_init(GvIvfTrainer *trainer, const GvIvfIndex *index,
 								const float *rows, const float *center,
 								GvKmeansShared *shared);
 extern void gv_ivf_trainer_end(GvIvfTrainer *trainer);
-extern int64 gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows);
+extern int64 gv_ivf_choose_lists(const GvIvfLayout *layout, const GvIvfOptions *options,
+								 double n_rows);
 extern int64 gv_ivf_sample_rows(const GvIvfLayout *layout, int64 lists);
 extern Size gv_ivf_sample_bytes(const GvIvfLayout *layout);
 extern float gv_ivf_point_length(const GvIvfMetaPageData *meta);

@@ -141,7 +141,7 @@ gv_ivf_estimate_build(const GvAmOpclass *opclass, bool is_flat, int dim, double 
 
 	gv_ivf_fill_meta(&ix.meta, opclass, dim, &ix.filters, is_flat, parsed);
 	(void) gv_ivf_layout_set(&ix.layout, &ix.meta);
-	n_lists = (double) Max(gv_ivf_choose_lists(parsed, n_rows), 1);
+	n_lists = (double) Max(gv_ivf_choose_lists(layout, parsed, n_rows), 1);
 	sample = Min(n_rows, (double) gv_ivf_sample_rows(layout, (int64) n_lists));
 	n_kept = n_rows;
 	if (ix.meta.spills && n_lists > 1)

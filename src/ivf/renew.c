@@ -389,7 +389,7 @@ is_due(GvIvfIndex *index, double n_rows)
 {
 	double		n_lists = index->meta.n_lists - GV_IVF_FIRST_LIST;
 	const GvIvfOptions *options = (GvIvfOptions *) index->rel->rd_options;
-	double		wanted = (double) gv_ivf_choose_lists(options, n_rows);
+	double		wanted = (double) gv_ivf_choose_lists(&index->layout, options, n_rows);
 	double		n_new = n_rows + (double) index->meta.removed_since_build -
 		(double) index->meta.n_rows_at_build;
 

@@ -32,8 +32,12 @@
 /* Lists are chosen as so many times the root of the number of rows */
 #define LISTS_FACTOR 4.0
 
-/* A list that was chosen has so many rows at least, one that was asked for so many */
+/*
+ * A list that was chosen has so many rows at least, and vectors beside them as
+ * many as fill this part of its two pages; one that was asked for so many
+ */
 #define MIN_CHOSEN_ROWS 64
+#define MIN_FILLED_PART (1.0 / 3)
 #define MIN_NAMED_ROWS 4
 
 /* With fewer rows than this there is one list, unless lists were asked for */
@@ -548,15 +552,19 @@ take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
  *		How many lists, for so many rows?
  */
 int64
-gv_ivf_choose_lists(const GvIvfOptions *options, double n_rows)
+gv_ivf_choose_lists(const GvIvfLayout *layout, const GvIvfOptions *options, double n_rows)
 {
 	int64		lists = gv_ivf_options_lists(options);
+	double		least = MIN_CHOSEN_ROWS;
 
 	if (lists > 0)
 		return Min(lists, (int64) (n_rows / MIN_NAMED_ROWS));
 	if (n_rows < MIN_TRAINED_ROWS)
 		return 1;
-	lists = (int64) Min(LISTS_FACTOR * sqrt(n_rows), n_rows / MIN_CHOSEN_ROWS);
+	if (gv_ivf_keeps_vectors(layout) && layout->values_per_page > 0)
+		least = Max(least, 2 * MIN_FILLED_PART /
+					(1.0 / layout->rows_per_page + 1.0 / layout->values_per_page));
+	lists = (int64) Min(LISTS_FACTOR * sqrt(n_rows), n_rows / least);
 	return Min(lists, GV_IVF_MAX_LISTS);
 }
 
@@ -658,7 +666,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	scan_pages(heap, index->rel, index_info, n_taken, count_row, &n_counted);
 	n_rows = n_taken == 0 ? 0 : (double) n_counted / n_taken * n_blocks;
 	lists = training->given ? training->n_given :
-		gv_ivf_choose_lists((GvIvfOptions *) index->rel->rd_options, n_rows);
+		gv_ivf_choose_lists(&index->layout, (GvIvfOptions *) index->rel->rd_options, n_rows);
 	sample.max = Min((int64) (n_rows * 1.1 + MIN_SAMPLE_ROOM),
 					 gv_ivf_sample_rows(&index->layout, lists));
 	sample.max = Max(Min(sample.max, (int64) (room / gv_ivf_sample_bytes(&index->layout))), 64);
