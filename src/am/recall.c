@@ -26,6 +26,26 @@
  */
 #define STANDARD_ERRORS 1.0
 
+/*
+ * At these levels: where a quarter more ef leaves a third of what is missed, or
+ * less, that quarter is taken.  On a curve so steep one ef less than needed
+ * loses more than a standard error.
+ */
+#define STEEP_FROM_LEVEL 0.95
+#define STEEP_TO_LEVEL 0.98
+#define STEEP_EF_FACTOR 1.25
+#define STEEP_MISSED_PART 0.33
+
+/*
+ * A query is strange that is farther from rows than nearly all rows are from
+ * others: by this part of what the last bound is above the first, in logarithms,
+ * so that few rows are where some lie far away.  From there on it takes so much
+ * more ef for that way, and so much at most.
+ */
+#define STRANGE_PART 0.5
+#define STRANGE_SLOPE 2.4
+#define STRANGE_MAX_FACTOR 4.0
+
 const double gv_am_recall_level[GV_AM_RECALL_N_LEVELS] = {
 	.80, .85, .90, .925, .95, .97, .98, .99, .995, .999
 };
@@ -45,6 +65,7 @@ typedef struct Fit
 	int			n_counted;		/* that tell of k rows */
 	int			k;
 	int			n_buckets;
+	int			least_ef;		/* of a search that has found its bucket */
 	int			n_in[GV_AM_RECALL_MAX_BUCKETS];
 	int			n_steps;
 	int			ef[MAX_STEPS];
@@ -103,6 +124,31 @@ gv_am_recall_bucket(const GvAmRecallTable *table, float difficulty)
 	return bucket;
 }
 
+/*
+ * gv_am_recall_strangeness
+ *		Return by how much ef must be larger for a query that is more difficult
+ *		than the rows by which an index was calibrated.
+ */
+double
+gv_am_recall_strangeness(const GvAmRecallTable *table, float difficulty)
+{
+	float		first = table->bound[0];
+	float		last;
+	double		way;
+	double		beyond;
+
+	if (table->n_buckets < 3)
+		return 1;
+	last = table->bound[table->n_buckets - 2];
+	if (!(first > 0) || !(last > first) || !(difficulty > last))
+		return 1;
+	way = log((double) last / first);
+	beyond = log((double) difficulty / last) - STRANGE_PART * way;
+	if (!(beyond > 0))
+		return 1;
+	return Min(1 + STRANGE_SLOPE * beyond / way, STRANGE_MAX_FACTOR);
+}
+
 /* Sum up the trials of all buckets at all steps */
 static void
 sum_trials(Fit *fit, const GvAmRecallTable *table)
@@ -140,9 +186,13 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 	}
 }
 
-/* The mean recall where the fit is, less what it may be too high by chance */
+/*
+ * The mean recall with such steps, less what it may be too high by chance
+ *
+ * mean: written unless NULL
+ */
 static double
-lower_bound(const Fit *fit)
+lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS], double *mean)
 {
 	double		n = Max(fit->n_counted, 1);
 	double		sum = 0;
@@ -151,9 +201,11 @@ lower_bound(const Fit *fit)
 
 	for (int b = 0; b < fit->n_buckets; b++)
 	{
-		sum += fit->sum[b][fit->step[b]];
-		sum2 += fit->sum2[b][fit->step[b]];
+		sum += fit->sum[b][step[b]];
+		sum2 += fit->sum2[b][step[b]];
 	}
+	if (mean != NULL)
+		*mean = sum / n;
 	variance = Max(sum2 / n - (sum / n) * (sum / n), 0) / Max(n - 1, 1);
 	return sum / n - STANDARD_ERRORS * sqrt(variance);
 }
@@ -187,6 +239,55 @@ best_move(const Fit *fit, int *bucket, int *step)
 	return best > 0;
 }
 
+/* The first step, from one on, with such an ef, or the last */
+static int
+find_step(const Fit *fit, int step, double ef)
+{
+	while (step < fit->n_steps - 1 && fit->ef[step] < ef)
+		step++;
+	return step;
+}
+
+/*
+ * Take one ef for all buckets where that costs no more: a search need not find
+ * out its bucket then.
+ */
+static void
+take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
+{
+	int			all[GV_AM_RECALL_MAX_BUCKETS];
+	double		cost = 0;
+
+	for (int b = 0; b < fit->n_buckets; b++)
+		cost += (double) fit->n_in[b] * fit->ef[step[b]];
+	for (int s = 0; s < fit->n_steps && (double) fit->n_counted * fit->ef[s] <= cost; s++)
+	{
+		for (int b = 0; b < fit->n_buckets; b++)
+			all[b] = s;
+		if (lower_bound(fit, all, NULL) >= level)
+		{
+			memcpy(step, all, sizeof(all));
+			break;
+		}
+	}
+}
+
+/* Take more where the curve is steep */
+static void
+take_more(const Fit *fit, int step[GV_AM_RECALL_MAX_BUCKETS])
+{
+	int			more[GV_AM_RECALL_MAX_BUCKETS];
+	double		mean;
+	double		mean_of_more;
+
+	for (int b = 0; b < fit->n_buckets; b++)
+		more[b] = find_step(fit, step[b], fit->ef[step[b]] * STEEP_EF_FACTOR);
+	(void) lower_bound(fit, step, &mean);
+	(void) lower_bound(fit, more, &mean_of_more);
+	if (mean < 1 && 1 - mean_of_more <= STEEP_MISSED_PART * (1 - mean))
+		memcpy(step, more, sizeof(more));
+}
+
 /* Fit one number of rows: from level to level by the best moves */
 static void
 fit_k(Fit *fit, const GvAmRecallTable *table,
@@ -197,11 +298,14 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 	int			from = 0;
 
 	sum_trials(fit, table);
+	for (int b = 0; b < fit->n_buckets && fit->n_buckets > 1; b++)
+		fit->step[b] = find_step(fit, 0, fit->least_ef);
 	for (int level = 0; level < GV_AM_RECALL_N_LEVELS; level++)
 	{
+		int			chosen[GV_AM_RECALL_MAX_BUCKETS] = {0};
 		int			to;
 
-		while (!is_last && lower_bound(fit) < gv_am_recall_level[level])
+		while (!is_last && lower_bound(fit, fit->step, NULL) < gv_am_recall_level[level])
 		{
 			int			step = 0;
 
@@ -221,12 +325,21 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 		for (int s = from; s < to && !is_last; s++)
 		{
 			fit->step[bucket] = s;
-			if (lower_bound(fit) >= gv_am_recall_level[level])
+			if (lower_bound(fit, fit->step, NULL) >= gv_am_recall_level[level])
 				break;
 			fit->step[bucket] = to;
 		}
+		memcpy(chosen, fit->step, sizeof(chosen));
+		take_one(fit, gv_am_recall_level[level], chosen);
+		if (gv_am_recall_level[level] >= STEEP_FROM_LEVEL &&
+			gv_am_recall_level[level] <= STEEP_TO_LEVEL && !is_last)
+			take_more(fit, chosen);
 		for (int b = 0; b < fit->n_buckets; b++)
-			ef[level][b] = (uint16) fit->ef[fit->step[b]];
+		{
+			ef[level][b] = (uint16) fit->ef[chosen[b]];
+			if (level > 0)
+				ef[level][b] = Max(ef[level][b], ef[level - 1][b]);
+		}
 		fit->step[bucket] = to;
 	}
 }
@@ -245,10 +358,11 @@ compare_difficulties(const void *a, const void *b)
  *		Find the ef with which trials reach each level of recall.
  *
  * n_buckets: so many classes of about equal size are told apart
+ * least_ef: what a search that is told apart costs, whatever its class
  * table: written
  */
 void
-gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets,
+gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets, int least_ef,
 				 GvAmRecallTable *table)
 {
 	float	   *difficulties = palloc(sizeof(float) * Max(n_trials, 1));
@@ -273,6 +387,7 @@ gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets,
 		fit->n_trials = n_trials;
 		fit->k = gv_am_recall_k[i];
 		fit->n_buckets = n_buckets;
+		fit->least_ef = least_ef;
 		fit_k(fit, table, table->ef[i]);
 		pfree(fit);
 	}

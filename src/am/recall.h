@@ -42,10 +42,11 @@ extern const int gv_am_recall_k[GV_AM_RECALL_N_KS];
 
 extern void gv_am_recall_init(void);
 extern void gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets,
-							 GvAmRecallTable *table);
+							 int least_ef, GvAmRecallTable *table);
 extern double gv_am_recall_ef(const GvAmRecallTable *table, double target, int k,
 							  int bucket);
 extern int	gv_am_recall_bucket(const GvAmRecallTable *table, float difficulty);
+extern double gv_am_recall_strangeness(const GvAmRecallTable *table, float difficulty);
 extern bool gv_am_recall_is_valid(const GvAmRecallTable *table);
 
 #endif							/* GV_AM_RECALL_H */

@@ -39,14 +39,6 @@
 
 #define MAX_EF (PG_INT32_MAX / 64)
 
-/*
- * From this recall on a search has so many candidates beyond the rows wanted:
- * where fewer would do they cost next to nothing, and what is asked for is a
- * recall of that at least
- */
-#define SPARE_FROM_RECALL 0.95
-#define LEAST_SPARE 15
-
 /* Places a row are noted in units of this part */
 #define PLACE_UNIT 256
 
@@ -142,8 +134,7 @@ ef_for(const GvHnswMetaPageData *meta, double target, int k, int bucket, double 
 {
 	double		ef = ceil(measured_ef(meta, target, k, bucket) * growth);
 
-	ef = Max(ef, target < SPARE_FROM_RECALL ? k : (double) k + LEAST_SPARE);
-	return (int) Min(ef, MAX_EF);
+	return (int) Min(Max(ef, k), MAX_EF);
 }
 
 /* The same for queries of all buckets: the least ef, the largest, the mean */
@@ -165,6 +156,13 @@ ef_for_all(const GvHnswMetaPageData *meta, double target, int k, double growth,
 		sum += ef;
 	}
 	*mean = (int) (sum / n_buckets);
+}
+
+/* Places for nodes that an index has, about */
+static double
+count_slots(const GvHnswIndex *index)
+{
+	return (double) RelationGetNumberOfBlocks(index->rel) * index->layout.nodes_per_page;
 }
 
 /*
@@ -195,7 +193,12 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 	ef_for_all(&index->meta, aim->target, aim->k, aim->growth, &least, &largest, &mean);
 	aim->least_ef = limit > 0 && !be_plain ? 0 : LEAST_PLAIN_EF;
 	if (!be_plain)
-		return Max(largest, aim->least_ef);
+	{
+		double		sweep_ef = floor(gv_hnsw_aim_largest_ef(count_slots(index))) + 1;
+
+		/* no pool is larger: a query that needs more takes a sweep */
+		return Max((int) Min(largest, sweep_ef), aim->least_ef);
+	}
 	aim->target = 0;
 	return Max(mean, aim->least_ef);
 }
@@ -222,8 +225,35 @@ gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch 
 		return ef;
 	aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
 	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth), aim->least_ef);
-	gv_hnsw_search_narrow(search, ef);
+	if (ef < search->pool.capacity)
+		gv_hnsw_search_narrow(search, ef);
 	return ef;
+}
+
+/*
+ * gv_hnsw_aim_widen
+ *		Find out whether the query is unlike the rows; returns the ef to go on with.
+ *
+ * search: has run
+ * ef: of the search
+ *
+ * How far its neighbors are is known now, while the first nodes expanded may be
+ * on the way yet.
+ */
+int
+gv_hnsw_aim_widen(GvHnswAim *aim, const GvHnswMetaPageData *meta,
+				  const GvHnswSearch *search, int ef)
+{
+	double		factor;
+
+	if (aim->target == 0)
+		return ef;
+	factor = gv_am_recall_strangeness(&meta->calibration,
+									  gv_hnsw_search_difficulty(search, search->n_found));
+	if (factor == 1)
+		return ef;
+	aim->growth *= factor;
+	return Max(ef, ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth));
 }
 
 /*
@@ -364,8 +394,5 @@ gv_hnsw_aim_largest_ef(double n_nodes)
 bool
 gv_hnsw_aim_needs_sweep(const GvHnswAim *aim, const GvHnswIndex *index, int ef)
 {
-	double		n_slots = (double) RelationGetNumberOfBlocks(index->rel) *
-		index->layout.nodes_per_page;
-
-	return aim->target > 0 && ef > gv_hnsw_aim_largest_ef(n_slots);
+	return aim->target > 0 && ef > gv_hnsw_aim_largest_ef(count_slots(index));
 }

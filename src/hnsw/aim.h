@@ -32,6 +32,8 @@ extern int	gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 lim
 							  bool be_plain);
 extern int	gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta,
 							   GvHnswSearch *search, int ef);
+extern int	gv_hnsw_aim_widen(GvHnswAim *aim, const GvHnswMetaPageData *meta,
+							  const GvHnswSearch *search, int ef);
 extern int	gv_hnsw_aim_ef(const GvHnswAim *aim, const GvHnswMetaPageData *meta,
 						   int64 n_rows);
 extern int	gv_hnsw_aim_raise(GvHnswAim *aim, const GvHnswMetaPageData *meta, int ef);

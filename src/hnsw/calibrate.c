@@ -475,7 +475,6 @@ search_for(Calibration *calibration, const Question *question, const Truth *trut
 			search.z_norm2 *= (float) layout->padded_dim / layout->own_dims;
 	}
 	gv_hnsw_search_seed(&search, gv_hnsw_cache(ix));
-	trial->difficulty = gv_hnsw_search_probe(&search);
 	while (n_true_found < trial->n_true)
 	{
 		bool		more = true;
@@ -502,6 +501,8 @@ search_for(Calibration *calibration, const Question *question, const Truth *trut
 				break;
 		}
 	}
+	/* last, so that what the first nodes expanded take is known of each of them */
+	trial->difficulty = gv_hnsw_search_probe(&search);
 	return search.n_found;
 }
 
@@ -662,7 +663,8 @@ fit(Calibration *calibration, GvAmRecallTable *table)
 
 	show_done(calibration, 2 * (int64) calibration->n_questions);
 	gv_am_recall_fit(calibration->trial, n_trials,
-					 Max(Min(n_trials / TRIALS_PER_BUCKET, MAX_BUCKETS), 1), table);
+					 Max(Min(n_trials / TRIALS_PER_BUCKET, MAX_BUCKETS), 1),
+					 GV_HNSW_PROBE_EXPANSIONS, table);
 }
 
 /* Calibrate with the query vectors that were chosen, in one process */

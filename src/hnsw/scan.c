@@ -32,7 +32,6 @@
 #include "am/fetch.h"
 #include "am/inspect.h"
 #include "am/limit.h"
-#include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/entry.h"
@@ -41,6 +40,7 @@
 #include "hnsw/ready.h"
 #include "hnsw/search.h"
 #include "hnsw/strategy.h"
+#include "hnsw/write.h"
 
 /* Blocks of an index that is swept whatever ef is */
 #define SMALL_INDEX 16
@@ -466,6 +466,24 @@ end_search(GvHnswScan *so)
 	so->exhausted = true;
 }
 
+/* Go on at once where the query is unlike the rows */
+static void
+widen_search(GvHnswScan *so)
+{
+	int			ef = gv_hnsw_aim_widen(&so->aim, &so->ix.meta, &so->search, so->ef);
+
+	if (ef == so->ef)
+		return;
+	if (gv_hnsw_aim_needs_sweep(&so->aim, &so->ix, ef))
+	{
+		end_search(so);
+		return;
+	}
+	so->ef = ef;
+	if (gv_hnsw_search_resume(&so->search, ef))
+		run_search(so);
+}
+
 /* Start again where the rows that pass are */
 static void
 search_elsewhere(GvHnswScan *so, const GvHnswCache *cache)
@@ -681,7 +699,10 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			if (gv_hnsw_aim_needs_sweep(&so->aim, ix, so->ef))
 				end_search(so);
 			else
+			{
 				run_search(so);
+				widen_search(so);
+			}
 		}
 	}
 	set_may_return(so);
@@ -767,50 +788,6 @@ end_within_radius(GvHnswScan *so)
 /* --- returning rows ------------------------------------------------------- */
 
 /*
- * Read a chunk of tids.
- *
- * owner: id of the node
- * tids: ItemPointerData[GV_HNSW_CHUNK_TIDS], written
- *
- * Returns the number of tids, and sets *chunk_id to the next.  If the chunk
- * has another owner by now the node was freed: then all its rows are dead, and
- * the chunk may lead to rows of another vector.
- */
-static int
-read_chunk(GvHnswScan *so, uint32 *chunk_id, uint32 owner, ItemPointerData *tids)
-{
-	GvHnswIndex *ix = &so->ix;
-	BlockNumber blkno = gv_hnsw_chunk_block(*chunk_id);
-	uint32		next = GV_HNSW_INVALID_ID;
-	int			n = 0;
-	Buffer		buf;
-	Page		page;
-
-	CHECK_FOR_INTERRUPTS();
-	GV_TEST_POINT("hnsw-scan-chunk");
-	if (blkno >= RelationGetNumberOfBlocks(ix->rel) ||
-		so->n_chunks++ > (int64) RelationGetNumberOfBlocks(ix->rel) * GV_HNSW_CHUNKS_PER_PAGE)
-		gv_hnsw_report_corruption(ix->rel, blkno, "A list of rows leads nowhere.");
-	buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
-	LockBuffer(buf, BUFFER_LOCK_SHARE);
-	page = BufferGetPage(buf);
-	if (gv_hnsw_page_is(page, GV_HNSW_PAGE_TIDS))
-	{
-		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(*chunk_id));
-
-		if (chunk->owner == owner)
-		{
-			n = Min(chunk->n_tids, GV_HNSW_CHUNK_TIDS);
-			memcpy(tids, chunk->tids, n * sizeof(ItemPointerData));
-			next = chunk->next;
-		}
-	}
-	*chunk_id = next;
-	UnlockReleaseBuffer(buf);
-	return n;
-}
-
-/*
  * Replace an item's bounds by its exact key.
  *
  * All rows of an item have the same vector, so the first that the snapshot
@@ -829,7 +806,7 @@ make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		found = fetch_exact_key(scan, so, &item->tid, &item->key);
 	while (!found && chunk != GV_HNSW_INVALID_ID)
 	{
-		n = read_chunk(so, &chunk, item->id, tids);
+		n = gv_hnsw_read_chunk(&so->ix, &so->n_chunks, &chunk, item->id, tids);
 		for (int i = 0; i < n && !found; i++)
 			found = fetch_exact_key(scan, so, &tids[i], &item->key);
 	}
@@ -965,7 +942,8 @@ gv_hnsw_get_tuple(IndexScanDesc scan, ScanDirection direction)
 			return return_tid(scan, so, &so->tids[--so->n_tids]);
 		if (so->next_chunk != GV_HNSW_INVALID_ID)
 		{
-			so->n_tids = read_chunk(so, &so->next_chunk, so->chunk_owner, so->tids);
+			so->n_tids = gv_hnsw_read_chunk(&so->ix, &so->n_chunks, &so->next_chunk,
+											so->chunk_owner, so->tids);
 			continue;
 		}
 

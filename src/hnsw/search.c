@@ -36,9 +36,8 @@
  */
 #define MAX_DEAD_PER_PLACE 8
 
-/* A query's difficulty shows after so many expansions, in the key of this rank */
-#define N_PROBE 16
-#define PROBE_RANK 5
+/* A query's difficulty is the key of this rank of the first nodes expanded */
+#define DIFFICULTY_RANK 5
 
 /*
  * A node found again has a place in the pool until its turn comes, which a
@@ -665,34 +664,46 @@ gv_hnsw_search_run(GvHnswSearch *search)
 }
 
 /*
- * gv_hnsw_search_probe
- *		Expand a few nodes and return the difficulty of the query: the larger,
- *		the more ef it takes.
+ * gv_hnsw_search_difficulty
+ *		Return the difficulty of the query by the first so many nodes expanded: the
+ *		larger, the more ef it takes.
  *
  * That is the key of the fifth best of them: where rows are sparse, or far from
- * the query, the graph leads less well.  Of a dozen numbers that such a
- * beginning tells, it says most about the rest of the search.
+ * the query, the graph leads less well.
  */
 float
-gv_hnsw_search_probe(GvHnswSearch *search)
+gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found)
 {
-	float		best[PROBE_RANK];
+	float		best[DIFFICULTY_RANK];
 	int			n = 0;
 
-	(void) gv_hnsw_search_run_until(search, N_PROBE);
-	for (int64 i = 0; i < Min(search->n_found, N_PROBE); i++)
+	for (int64 i = 0; i < Min(search->n_found, n_found); i++)
 	{
 		float		key = search->found[i].key;
 		int			place;
 
-		if (n == PROBE_RANK && !(key < best[n - 1]))
+		if (n == DIFFICULTY_RANK && !(key < best[n - 1]))
 			continue;
-		place = n < PROBE_RANK ? n++ : PROBE_RANK - 1;
+		place = n < DIFFICULTY_RANK ? n++ : DIFFICULTY_RANK - 1;
 		for (; place > 0 && best[place - 1] > key; place--)
 			best[place] = best[place - 1];
 		best[place] = key;
 	}
 	return n > 0 ? best[n - 1] : 0;
+}
+
+/*
+ * gv_hnsw_search_probe
+ *		Expand a few nodes and return the difficulty of the query.
+ *
+ * Of a dozen numbers that such a beginning tells, it says most about the rest of
+ * the search.
+ */
+float
+gv_hnsw_search_probe(GvHnswSearch *search)
+{
+	(void) gv_hnsw_search_run_until(search, GV_HNSW_PROBE_EXPANSIONS);
+	return gv_hnsw_search_difficulty(search, GV_HNSW_PROBE_EXPANSIONS);
 }
 
 /*
@@ -707,6 +718,7 @@ gv_hnsw_search_narrow(GvHnswSearch *search, int ef)
 {
 	GvPool	   *pool = &search->pool;
 
+	Assert(ef <= pool->capacity);
 	pool->capacity = ef;
 	while (pool->n > ef)
 	{

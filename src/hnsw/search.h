@@ -15,6 +15,9 @@
 #include "base/pool.h"
 #include "hnsw/index.h"
 
+/* A query's difficulty shows after so many expansions */
+#define GV_HNSW_PROBE_EXPANSIONS 16
+
 /* A node that was expanded */
 typedef struct GvHnswFound
 {
@@ -85,6 +88,7 @@ extern bool gv_hnsw_search_found_live(const GvHnswSearch *search);
 extern void gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache);
 extern bool gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found);
 extern void gv_hnsw_search_run(GvHnswSearch *search);
+extern float gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found);
 extern float gv_hnsw_search_probe(GvHnswSearch *search);
 extern void gv_hnsw_search_narrow(GvHnswSearch *search, int ef);
 extern void gv_hnsw_search_restart(GvHnswSearch *search, int ef);

@@ -25,6 +25,7 @@
 
 #include "hnsw/strategy.h"
 
+
 /* Pages of filters that tell the part of the nodes that pass */
 #define N_SAMPLED_PAGES 8
 

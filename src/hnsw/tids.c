@@ -12,6 +12,7 @@
 #include "miscadmin.h"
 #include "storage/freespace.h"
 
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
@@ -308,4 +309,50 @@ gv_hnsw_set_unit(GvHnswIndex *index, Datum value)
 		gv_xlog_cancel(xlog);
 	}
 	UnlockReleaseBuffer(buf);
+}
+
+/*
+ * gv_hnsw_read_chunk
+ *		Read a chunk of tids.
+ *
+ * n_chunks: read so far, of which there cannot be more than the index has
+ * owner: id of the node
+ * tids: ItemPointerData[GV_HNSW_CHUNK_TIDS], written
+ *
+ * Returns the number of tids, and sets *chunk_id to the next.  If the chunk
+ * has another owner by now the node was freed: then all its rows are dead, and
+ * the chunk may lead to rows of another vector.
+ */
+int
+gv_hnsw_read_chunk(GvHnswIndex *ix, int64 *n_chunks, uint32 *chunk_id, uint32 owner,
+				   ItemPointerData *tids)
+{
+	BlockNumber blkno = gv_hnsw_chunk_block(*chunk_id);
+	uint32		next = GV_HNSW_INVALID_ID;
+	int			n = 0;
+	Buffer		buf;
+	Page		page;
+
+	CHECK_FOR_INTERRUPTS();
+	GV_TEST_POINT("hnsw-scan-chunk");
+	if (blkno >= RelationGetNumberOfBlocks(ix->rel) ||
+		(*n_chunks)++ > (int64) RelationGetNumberOfBlocks(ix->rel) * GV_HNSW_CHUNKS_PER_PAGE)
+		gv_hnsw_report_corruption(ix->rel, blkno, "A list of rows leads nowhere.");
+	buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
+	LockBuffer(buf, BUFFER_LOCK_SHARE);
+	page = BufferGetPage(buf);
+	if (gv_hnsw_page_is(page, GV_HNSW_PAGE_TIDS))
+	{
+		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(*chunk_id));
+
+		if (chunk->owner == owner)
+		{
+			n = Min(chunk->n_tids, GV_HNSW_CHUNK_TIDS);
+			memcpy(tids, chunk->tids, n * sizeof(ItemPointerData));
+			next = chunk->next;
+		}
+	}
+	*chunk_id = next;
+	UnlockReleaseBuffer(buf);
+	return n;
 }

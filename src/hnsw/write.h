@@ -73,5 +73,7 @@ extern void gv_hnsw_add_tid(GvHnswIndex *index, GvXlog *xlog, uint32 *first_chun
 extern void gv_hnsw_add_null_norm_tid(GvHnswIndex *index, ItemPointer tid);
 extern BlockNumber gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes);
 extern void gv_hnsw_set_unit(GvHnswIndex *index, Datum value);
+extern int	gv_hnsw_read_chunk(GvHnswIndex *ix, int64 *n_chunks, uint32 *chunk_id,
+							   uint32 owner, ItemPointerData *tids);
 
 #endif							/* GV_HNSW_WRITE_H */
