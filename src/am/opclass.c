@@ -140,27 +140,11 @@ gv_am_value_to_floats(const GvAmOpclass *opclass, Datum value, float *out)
 	}
 }
 
-/*
- * 1 - cosine; infinity if a vector has no direction, so that it comes last:
- * NaN would, but with the wrong sign it comes first
- */
-static inline double
-cosine_key(double similarity)
-{
-	if (isnan(similarity))
-		return INFINITY;
-	if (similarity > 1)
-		similarity = 1;
-	else if (similarity < -1)
-		similarity = -1;
-	return 1 - similarity;
-}
-
-/* The same from the three sums */
+/* 1 - cosine from the three sums */
 static inline double
 cosine_from_sums(double ab, double aa, double bb)
 {
-	return cosine_key(ab / sqrt(aa * bb));
+	return gv_am_cosine_key(ab / sqrt(aa * bb));
 }
 
 /* Has a sum of squares lost nothing to the range of float32? */
@@ -184,7 +168,7 @@ float_key(GvAmMetric metric, const GvVector *a, const GvVector *b)
 		case GV_AM_METRIC_COSINE:
 			gv_kernels->cosine_f32(a->x, b->x, a->dim, sums);
 			if (unlikely(!is_in_range(sums[1]) || !is_in_range(sums[2])))
-				return cosine_key(gv_type_cosine_similarity(a->x, b->x, a->dim));
+				return gv_am_cosine_key(gv_type_cosine_similarity(a->x, b->x, a->dim));
 			return cosine_from_sums(sums[0], sums[1], sums[2]);
 		case GV_AM_METRIC_LINF:
 			return gv_kernels->linf_f32(a->x, b->x, a->dim);
@@ -224,7 +208,7 @@ sparse_key(GvAmMetric metric, const GvSparsevec *a, const GvSparsevec *b)
 		case GV_AM_METRIC_INNER_PRODUCT:
 			return -gv_type_compute_sparsevec_inner_product(a, b);
 		case GV_AM_METRIC_COSINE:
-			return cosine_key(1 - gv_type_compute_sparsevec_cosine(a, b));
+			return gv_am_cosine_key(1 - gv_type_compute_sparsevec_cosine(a, b));
 		default:
 			return gv_type_compute_sparsevec_l1(a, b);
 	}
@@ -335,7 +319,7 @@ gv_am_probe_key(const GvAmProbe *probe, Datum other)
 		case GV_AM_METRIC_INNER_PRODUCT:
 			return (float) -gv_sparse_probe_inner_product(&probe->sparse, vector);
 		case GV_AM_METRIC_COSINE:
-			return (float) cosine_key(gv_sparse_probe_cosine(&probe->sparse, vector));
+			return (float) gv_am_cosine_key(gv_sparse_probe_cosine(&probe->sparse, vector));
 		default:
 			return (float) gv_sparse_probe_l1(&probe->sparse, vector);
 	}

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include <math.h>
+
 #include "utils/rel.h"
 
 /* The number of the support function that describes the operator class */
@@ -47,6 +49,22 @@ typedef struct GvAmOpclass
 	GvAmElement element;
 	GvAmMetric	metric;
 } GvAmOpclass;
+
+/*
+ * 1 - cosine; infinity if a vector has no direction, so that it comes last:
+ * NaN would, but with the wrong sign it comes first
+ */
+static inline double
+gv_am_cosine_key(double similarity)
+{
+	if (isnan(similarity))
+		return INFINITY;
+	if (similarity > 1)
+		similarity = 1;
+	else if (similarity < -1)
+		similarity = -1;
+	return 1 - similarity;
+}
 
 extern const GvAmOpclass *gv_am_opclass(Relation index);
 extern int	gv_am_value_dim(const GvAmOpclass *opclass, Datum value);

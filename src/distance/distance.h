@@ -228,6 +228,37 @@ typedef struct GvKernels
 	void		(*panel_keys_i8) (const GvPanelI8 *panel, const GvPanelOther *others,
 								  int n_others, int n, float *keys, uint16_t *near);
 
+	/*
+	 * Bits, n bytes: the number of those that differ from each of sixteen that
+	 * lie side by side
+	 *
+	 * panel: uint8[(n + 3) / 4][16][4], those after the last zero
+	 * b: uint8[n_b][n], by pointers
+	 * counts: float[n_b][16], written; exact up to n = 2097152
+	 */
+	void		(*panel_hamming) (const uint8_t *panel, const uint8_t *const *b, int n_b, int n,
+								  float *counts);
+
+	/*
+	 * sums[r] += rows[0][r] * weights[0], then that of 1 and so on, the same at
+	 * every level to the last bit
+	 *
+	 * rows: float[n][16], by pointers
+	 * sums: double[16]
+	 */
+	void		(*panel_sums_f32) (const float *const *rows, const float *weights, int n,
+								   double *sums);
+
+	/*
+	 * Which of sixteen numbers are below bounds: bit r of below[j] says that
+	 * x[j][r] < bounds[r]
+	 *
+	 * x: float[n][16]
+	 * bounds: float[16]
+	 * below: uint16[n], written
+	 */
+	void		(*panel_below_f32) (const float *x, const float *bounds, int n, uint16_t *below);
+
 	/* bits, n bytes: number of differing bits */
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);
 	/* counts[0] = |a and b|, counts[1] = |a|, counts[2] = |b| */

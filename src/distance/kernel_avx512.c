@@ -435,6 +435,80 @@ hamming(const uint8_t *a, const uint8_t *b, int n)
 	return (uint64_t) _mm512_reduce_add_epi64(sum);
 }
 
+/* Some others beside a panel of bits, their number known when this is compiled */
+GV_DISTANCE_INLINE void
+hamming_tile(const uint8_t *panel, const uint8_t *const *b, const int n_b, int n, float *counts)
+{
+	__m512i		sum[PANEL_TILE];
+	int			i = 0;
+
+	for (int j = 0; j < n_b; j++)
+		sum[j] = _mm512_setzero_si512();
+	for (; i + 4 <= n; i += 4)
+	{
+		__m512i		x = _mm512_loadu_si512(panel + (size_t) i * GV_PANEL_ROWS);
+
+		for (int j = 0; j < n_b; j++)
+		{
+			__m512i		y = _mm512_set1_epi32(four_bytes((const int8_t *) b[j] + i, 4));
+
+			sum[j] = _mm512_add_epi32(sum[j], _mm512_popcnt_epi32(_mm512_xor_si512(x, y)));
+		}
+	}
+	if (i < n)
+	{
+		__m512i		x = _mm512_loadu_si512(panel + (size_t) i * GV_PANEL_ROWS);
+
+		for (int j = 0; j < n_b; j++)
+		{
+			__m512i		y = _mm512_set1_epi32(four_bytes((const int8_t *) b[j] + i, n - i));
+
+			sum[j] = _mm512_add_epi32(sum[j], _mm512_popcnt_epi32(_mm512_xor_si512(x, y)));
+		}
+	}
+	for (int j = 0; j < n_b; j++)
+		_mm512_storeu_ps(counts + (size_t) j * GV_PANEL_ROWS, _mm512_cvtepi32_ps(sum[j]));
+}
+
+static void
+panel_hamming(const uint8_t *panel, const uint8_t *const *b, int n_b, int n, float *counts)
+{
+	int			j = 0;
+
+	for (; j + PANEL_TILE / 2 <= n_b; j += PANEL_TILE / 2)
+		hamming_tile(panel, b + j, PANEL_TILE / 2, n, counts + j * GV_PANEL_ROWS);
+	for (; j < n_b; j++)
+		hamming_tile(panel, b + j, 1, n, counts + j * GV_PANEL_ROWS);
+}
+
+/* Two floats' product is exact in double, so that it may be fused with the sum */
+static void
+panel_sums_f32(const float *const *rows, const float *weights, int n, double *sums)
+{
+	__m512d		low = _mm512_loadu_pd(sums);
+	__m512d		high = _mm512_loadu_pd(sums + 8);
+
+	for (int i = 0; i < n; i++)
+	{
+		__m512d		weight = _mm512_set1_pd((double) weights[i]);
+
+		low = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(rows[i])), weight, low);
+		high = _mm512_fmadd_pd(_mm512_cvtps_pd(_mm256_loadu_ps(rows[i] + 8)), weight, high);
+	}
+	_mm512_storeu_pd(sums, low);
+	_mm512_storeu_pd(sums + 8, high);
+}
+
+static void
+panel_below_f32(const float *x, const float *bounds, int n, uint16_t *below)
+{
+	__m512		bound = _mm512_loadu_ps(bounds);
+
+	for (int j = 0; j < n; j++)
+		below[j] = (uint16_t) _mm512_cmp_ps_mask(_mm512_loadu_ps(x + (size_t) j * GV_PANEL_ROWS),
+												 bound, _CMP_LT_OQ);
+}
+
 static void
 jaccard(const uint8_t *a, const uint8_t *b, int n, uint64_t *counts)
 {

@@ -8,6 +8,6 @@ GV_KERNEL_CFLAGS = -ffp-contract=off
 
 ifneq (,$(filter x86_64%,$(GV_KERNEL_ARCH)))
 GV_KERNEL_CFLAGS_AVX2 = -mavx2 -mfma -mf16c
-GV_KERNEL_CFLAGS_AVX512 = $(GV_KERNEL_CFLAGS_AVX2) -mavx512f -mavx512bw -mavx512dq \
+GV_KERNEL_CFLAGS_AVX512 = $(GV_KERNEL_CFLAGS_AVX2) -falign-loops=64 -falign-functions=64 -mavx512f -mavx512bw -mavx512dq \
 	-mavx512vl -mavx512vbmi -mavx512vnni -mavx512vpopcntdq
 endif

@@ -477,8 +477,8 @@ begin_processes(GvHnswBuild *build, GvHnswBuildShared *local)
 }
 
 /*
- * Log the index that was written, since what was written bypassed the log.  With
- * codes, the other processes begin to calibrate it meanwhile, and all finish that.
+ * Log the index that was written, since what was written bypassed the log.  The
+ * other processes begin to calibrate it meanwhile, and all finish that.
  */
 static void
 finish_index(GvHnswBuild *build, const IndexBuildResult *result)

@@ -58,11 +58,12 @@
 #define SCRATCH_MEMORY ((Size) 2 * 1024 * 1024)
 
 /*
- * From so many rows on most are linked in groups, which pays where there is a
- * kernel of many products with many; the first ones are linked one by one, since
- * all searches begin among them
+ * From so many rows on, with codes and without, most are linked in groups, which
+ * pays where there is a kernel of many keys with many; the first ones are linked
+ * one by one, since all searches begin among them
  */
 #define MIN_GROUPED_ROWS 20480
+#define MIN_GROUPED_EXACT 2048
 #define ROWS_ALONE 1024
 
 /* Open files of a shard, each with a buffer of a block */
@@ -676,8 +677,8 @@ choose_order(GvHnswBuild *build, const uint32 *rows, uint32 n, GvRandom *random)
 	shuffle(order, n, 1, random);
 	shared->n_order = n;
 	shared->n_alone = n;
-	if (build->graph.dims == 0 || n < MIN_GROUPED_ROWS ||
-		gv_kernels->level != GV_SIMD_AVX512)
+	if (n < (build->graph.dims > 0 ? MIN_GROUPED_ROWS : MIN_GROUPED_EXACT) ||
+		!gv_hnsw_graph_has_groups(&build->graph))
 		return;
 	shared->n_alone = ROWS_ALONE + (n - ROWS_ALONE) % GV_HNSW_GROUP;
 	order += shared->n_alone;

@@ -9,11 +9,9 @@
  * until all true neighbors are found tells for each of them the least ef with
  * which it is found.
  *
- * All that is needed is in the index, so no row is fetched, and whose rows are
- * visible does not matter.
- *
- * In a build its processes share the work, nodes first and searches then.  What
- * comes out does not depend on their number.
+ * All that is needed is in the index: no row is fetched, whoever sees it.  In a
+ * build its processes share the work, nodes first and searches then.  What comes
+ * out does not depend on their number.
  *
  *-------------------------------------------------------------------------
  */
@@ -139,6 +137,7 @@ typedef struct GvHnswCalibration
 
 	/* nodes to be compared */
 	GvHnswSearch reader;
+	GvAmProbe	probe;			/* without codes: of one of them */
 	BufferAccessStrategy strategy;
 	float	   *own;			/* float[own_dims], of a node */
 
@@ -327,15 +326,15 @@ offer_page(Calibration *calibration, Page page, BlockNumber blkno)
 		}
 		else
 		{
-			Datum		value = gv_hnsw_node_value(&calibration->reader, node);
-
+			gv_am_probe_set(&calibration->probe,
+							gv_hnsw_node_value(&calibration->reader, node));
 			for (int i = 0; i < calibration->n_questions; i++)
 			{
 				Question   *question = &calibration->question[i];
 
 				if (id != question->id)
 					offer(&calibration->truth[i], id,
-						  gv_am_exact_key(ix->opclass, question->value, value));
+						  gv_am_probe_key(&calibration->probe, question->value));
 			}
 		}
 	}
@@ -355,6 +354,7 @@ begin_truth(Calibration *calibration)
 	for (int i = 0; i < n; i++)
 		calibration->truth[i].n = 0;
 	gv_hnsw_search_init(&calibration->reader, &calibration->ix, calibration->context, 1);
+	gv_am_probe_init(&calibration->probe, calibration->ix.opclass, calibration->context);
 	calibration->strategy = GetAccessStrategy(BAS_BULKREAD);
 	if (own_dims == 0)
 		return;
@@ -832,26 +832,35 @@ gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows)
 
 /* --- in a build ---------------------------------------------------------- */
 
-/* Take part in the calibration: its query vectors are in the memory of the arrays */
+/* Make room for query vectors; points are in the memory of the arrays */
+static void
+place_questions(Calibration *calibration, int n)
+{
+	calibration->question = MemoryContextAllocZero(calibration->context, sizeof(Question) * n);
+	for (int i = 0; i < n && gv_hnsw_layout_has_codes(&calibration->ix.layout); i++)
+		calibration->question[i].z = calibration->point + i * calibration->ix.layout.padded_dim;
+}
+
+/* Take part in the calibration; without codes each process reads the values of the query vectors */
 static Calibration *
 join(GvHnswBuild *build)
 {
 	Calibration *calibration = build->calibration;
 	Shared	   *shared = (Shared *) build->area;
+	MemoryContext old_context;
 
 	if (calibration == NULL)
 	{
 		build->calibration = calibration = begin_calibration(build->index, false);
-		calibration->n_questions = shared->n_questions;
 		place_shared(calibration, build->area, shared->n_questions, shared->n_places, true);
-		calibration->question = MemoryContextAllocZero(calibration->context, sizeof(Question) *
-													   shared->n_questions);
+		place_questions(calibration, shared->n_questions);
+		old_context = MemoryContextSwitchTo(calibration->context);
+		if (build->graph.dims == 0)
+			choose_nodes(calibration, shared->n_questions);
+		MemoryContextSwitchTo(old_context);
+		calibration->n_questions = shared->n_questions;
 		for (int i = 0; i < shared->n_questions; i++)
-		{
 			calibration->question[i].id = calibration->question_id[i];
-			calibration->question[i].z = calibration->point +
-				(Size) i * calibration->ix.layout.padded_dim;
-		}
 	}
 	return calibration;
 }
@@ -864,7 +873,7 @@ join(GvHnswBuild *build)
  * their memory.  The other processes begin with the nodes at once.
  *
  * Returns whether the caller has to call gv_hnsw_calibrate_finish; if not, the
- * calibration is left to one process.
+ * calibration is left to one process, as where rows are yet to be inserted.
  */
 bool
 gv_hnsw_calibrate_begin(GvHnswBuild *build)
@@ -874,8 +883,8 @@ gv_hnsw_calibrate_begin(GvHnswBuild *build)
 	int			n_places;
 	int			n;
 
-	if (build->parallel == NULL || build->graph.dims == 0 ||
-		maintenance_work_mem < MIN_SHARING_MEMORY)
+	if (build->parallel == NULL || maintenance_work_mem < MIN_SHARING_MEMORY ||
+		(build->graph.dims == 0 && pg_atomic_read_u32(&build->shared->overflowed) != 0))
 		return false;
 	n_places = build->parallel->context->nworkers_launched + 1;
 	calibration = begin_calibration(build->index, true);
@@ -884,10 +893,7 @@ gv_hnsw_calibrate_begin(GvHnswBuild *build)
 	if (n > 0 && place_shared(calibration, NULL, n, n_places, true) <= build->area_size)
 	{
 		place_shared(calibration, build->area, n, n_places, true);
-		calibration->question = palloc0(sizeof(Question) * n);
-		for (int i = 0; i < n; i++)
-			calibration->question[i].z = calibration->point +
-				(Size) i * calibration->ix.layout.padded_dim;
+		place_questions(calibration, n);
 		choose_nodes(calibration, n);
 	}
 	MemoryContextSwitchTo(old_context);

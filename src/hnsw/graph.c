@@ -62,6 +62,15 @@
 #define GROUP_EF_PART 0.66
 #define GROUP_SEEN_BITS 1
 
+static inline void
+prefetch_value(const GvHnswGraph *graph, uint32 row)
+{
+	const char *value = graph->values + graph->value_offset[row];
+
+	for (int b = 0; b < MAX_VALUE_PREFETCH; b += 64)
+		__builtin_prefetch(value + b);
+}
+
 /*
  * gv_hnsw_graph_keys
  *		The keys of a row and n others.
@@ -93,12 +102,7 @@ gv_hnsw_graph_keys(GvHnswGraphWorker *worker, uint32 row, const uint32 *others, 
 		gv_am_probe_set(&worker->probe, value);
 	}
 	for (int i = 0; i < n; i++)
-	{
-		char	   *other = graph->values + graph->value_offset[GV_HNSW_LINK_ROW(others[i])];
-
-		for (int b = 0; b < MAX_VALUE_PREFETCH; b += 64)
-			__builtin_prefetch(other + b);
-	}
+		prefetch_value(graph, GV_HNSW_LINK_ROW(others[i]));
 	for (int i = 0; i < n; i++)
 		keys[i] = gv_am_probe_key(&worker->probe,
 								  gv_hnsw_graph_value(graph, GV_HNSW_LINK_ROW(others[i])));
@@ -122,6 +126,17 @@ gv_hnsw_graph_mean_product(const GvHnswGraph *graph, uint32 row)
 		sum += (double) gv_hnsw_point_head(&graph->points, GV_HNSW_LINK_ROW(links[i]))->norm2 -
 			keys[i];
 	return n > 0 ? (gv_hnsw_point_head(&graph->points, row)->norm2 + sum / n) / 2 : 0;
+}
+
+/*
+ * gv_hnsw_graph_has_groups
+ *		Are rows linked faster in groups?  It takes a kernel of many keys with many.
+ */
+bool
+gv_hnsw_graph_has_groups(const GvHnswGraph *graph)
+{
+	return graph->dims > 0 ? gv_kernels->level == GV_SIMD_AVX512 :
+		gv_am_panel_pays(graph->opclass);
 }
 
 /*
@@ -149,12 +164,15 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->seen_bits = MIN_SEEN_BITS;
 	while ((1 << worker->seen_bits) < SEEN_PER_EF * ef)
 		worker->seen_bits++;
-	if (graph->dims > 0)
+	if (gv_hnsw_graph_has_groups(graph))
 	{
 		worker->seen_bits += GROUP_SEEN_BITS;
 		worker->expanded = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 		worker->group_ef = Max((int) (GROUP_EF_PART * ef), Min(ef, graph->degree));
-		worker->panel.bytes = MemoryContextAlloc(context, GV_HNSW_PANEL_SIZE(graph->dims));
+		if (graph->dims > 0)
+			worker->panel.bytes = MemoryContextAlloc(context, GV_HNSW_PANEL_SIZE(graph->dims));
+		else
+			gv_am_panel_init(&worker->exact_panel, graph->opclass, context);
 		for (int i = 0; i < GV_HNSW_GROUP; i++)
 			worker->group_pool[i].element =
 				MemoryContextAlloc(context, sizeof(uint64) * (worker->group_ef + 1));
@@ -285,18 +303,68 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 	}
 }
 
+/* Ask for the points or values of some rows */
+static inline void
+prefetch_rows(const GvHnswGraph *graph, const uint32 *rows, int n)
+{
+	if (graph->dims > 0)
+	{
+		for (int i = 0; i < n; i++)
+			prefetch_point(graph, rows[i]);
+	}
+	else
+	{
+		for (int i = 0; i < n; i++)
+			prefetch_value(graph, rows[i]);
+	}
+}
+
+/* Put a group of rows into the panel; false if there is no panel of that size */
+static bool
+fill_panel(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows)
+{
+	const GvHnswGraph *graph = worker->graph;
+	Datum		values[GV_HNSW_GROUP];
+
+	if (graph->dims > 0)
+	{
+		gv_hnsw_points_fill_panel(&graph->points, rows, n_rows, &worker->panel);
+		return true;
+	}
+	for (int r = 0; r < n_rows; r++)
+		values[r] = gv_hnsw_graph_value(graph, rows[r]);
+	return gv_am_panel_fill(&worker->exact_panel, values, n_rows);
+}
+
+/* The keys of others and the rows in the panel; near: which are below its bounds */
+static void
+find_panel_keys(GvHnswGraphWorker *worker, const uint32 *others, int n, float *keys, uint16 *near)
+{
+	const GvHnswGraph *graph = worker->graph;
+	Datum		values[GV_HNSW_PANEL_OTHERS];
+
+	if (graph->dims > 0)
+	{
+		gv_hnsw_points_panel_keys(&graph->points, &worker->panel, others, n, keys, near);
+		return;
+	}
+	for (int i = 0; i < n; i++)
+		values[i] = gv_hnsw_graph_value(graph, others[i]);
+	gv_am_panel_keys(&worker->exact_panel, values, n, keys);
+	gv_kernels->panel_below_f32(keys, worker->panel.bound, n, near);
+}
+
 /* Offer others to each row of a group, whose points are in the panel */
 static void
 offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
 			   const uint32 *others, int n)
 {
 	const GvHnswGraph *graph = worker->graph;
-	GvPanelI8  *panel = &worker->panel;
+	float	   *bound = worker->panel.bound;
 	float		keys[OFFERED_AT_ONCE * GV_PANEL_ROWS];
 	uint16		near[OFFERED_AT_ONCE];
 
-	for (int i = 0; i < Min(n, GV_HNSW_PANEL_OTHERS); i++)
-		prefetch_point(graph, others[i]);
+	prefetch_rows(graph, others, Min(n, GV_HNSW_PANEL_OTHERS));
 	for (int done = 0; done < n; done += OFFERED_AT_ONCE)
 	{
 		int			end = Min(n - done, OFFERED_AT_ONCE);
@@ -304,16 +372,14 @@ offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
 		int			n_offered[GV_PANEL_ROWS] = {0};
 
 		for (int r = 0; r < GV_PANEL_ROWS; r++)
-			panel->bound[r] = r < n_rows ? gv_pool_bound(&worker->group_pool[r]) : 0;
+			bound[r] = r < n_rows ? gv_pool_bound(&worker->group_pool[r]) : 0;
 		for (int i = 0; i < end; i += GV_HNSW_PANEL_OTHERS)
 		{
 			int			now = Min(end - i, GV_HNSW_PANEL_OTHERS);
 			int			next = Min(n - done - i - now, GV_HNSW_PANEL_OTHERS);
 
-			for (int j = 0; j < next; j++)
-				prefetch_point(graph, others[done + i + now + j]);
-			gv_hnsw_points_panel_keys(&graph->points, panel, others + done + i, now,
-									  keys + i * GV_PANEL_ROWS, near + i);
+			prefetch_rows(graph, others + done + i + now, next);
+			find_panel_keys(worker, others + done + i, now, keys + i * GV_PANEL_ROWS, near + i);
 		}
 		for (int i = 0; i < end; i++)
 		{
@@ -342,8 +408,8 @@ offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
 }
 
 /*
- * Search the rows linked so far for a group of rows near each other; the pools
- * hold the results.
+ * Search the rows linked so far for a group of rows near each other, which are
+ * in the panel; the pools hold the results.
  *
  * Each row's best candidate is expanded in turn, unless it was for another, and
  * what it links to is offered to all: so a point is fetched once for them, and
@@ -359,7 +425,6 @@ search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n
 
 	memset(worker->seen, 0, sizeof(uint16) << seen_bits);
 	memset(worker->expanded, 0, sizeof(uint16) << seen_bits);
-	gv_hnsw_points_fill_panel(&graph->points, rows, n_rows, &worker->panel);
 	for (int r = 0; r < n_rows; r++)
 	{
 		pools[r].n = 0;
@@ -544,6 +609,12 @@ gv_hnsw_graph_link_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_ro
 						 uint32 n_linked)
 {
 	CHECK_FOR_INTERRUPTS();
+	if (!fill_panel(worker, rows, n_rows))
+	{
+		for (int r = 0; r < n_rows; r++)
+			gv_hnsw_graph_link_row(worker, rows[r], n_linked);
+		return;
+	}
 	search_group(worker, rows, n_rows, n_linked);
 	for (int r = 0; r < n_rows; r++)
 		link_from_pool(worker, rows[r], &worker->group_pool[r]);

@@ -13,6 +13,7 @@
 #include "storage/itemptr.h"
 
 #include "am/opclass.h"
+#include "am/panel.h"
 #include "am/probe.h"
 #include "base/pool.h"
 #include "hnsw/points.h"
@@ -70,10 +71,11 @@ typedef struct GvHnswGraphWorker
 	GvAmProbe	probe;			/* exact: of a row that is compared with many */
 	uint16	   *seen;			/* rows looked at in this search, at their hash */
 	int			seen_bits;
-	/* of a group of rows; with codes only */
+	/* of a group of rows, where rows are linked in groups */
 	int			group_ef;
 	GvPool		group_pool[GV_HNSW_GROUP];
 	GvPanelI8	panel;			/* its points */
+	GvAmPanel	exact_panel;	/* exact: its values */
 	uint16	   *expanded;		/* rows that it has expanded, as in seen */
 	float	   *keys;			/* of the rows looked at together */
 	GvHnswCandidate *candidates;
@@ -106,6 +108,7 @@ gv_hnsw_graph_value(const GvHnswGraph *graph, uint32 row)
 	return PointerGetDatum(graph->values + graph->value_offset[row]);
 }
 
+extern bool gv_hnsw_graph_has_groups(const GvHnswGraph *graph);
 extern void gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 									  MemoryContext context);
 extern void gv_hnsw_graph_keys(GvHnswGraphWorker *worker, uint32 row, const uint32 *others,

@@ -290,6 +290,115 @@ test_bits(const GvKernels *kernels)
 	gv_unit_end();
 }
 
+/* Bits of some others beside a panel, and which of its numbers are below bounds */
+static void
+test_bit_panel(const GvKernels *kernels)
+{
+	enum
+	{
+		MOST = 9
+	};
+	float		counts[(MOST + 1) * GV_PANEL_ROWS];
+	float		bounds[GV_PANEL_ROWS];
+	uint16_t	below[MOST + 1];
+	int			n;
+	int			n_others;
+	int			i;
+	int			j;
+	int			r;
+
+	gv_unit_seed(7);
+	gv_unit_begin("%s panel_hamming, panel_below_f32: exact, n = 0 to 100 and more, "
+				  "0 to %d others, before a guard page", kernels->name, MOST);
+	for (n = 0; n <= 9000; n = n < 100 ? n + 1 : n + 2971)
+	{
+		int			size = (n + 3) / 4 * 4 * GV_PANEL_ROWS;
+		uint8_t    *panel = gv_unit_at_end(0, size);
+		uint8_t    *bytes = gv_unit_at_end(1, 4 * n);
+		const uint8_t *others[MOST];
+
+		for (i = 0; i < size; i++)
+			panel[i] = (uint8_t) (i / (4 * GV_PANEL_ROWS) * 4 + i % 4 < n ? gv_unit_random() : 0);
+		for (i = 0; i < 4 * n; i++)
+			bytes[i] = (uint8_t) (n % 3 == 0 ? 0xff : gv_unit_random());
+		for (j = 0; j < MOST; j++)
+			others[j] = bytes + (3 - j % 4) * n;
+		for (r = 0; r < GV_PANEL_ROWS; r++)
+			bounds[r] = r == 3 ? 0 : (float) (4 * n + r - 8);
+		for (n_others = 0; n_others <= MOST; n_others++)
+		{
+			counts[n_others * GV_PANEL_ROWS] = -1;
+			below[n_others] = 0x1234;
+			kernels->panel_hamming(panel, others, n_others, n, counts);
+			kernels->panel_below_f32(counts, bounds, n_others, below);
+			for (j = 0; j < n_others; j++)
+			{
+				for (r = 0; r < GV_PANEL_ROWS; r++)
+				{
+					float		count = counts[j * GV_PANEL_ROWS + r];
+					int			expected = 0;
+
+					for (i = 0; i < n; i++)
+						expected += __builtin_popcount(panel[(i / 4 * GV_PANEL_ROWS + r) * 4 +
+															 i % 4] ^ others[j][i]);
+					if (count != (float) expected)
+						gv_unit_fail("n = %d, row %d, %d of %d: %g, not %d", n, r, j, n_others,
+									 count, expected);
+					if ((below[j] >> r & 1) != (count < bounds[r]))
+						gv_unit_fail("n = %d, row %d, %d of %d: %g and %g, below %x", n, r, j,
+									 n_others, count, bounds[r], below[j]);
+				}
+			}
+			if (counts[n_others * GV_PANEL_ROWS] != -1 || below[n_others] != 0x1234)
+				gv_unit_fail("n = %d: more than %d others' counts written", n, n_others);
+		}
+	}
+	gv_unit_end();
+}
+
+/* Weighted sums of rows, to the last bit as one by one */
+static void
+test_panel_sums(const GvKernels *kernels)
+{
+	int			n;
+	int			i;
+	int			r;
+
+	gv_unit_seed(8);
+	gv_unit_begin("%s panel_sums_f32: to the last bit, n = 0 to 70, before a guard page",
+				  kernels->name);
+	for (n = 0; n <= 70; n++)
+	{
+		float	   *values = gv_unit_at_end(0, sizeof(float) * GV_PANEL_ROWS * n);
+		float	   *weights = gv_unit_at_end(1, sizeof(float) * n);
+		const float *rows[70];
+		double		sums[GV_PANEL_ROWS];
+		double		expected[GV_PANEL_ROWS];
+
+		for (i = 0; i < GV_PANEL_ROWS * n; i++)
+			values[i] = (float) (gv_unit_normal() * (n % 7 == 0 ? 1e38 : 1));
+		for (i = 0; i < n; i++)
+		{
+			weights[i] = (float) (gv_unit_normal() * (n % 7 == 0 ? 1e38 : 1));
+			rows[i] = values + (size_t) (n - 1 - i) * GV_PANEL_ROWS;
+		}
+		for (r = 0; r < GV_PANEL_ROWS; r++)
+			sums[r] = expected[r] = r - 5.5;
+		for (i = 0; i < n; i++)
+		{
+			for (r = 0; r < GV_PANEL_ROWS; r++)
+				expected[r] += (double) rows[i][r] * (double) weights[i];
+		}
+		kernels->panel_sums_f32(rows, weights, n, sums);
+		for (r = 0; r < GV_PANEL_ROWS; r++)
+		{
+			if (sums[r] != expected[r])
+				gv_unit_fail("n = %d, row %d: %.17g, not %.17g", n, r, sums[r], expected[r]);
+		}
+	}
+	gv_unit_end();
+}
+
 /*
  * gv_unit_test_integer
  *		The kernels of int8 and of bits.
@@ -302,4 +411,6 @@ gv_unit_test_integer(const GvKernels *kernels)
 	test_i8_many(kernels);
 	test_i8_panel(kernels);
 	test_bits(kernels);
+	test_bit_panel(kernels);
+	test_panel_sums(kernels);
 }
