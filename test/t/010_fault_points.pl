@@ -220,10 +220,10 @@ sub check_recall
 	return;
 }
 
-# the other access methods have tests of their own
+# the other access methods have tests of their own; 066 comes to the point of hybrid
 visit_points(
 	node => $node,
-	folders => '(?!kdtree|bm25)\w+',
+	folders => '(?!kdtree|bm25|hybrid)\w+',
 	tables => 'items|wide|long|listed',
 	works => \%works,
 	prepare => sub { refill($_[1]) if $_[0] eq 'vacuum' },
