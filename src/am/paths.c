@@ -119,7 +119,6 @@ match_or(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info, RestrictInf
 	BoolExpr   *either = (BoolExpr *) info->clause;
 	OpExpr	   *first;
 	Oid			type;
-	int			column;
 	ArrayExpr  *array;
 	ScalarArrayOpExpr *any;
 	ListCell   *cell;
@@ -154,8 +153,7 @@ match_or(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info, RestrictInf
 	any->args = list_make2(linitial(first->args), eval_const_expressions(root, (Node *) array));
 	any->location = -1;
 	*condition = make_simple_restrictinfo(root, (Expr *) any);
-	column = OidIsValid(array->array_typeid) ? match_any(root, index, *condition) : -1;
-	return column;
+	return OidIsValid(array->array_typeid) ? match_any(root, index, *condition) : -1;
 }
 
 /* The conditions of a relation that a path could have beside its own */

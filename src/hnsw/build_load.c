@@ -413,7 +413,6 @@ load_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 			graph->tid[row] = *tid;
 		}
 	}
-
 	build->n_tuples++;
 
 	MemoryContextSwitchTo(old_context);
