@@ -27,6 +27,9 @@
 #include "am/filter.h"
 #include "base/compat.h"
 
+/* So many values compared with 64 words side by side are faster than word by word */
+#define SHORT_LIST 8
+
 /* A constant among the words of a column */
 typedef struct Bound
 {
@@ -168,11 +171,10 @@ finish_list(GvAmFilter *filter, GvAmFilterKey *key)
 			key->list[n++] = key->list[i];
 	}
 	key->n_list = n;
+	key->low = key->list[0];
+	key->high = key->list[n - 1];
 	if (n == 1)
-	{
 		key->test = GV_AM_FILTER_IN_RANGE;
-		key->low = key->high = key->list[0];
-	}
 }
 
 /* Labels of an enum by an operator that asks for their order */
@@ -476,8 +478,11 @@ bits_of_bytes(const uint8 *bytes)
 	return bits;
 }
 
-/* Which of 64 words are in a range?  Written so that compilers vectorize it. */
-#define DEFINE_IN_RANGE(type) \
+/*
+ * Which of 64 words are in a range?  Mark those that are a value, or have all of
+ * its bits.  Written so that compilers vectorize it.
+ */
+#define DEFINE_TESTS(type) \
 static uint64 \
 in_range_##type(const type *words, type low, type high) \
 { \
@@ -486,12 +491,19 @@ in_range_##type(const type *words, type low, type high) \
 	for (int i = 0; i < 64; i++) \
 		bytes[i] = (words[i] >= low) & (words[i] <= high); \
 	return bits_of_bytes(bytes); \
+} \
+ \
+static void \
+mark_##type(const type *words, type value, type mask, uint8 *bytes) \
+{ \
+	for (int i = 0; i < 64; i++) \
+		bytes[i] |= (words[i] & mask) == value; \
 }
 
-DEFINE_IN_RANGE(int8)
-DEFINE_IN_RANGE(int16)
-DEFINE_IN_RANGE(int32)
-DEFINE_IN_RANGE(int64)
+DEFINE_TESTS(int8)
+DEFINE_TESTS(int16)
+DEFINE_TESTS(int32)
+DEFINE_TESTS(int64)
 
 /* The same for a width; the bounds may lie beyond what the words can be */
 static uint64
@@ -516,6 +528,58 @@ in_range(const GvAmFilterKey *key, int width, const char *words)
 	}
 }
 
+/* Which of 64 words are one of a short list, or have all bits of one? */
+static uint64
+in_short_list(const GvAmFilterKey *key, int width, const char *words)
+{
+	uint8		bytes[64] = {0};
+
+	for (int i = 0; i < key->n_list; i++)
+	{
+		int64		value = key->list[i];
+		int64		mask = key->test == GV_AM_FILTER_HAS_ANY ? value : -1;
+
+		switch (width)
+		{
+			case 8:
+				mark_int64((const int64 *) words, value, mask, bytes);
+				break;
+			case 4:
+				mark_int32((const int32 *) words, (int32) value, (int32) mask, bytes);
+				break;
+			case 2:
+				mark_int16((const int16 *) words, (int16) value, (int16) mask, bytes);
+				break;
+			default:
+				mark_int8((const int8 *) words, (int8) value, (int8) mask, bytes);
+				break;
+		}
+	}
+	return bits_of_bytes(bytes);
+}
+
+/* Which of 64 words pass, of those whose bits are set?  One by one */
+static uint64
+test_each(const GvAmFilterKey *key, int width, const char *words, uint64 bits)
+{
+	for (uint64 left = bits; left != 0; left &= left - 1)
+	{
+		int			bit = pg_rightmost_one_pos64(left);
+		int64		word = gv_am_filter_get_word(words + (Size) bit * width, width);
+		bool		passes;
+
+		if (key->test == GV_AM_FILTER_IN_RANGE)
+			passes = word >= key->low && word <= key->high;
+		else if (key->test == GV_AM_FILTER_IN_LIST)
+			passes = list_has(key->list, key->n_list, word);
+		else
+			passes = has_any(key->list, key->n_list, word);
+		if (!passes)
+			bits &= ~((uint64) 1 << bit);
+	}
+	return bits;
+}
+
 /*
  * gv_am_filter_test_words
  *		Test the words of many rows.
@@ -528,32 +592,25 @@ void
 gv_am_filter_test_words(const GvAmFilterKey *key, int width, const void *words,
 						const uint64 *nulls, int n, uint64 *passing)
 {
+	bool		has_range = key->test == GV_AM_FILTER_IN_RANGE ||
+		key->test == GV_AM_FILTER_IN_LIST;
+	bool		has_list = key->test == GV_AM_FILTER_IN_LIST ||
+		key->test == GV_AM_FILTER_HAS_ANY;
+	bool		is_short = has_list && key->n_list <= SHORT_LIST;
+
 	for (int i = 0; i < n; i += 64)
 	{
 		const char *here = (const char *) words + (Size) i * width;
+		bool		is_whole = i + 64 <= n;
 		uint64		bits = passing[i / 64];
 
 		bits &= key->test == GV_AM_FILTER_IS_NULL ? nulls[i / 64] : ~nulls[i / 64];
-		if (bits != 0 && key->test == GV_AM_FILTER_IN_RANGE && i + 64 <= n)
+		if (bits != 0 && is_whole && has_range)
 			bits &= in_range(key, width, here);
-		else if (key->test != GV_AM_FILTER_IS_NULL && key->test != GV_AM_FILTER_IS_NOT_NULL)
-		{
-			for (uint64 left = bits; left != 0; left &= left - 1)
-			{
-				int			bit = pg_rightmost_one_pos64(left);
-				int64		word = gv_am_filter_get_word(here + (Size) bit * width, width);
-				bool		passes;
-
-				if (key->test == GV_AM_FILTER_IN_RANGE)
-					passes = word >= key->low && word <= key->high;
-				else if (key->test == GV_AM_FILTER_IN_LIST)
-					passes = list_has(key->list, key->n_list, word);
-				else
-					passes = has_any(key->list, key->n_list, word);
-				if (!passes)
-					bits &= ~((uint64) 1 << bit);
-			}
-		}
+		if (bits != 0 && is_whole && is_short)
+			bits &= in_short_list(key, width, here);
+		else if (has_list || (has_range && !is_whole))
+			bits = test_each(key, width, here, bits);
 		passing[i / 64] = bits;
 	}
 }

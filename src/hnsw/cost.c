@@ -33,9 +33,9 @@
 #define EXPANSIONS_OF_ROW 3
 
 /*
- * A sweep of the pages of filters, which are not beside each other: part of a
- * page's cost and, for each word, of an operator's.  Measured beside a bitmap
- * scan and sort, at the selectivity where both take as long.
+ * A sweep of the pages of filters, which are not beside each other: part of the
+ * cost of a page read at random and, for each word, of an operator's.  Measured
+ * beside a bitmap scan and sort, at the selectivity where both take as long.
  */
 #define COST_OF_FILTER_PAGE 0.5
 #define COST_OF_FILTER_WORD 0.4
@@ -59,10 +59,10 @@ filter_bytes(Relation index)
  */
 static void
 cost_with_filter(Relation index, double n_nodes, double part, double needed,
-				 double expansion, double page_cost, Cost *first, Cost *all)
+				 double expansion, double random_cost, Cost *first, Cost *all)
 {
 	double		ef = gv_hnsw_aim_planned_ef(index, needed);
-	double		sweep = n_nodes * filter_bytes(index) / GV_AM_PAGE_ROOM * page_cost *
+	double		sweep = n_nodes * filter_bytes(index) / GV_AM_PAGE_ROOM * random_cost *
 		COST_OF_FILTER_PAGE + n_nodes * COST_OF_FILTER_WORD * cpu_operator_cost;
 	double		collect = sweep + n_nodes * part * GV_HNSW_COST_OF_READ * expansion;
 
@@ -111,7 +111,7 @@ gv_hnsw_cost_estimate(PlannerInfo *root, IndexPath *path, double loop_count,
 
 		cost_with_filter(index, n_nodes, costs.indexSelectivity, needed,
 						 path->indexinfo->pages / n_nodes * random_cost +
-						 cpu_operator_cost * 32, page_cost, startup_cost, total_cost);
+						 cpu_operator_cost * 32, random_cost, startup_cost, total_cost);
 		index_close(index, NoLock);
 		*selectivity = costs.indexSelectivity;
 		*correlation = costs.indexCorrelation;

@@ -59,5 +59,15 @@ BEGIN
 END $$;
 SELECT low, high, costs_test.scan(format('SELECT id FROM costs_test.long WHERE id BETWEEN %s AND %s ORDER BY v <-> array_fill(0, ARRAY[600])::vector LIMIT 100', low, high))
 FROM (VALUES (100, 1000), (100, 101)) AS x (low, high);
+-- pages of filters are read here and there, as those of the table are: for few rows of many a btree does
+CREATE TABLE costs_test.filtered (tenant integer, part integer, at timestamptz, amount float8, name text, other text, v vector(8));
+INSERT INTO costs_test.filtered SELECT hashint4(i) & 1023, hashint4(i + 1) & 127, timestamptz 'epoch' + i * interval '1 hour', i, 'name' || i, 'other' || i,
+	(SELECT array_agg(hashint4(i * 8 + j) % 100) FROM generate_series(1, 8) j)::vector FROM generate_series(1, 20000) i;
+CREATE INDEX filtered_v ON costs_test.filtered USING hnsw (v vector_l2_ops, tenant, part, at, amount, name, other);
+CREATE INDEX filtered_tenant ON costs_test.filtered (tenant);
+CREATE INDEX filtered_part ON costs_test.filtered (part);
+ANALYZE costs_test.filtered;
+SELECT condition, costs_test.scan(format('SELECT tenant FROM costs_test.filtered WHERE %s ORDER BY v <-> array_fill(0, ARRAY[8])::vector LIMIT 10', condition))
+FROM unnest(ARRAY['tenant IN (5, 7)', 'part IN (5, 7)', 'part > 7']) AS condition;
 SET client_min_messages = warning;
 DROP SCHEMA costs_test CASCADE;
