@@ -62,11 +62,7 @@ gv_estimate_open_table(Oid heap_oid, const char *column, bool with_partitions, R
 	AttrNumber	attnum;
 	char		kind;
 
-	*heap = try_relation_open(heap_oid, AccessShareLock);
-	if (*heap == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", heap_oid)));
+	*heap = gv_am_inspect_open(heap_oid, AccessShareLock);
 	kind = (*heap)->rd_rel->relkind;
 	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW &&
 		!(with_partitions && kind == RELKIND_PARTITIONED_TABLE))

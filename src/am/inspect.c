@@ -15,6 +15,43 @@
 #include "utils/lsyscache.h"
 
 #include "am/inspect.h"
+#include "base/compat.h"
+
+pg_noreturn static void
+report_gone(Oid oid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_UNDEFINED_TABLE),
+			 errmsg("relation with OID %u does not exist", oid)));
+}
+
+/*
+ * gv_am_inspect_name
+ *		The name of a relation that nobody has locked; raises an error if it is gone.
+ */
+char *
+gv_am_inspect_name(Oid oid)
+{
+	char	   *name = get_rel_name(oid);
+
+	if (name == NULL)
+		report_gone(oid);
+	return name;
+}
+
+/*
+ * gv_am_inspect_open
+ *		Open a relation of any kind; raises an error if it is gone.
+ */
+Relation
+gv_am_inspect_open(Oid oid, LOCKMODE lock)
+{
+	Relation	rel = try_relation_open(oid, lock);
+
+	if (rel == NULL)
+		report_gone(oid);
+	return rel;
+}
 
 /*
  * gv_am_inspect_table_of
@@ -24,13 +61,9 @@ Oid
 gv_am_inspect_table_of(Oid index_oid)
 {
 	char		kind = get_rel_relkind(index_oid);
-	char	   *name = get_rel_name(index_oid);
+	char	   *name = gv_am_inspect_name(index_oid);
 	Oid			heap_oid;
 
-	if (name == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index_oid)));
 	if (kind == RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -59,24 +92,14 @@ gv_am_inspect_table_of(Oid index_oid)
 Relation
 gv_am_inspect_open_table(Oid index_oid, LOCKMODE lock)
 {
-	Relation	heap = try_relation_open(gv_am_inspect_table_of(index_oid), lock);
-
-	if (heap == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index_oid)));
-	return heap;
+	return gv_am_inspect_open(gv_am_inspect_table_of(index_oid), lock);
 }
 
 Relation
 gv_am_inspect_open_index(Oid index_oid, LOCKMODE lock)
 {
-	Relation	index = try_relation_open(index_oid, lock);
+	Relation	index = gv_am_inspect_open(index_oid, lock);
 
-	if (index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index_oid)));
 	if (!index->rd_index->indisready && !index->rd_index->indisvalid)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

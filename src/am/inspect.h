@@ -67,6 +67,8 @@ typedef struct GvAmEstimate
 	double		seconds;		/* with maintenance_work_mem as it is */
 } GvAmEstimate;
 
+extern char *gv_am_inspect_name(Oid oid);
+extern Relation gv_am_inspect_open(Oid oid, LOCKMODE lock);
 extern Oid	gv_am_inspect_table_of(Oid index_oid);
 extern Relation gv_am_inspect_open_table(Oid index_oid, LOCKMODE lock);
 extern Relation gv_am_inspect_open_index(Oid index_oid, LOCKMODE lock);

@@ -82,14 +82,10 @@ gv_bm25_corpus_open(Oid index)
 	List	   *all;
 	ListCell   *cell;
 
-	if (kind == '\0')
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("index with OID %u does not exist", index)));
 	if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", get_rel_name(index))));
+				 errmsg("\"%s\" is not an index", gv_am_inspect_name(index))));
 	all = kind == RELKIND_INDEX ? list_make1_oid(index) :
 		find_all_inheritors(index, AccessShareLock, NULL);
 	corpus->rels = palloc(list_length(all) * sizeof(Relation));
@@ -102,7 +98,7 @@ gv_bm25_corpus_open(Oid index)
 	if (corpus->n == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" has no partitions", get_rel_name(index))));
+				 errmsg("index \"%s\" has no partitions", gv_am_inspect_name(index))));
 	return corpus;
 }
 
@@ -251,14 +247,14 @@ gv_bm25_check_access(GvBm25Query query)
 	table = IndexGetRelation(query->index, true);
 	if (!OidIsValid(table))
 		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("index with OID %u does not exist", query->index)));
 	if (pg_class_aclcheck(table, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(table));
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, gv_am_inspect_name(table));
 	if (check_enable_rls(table, InvalidOid, true) == RLS_ENABLED)
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-				 errmsg("permission denied for table %s", get_rel_name(table)),
+				 errmsg("permission denied for table %s", gv_am_inspect_name(table)),
 				 errdetail("Row-level security is in force for the table.")));
 }
 

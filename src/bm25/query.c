@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
+#include "am/inspect.h"
 #include "base/compat.h"
 #include "bm25/corpus.h"
 #include "bm25/query_parse.h"
@@ -109,7 +110,7 @@ find_index(const char *name)
 	if (kind != '\0' && kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", get_rel_name(index))));
+				 errmsg("\"%s\" is not an index", gv_am_inspect_name(index))));
 	return index;
 }
 

@@ -45,6 +45,7 @@
 #include "utils/syscache.h"
 
 #include "am/extension.h"
+#include "am/inspect.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "hybrid/legs.h"
@@ -217,15 +218,10 @@ take_index(GvHybridTarget *target, Relation index, const Candidate *candidate)
 static void
 take_named_index(GvHybridTarget *target, int leg, Oid index_oid)
 {
-	Relation	index = try_relation_open(index_oid, AccessShareLock);
-	const char *name;
+	Relation	index = gv_am_inspect_open(index_oid, AccessShareLock);
+	const char *name = RelationGetRelationName(index);
 	Candidate	candidate;
 
-	if (index == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", index_oid)));
-	name = RelationGetRelationName(index);
 	if (index->rd_rel->relkind != RELKIND_INDEX &&
 		index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
 		ereport(ERROR,
@@ -372,15 +368,10 @@ void
 gv_hybrid_find_target(GvHybridTarget *target, Oid text_index, Oid vector_index,
 					  const char *vector_column, const char *metric, const bool *wanted)
 {
-	Relation	relation = try_relation_open(target->relation, AccessShareLock);
-	char		kind;
+	Relation	relation = gv_am_inspect_open(target->relation, AccessShareLock);
+	char		kind = relation->rd_rel->relkind;
 
 	target->schema = find_extension_schema();
-	if (relation == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", target->relation)));
-	kind = relation->rd_rel->relkind;
 	if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW && kind != RELKIND_PARTITIONED_TABLE)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
