@@ -20,7 +20,6 @@
 #include "catalog/pg_am.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -31,6 +30,7 @@
 #include "utils/tuplestore.h"
 
 #include "am/inspect.h"
+#include "am/upkeep.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "hnsw/hnsw.h"
@@ -308,9 +308,9 @@ gv_train_index(PG_FUNCTION_ARGS)
 		given = vectors_of_array(PG_GETARG_ARRAYTYPE_P(1), &n_given);
 	heap_oid = IndexGetRelation(index_oid, true);
 	if (OidIsValid(heap_oid) && !gv_base_owns_relation(index_oid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, gv_am_inspect_name(index_oid));
 	if (OidIsValid(heap_oid))
-		LockRelationOid(heap_oid, ShareUpdateExclusiveLock);
+		gv_am_upkeep_lock(heap_oid, "gigavec.train()");
 	gv_inspect_open(&inspected, index_oid, RowExclusiveLock);
 	if (inspected.inspector->train == NULL)
 		ereport(ERROR,

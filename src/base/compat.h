@@ -264,4 +264,25 @@ gv_base_log_page_reuse(Relation rel, BlockNumber blkno, FullTransactionId xid)
 #endif
 }
 
+/*
+ * gv_base_proc_of
+ *		Return the process of a virtual transaction, NULL if it is gone.  17 has
+ *		another name for what counts processes.
+ */
+#include "storage/lock.h"
+#if PG_VERSION_NUM >= 170000
+#include "storage/procarray.h"
+#else
+#include "storage/sinvaladt.h"
+#endif
+static inline struct PGPROC *
+gv_base_proc_of(VirtualTransactionId xid)
+{
+#if PG_VERSION_NUM >= 170000
+	return ProcNumberGetProc(xid.procNumber);
+#else
+	return BackendIdGetProc(xid.backendId);
+#endif
+}
+
 #endif							/* GV_BASE_COMPAT_H */

@@ -19,6 +19,7 @@
 #include "utils/tuplestore.h"
 
 #include "am/inspect.h"
+#include "am/upkeep.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/corpus.h"
@@ -184,6 +185,7 @@ Datum
 gv_bm25_merge_index(PG_FUNCTION_ARGS)
 {
 	Oid			index_oid = PG_GETARG_OID(0);
+	Oid			heap_oid;
 	int			which[GV_BM25_MAX_SEGMENTS];
 	GvBm25Removal removal;
 	GvBm25Index index;
@@ -192,11 +194,12 @@ gv_bm25_merge_index(PG_FUNCTION_ARGS)
 
 	PreventCommandIfReadOnly("gigavec.merge()");
 	PreventCommandDuringRecovery("gigavec.merge()");
-	(void) gv_am_inspect_table_of(index_oid);
+	heap_oid = gv_am_inspect_table_of(index_oid);
 	if (!gv_base_owns_relation(index_oid, GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, get_rel_name(index_oid));
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_INDEX, gv_am_inspect_name(index_oid));
 	/* as VACUUM, beside readers and writers */
-	heap = gv_am_inspect_open_table(index_oid, ShareUpdateExclusiveLock);
+	gv_am_upkeep_lock(heap_oid, "gigavec.merge()");
+	heap = gv_am_inspect_open_table(index_oid, AccessShareLock);
 	rel = gv_am_inspect_open_index(index_oid, RowExclusiveLock);
 	if (rel->rd_indam->ambuild != gv_bm25_build)
 		ereport(ERROR,
@@ -222,6 +225,6 @@ gv_bm25_merge_index(PG_FUNCTION_ARGS)
 	}
 	gv_bm25_unlock_merge(rel);
 	index_close(rel, RowExclusiveLock);
-	table_close(heap, ShareUpdateExclusiveLock);
+	table_close(heap, AccessShareLock);
 	PG_RETURN_VOID();
 }
