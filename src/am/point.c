@@ -76,8 +76,8 @@ gv_am_unit_of(const GvAmOpclass *opclass, Datum value)
 }
 
 /*
- * gv_am_rotate_value
- *		Rotate a value, before the center is taken off.
+ * gv_am_scale_value
+ *		Give a value its unit, before it is rotated and the center is taken off.
  *
  * max_norm, is_query: for the inner product; a negative max_norm leaves the
  * additional element zero, as for a query
@@ -85,9 +85,9 @@ gv_am_unit_of(const GvAmOpclass *opclass, Datum value)
  * rotated: written
  */
 void
-gv_am_rotate_value(const GvAmOpclass *opclass, int dim, int padded_dim,
-				   const float *rotation, float inverse_unit, float max_norm,
-				   Datum value, bool is_query, float *z, GvAmRotated *rotated)
+gv_am_scale_value(const GvAmOpclass *opclass, int dim, int padded_dim, float inverse_unit,
+				  float max_norm, Datum value, bool is_query, float *z,
+				  GvAmRotated *rotated)
 {
 	float		scale = inverse_unit;
 
@@ -147,5 +147,19 @@ gv_am_rotate_value(const GvAmOpclass *opclass, int dim, int padded_dim,
 
 		z[i] = Max(Min(e, GV_AM_MAX_ELEMENT), -GV_AM_MAX_ELEMENT);
 	}
-	gv_rotation_apply(rotation, padded_dim, z);
+}
+
+/*
+ * gv_am_rotate_value
+ *		The same, and rotate it.
+ */
+void
+gv_am_rotate_value(const GvAmOpclass *opclass, int dim, int padded_dim,
+				   const float *rotation, float inverse_unit, float max_norm,
+				   Datum value, bool is_query, float *z, GvAmRotated *rotated)
+{
+	gv_am_scale_value(opclass, dim, padded_dim, inverse_unit, max_norm, value, is_query, z,
+					  rotated);
+	if (rotated->has_direction)
+		gv_rotation_apply(rotation, padded_dim, z);
 }

@@ -90,6 +90,7 @@ typedef struct Balance
 	uint32		n_done;			/* of those */
 	double		wanted;			/* rows of a list */
 	float	   *rotation;
+	float	   *origin;			/* as in the cache */
 	GvIvfTraining all;			/* the centroids in use */
 	GvIvfRoot	root;
 	GvIvfNearest nearest;
@@ -156,6 +157,8 @@ read_lists(Balance *balance)
 		   sizeof(float) * gv_rotation_table_size(layout->padded_dim));
 	balance->all.center = palloc(sizeof(float) * dims);
 	memcpy(balance->all.center, cache->center, sizeof(float) * dims);
+	balance->origin = palloc(sizeof(float) * dims);
+	memcpy(balance->origin, cache->origin, sizeof(float) * dims);
 	for (uint32 list = 0; list < n_lists; list++)
 		gv_ivf_read_list(index, cache, list, &balance->lists[list]);
 	for (uint32 list = 0; list < n_lists; list++)
@@ -296,7 +299,7 @@ sample_row(void *arg, uint32 list, const GvIvfRow *row, Datum value)
 		if (place >= balance->max_sample)
 			return;
 	}
-	gv_ivf_make_point(balance->index, balance->rotation, balance->all.center, value, false,
+	gv_ivf_make_point(balance->index, balance->rotation, balance->origin, value, false,
 					  &balance->point);
 	z = balance->sample + (Size) place * dims;
 	memcpy(z, balance->point.z, sizeof(float) * dims);
@@ -505,7 +508,7 @@ count_mover(void *arg, uint32 list, const GvIvfRow *row, Datum value)
 	int			dims = balance->index->layout.padded_dim;
 	const float *z = balance->point.z;
 
-	gv_ivf_make_point(balance->index, balance->rotation, balance->all.center, value, false,
+	gv_ivf_make_point(balance->index, balance->rotation, balance->origin, value, false,
 					  &balance->point);
 	balance->n_movers += gv_kernels->l2_squared_f32(z, balance->far, dims) <
 		gv_kernels->l2_squared_f32(z, balance->near, dims);
@@ -633,7 +636,7 @@ place_row(void *arg, uint32 list, const GvIvfRow *row, Datum value)
 {
 	Balance    *balance = arg;
 
-	gv_ivf_make_point(balance->index, balance->rotation, balance->all.center, value, false,
+	gv_ivf_make_point(balance->index, balance->rotation, balance->origin, value, false,
 					  &balance->point);
 	choose_nearest(balance, balance->point.z);
 }

@@ -93,10 +93,12 @@ gv_ivf_build_begin(GvIvfBuild *build, Relation heap, Relation index, IndexInfo *
 void
 gv_ivf_build_begin_load(GvIvfBuild *build, pg_atomic_uint64 *n_rows)
 {
+	float	   *origin = palloc(sizeof(float) * build->ix.layout.padded_dim);
+
 	build->n_rows = n_rows;
 	gv_ivf_make_root(&build->ix, &build->training, &build->root);
-	gv_ivf_loader_init(&build->loader, &build->ix, build->rotation, build->training.center,
-					   &build->root);
+	gv_ivf_find_origin(&build->ix.layout, build->rotation, build->training.center, origin);
+	gv_ivf_loader_init(&build->loader, &build->ix, build->rotation, origin, &build->root);
 }
 
 /*

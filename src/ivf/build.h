@@ -40,7 +40,7 @@ typedef struct GvIvfLoader
 {
 	GvIvfIndex *index;
 	const float *rotation;
-	const float *center;
+	const float *origin;
 	GvIvfNearest nearest;
 	GvIvfPoint	point;
 	float	   *centroid;		/* float[padded_dim] */
@@ -154,7 +154,7 @@ extern void gv_ivf_team_end(GvIvfTeam *team, IndexInfo *index_info);
 
 /* load.c */
 extern void gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation,
-							   const float *center, const GvIvfRoot *root);
+							   const float *origin, const GvIvfRoot *root);
 extern const char *gv_ivf_value_elements(const GvAmOpclass *opclass, Datum value);
 extern bool gv_ivf_loader_take_again(GvIvfLoader *loader, uint32 *list);
 extern uint32 gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filters,

@@ -56,7 +56,7 @@ typedef struct Check
 	BufferAccessStrategy strategy;
 	MemoryContext item_context; /* reset after each row */
 	float	   *rotation;
-	float	   *center;
+	float	   *origin;
 	GvIvfCodebook codebook;
 	uint32		n_lists;		/* that the directory has */
 	bool		is_first_look;	/* pages are checked, rows counted; else collected */
@@ -422,7 +422,7 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 	if (!gv_ivf_has_codes(layout))
 		return memcmp(code, elements, layout->row_code_bytes) == 0 ? NULL :
 			"row's bits are not as the table has them";
-	gv_ivf_make_point(ix, check->rotation, check->center, value, false, &point);
+	gv_ivf_make_point(ix, check->rotation, check->origin, value, false, &point);
 	if (point.rotated.has_direction != (row->list != GV_IVF_LOOSE_LIST))
 		return point.rotated.has_direction ?
 			"row is among those without direction, and its vector has one" :
@@ -607,8 +607,8 @@ gv_ivf_check(Relation index, Relation heap, GvAmReportProblem report, void *arg)
 		cache = gv_ivf_cache(&check->ix);
 		check->rotation = palloc(sizeof(float) * gv_rotation_table_size(dims));
 		memcpy(check->rotation, cache->rotation, sizeof(float) * gv_rotation_table_size(dims));
-		check->center = palloc(sizeof(float) * dims);
-		memcpy(check->center, cache->center, sizeof(float) * dims);
+		check->origin = palloc(sizeof(float) * dims);
+		memcpy(check->origin, cache->origin, sizeof(float) * dims);
 		gv_ivf_codebook_read(&check->ix, &check->codebook,
 							 MemoryContextAllocHuge(context,
 													gv_ivf_codebook_room(&check->ix.layout)));

@@ -70,6 +70,7 @@ typedef struct GvIvfCache
 	float4		inverse_unit;
 	float	   *rotation;		/* float[GV_ROTATION_ROUNDS][padded_dim] */
 	float	   *center;			/* float[padded_dim] */
+	float	   *origin;			/* the same, with its rotation undone */
 	uint32		n_directory;
 	BlockNumber *directory;		/* pages of the directory */
 	GvIvfRoot	root;
@@ -142,7 +143,9 @@ extern void gv_ivf_root_set(GvIvfRoot *root, const GvIvfLayout *layout, uint32 l
 
 /* point.c */
 extern void gv_ivf_make_point(const GvIvfIndex *index, const float *rotation,
-							  const float *center, Datum value, bool is_query,
+							  const float *origin, Datum value, bool is_query,
 							  GvIvfPoint *point);
+extern void gv_ivf_find_origin(const GvIvfLayout *layout, const float *rotation,
+							   const float *center, float *origin);
 
 #endif							/* GV_IVF_INDEX_H */

@@ -76,7 +76,7 @@ gv_ivf_insert(Relation index, Datum *values, bool *isnull, ItemPointer tid, Rela
 
 	/* nothing looks at the catalogs from here on, so the cache stays */
 	cache = gv_ivf_cache(&ix);
-	gv_ivf_loader_init(&loader, &ix, cache->rotation, cache->center, &cache->root);
+	gv_ivf_loader_init(&loader, &ix, cache->rotation, cache->origin, &cache->root);
 	list = gv_ivf_loader_take(&loader, value, &filters, tid);
 	GV_TEST_POINT("ivf-insert-chosen");
 	do

@@ -28,16 +28,18 @@
 /*
  * gv_ivf_loader_init
  *		Prepare to take rows, in the current memory context.
+ *
+ * rotation, origin: as in the cache; stay where they are
  */
 void
 gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation,
-				   const float *center, const GvIvfRoot *root)
+				   const float *origin, const GvIvfRoot *root)
 {
 	const GvIvfLayout *layout = &index->layout;
 
 	loader->index = index;
 	loader->rotation = rotation;
-	loader->center = center;
+	loader->origin = origin;
 	gv_ivf_nearest_init(&loader->nearest, index, root);
 	loader->point.z = palloc(sizeof(float) * layout->padded_dim);
 	loader->centroid = palloc(sizeof(float) * layout->padded_dim);
@@ -138,7 +140,7 @@ gv_ivf_loader_take(GvIvfLoader *loader, Datum value, const GvAmFilterRow *filter
 	loader->row.tid = *tid;
 	loader->row.filters = filters;
 	loader->value = value;
-	gv_ivf_make_point(index, loader->rotation, loader->center, value, false, &loader->point);
+	gv_ivf_make_point(index, loader->rotation, loader->origin, value, false, &loader->point);
 	if (loader->point.rotated.has_direction)
 	{
 		gv_ivf_nearest_begin(&loader->nearest, loader->point.z,

@@ -76,7 +76,7 @@ typedef struct GvIvfMetaPageData
 	uint32		code_dims;		/* of those, in a one-bit code; 0: there is none */
 	uint64		seed;
 
-	/* geometry: z = rotation(x) * inverse_unit - center */
+	/* geometry: z = rotation(x * inverse_unit) - center */
 	float4		inverse_unit;	/* a power of two; 0 until the first insert: changes once */
 	float4		max_norm;		/* of the rows at build, inner product only */
 	uint32		center_blkno;	/* first of the center's pages, or invalid: zero */

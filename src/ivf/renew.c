@@ -201,11 +201,12 @@ begin_load(Renewal *renewal)
 	GvIvfIndex *after = &renewal->after;
 	int			dims = after->layout.padded_dim;
 	float	   *rotation = palloc(sizeof(float) * gv_rotation_table_size(dims));
+	float	   *origin = palloc(sizeof(float) * dims);
 
 	gv_rotation_init(rotation, dims, after->meta.seed);
 	gv_ivf_make_root(after, &renewal->training, &renewal->root);
-	gv_ivf_loader_init(&renewal->loader, after, rotation, renewal->training.center,
-					   &renewal->root);
+	gv_ivf_find_origin(&after->layout, rotation, renewal->training.center, origin);
+	gv_ivf_loader_init(&renewal->loader, after, rotation, origin, &renewal->root);
 }
 
 /* Prepare the directory of the new set, and write the centroids */

@@ -235,7 +235,7 @@ gv_ivf_cache(GvIvfIndex *index)
 	cache = MemoryContextAllocExtended(index->rel->rd_indexcxt,
 									   MAXALIGN(sizeof(GvIvfCache)) +
 									   MAXALIGN(sizeof(float) * gv_rotation_table_size(dims)) +
-									   MAXALIGN(sizeof(float) * dims) +
+									   2 * MAXALIGN(sizeof(float) * dims) +
 									   MAXALIGN(sizeof(BlockNumber) * n_directory) + root_size,
 									   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	(void) place((char *) cache, &used, sizeof(GvIvfCache));
@@ -243,6 +243,7 @@ gv_ivf_cache(GvIvfIndex *index)
 	cache->inverse_unit = meta->inverse_unit;
 	cache->rotation = place((char *) cache, &used, sizeof(float) * gv_rotation_table_size(dims));
 	cache->center = place((char *) cache, &used, sizeof(float) * dims);
+	cache->origin = place((char *) cache, &used, sizeof(float) * dims);
 	cache->n_directory = n_directory;
 	cache->directory = place((char *) cache, &used, sizeof(BlockNumber) * n_directory);
 	gv_ivf_root_size(&index->layout, meta->n_lists, (char *) cache + used, &cache->root, &room);
@@ -251,6 +252,7 @@ gv_ivf_cache(GvIvfIndex *index)
 	/* an error leaves a chunk that nobody refers to until the index is closed */
 	if (meta->center_blkno != InvalidBlockNumber)
 		read_center(index, cache->center);
+	gv_ivf_find_origin(&index->layout, cache->rotation, cache->center, cache->origin);
 	gv_ivf_codebook_read(index, &cache->root.codebook, room);
 	read_directory(index, cache);
 	read_root(index, cache);

@@ -57,7 +57,7 @@ gv_ivf_search_begin(GvIvfSearch *search, GvIvfIndex *index, Datum value,
 	search->value = value;
 	search->filter = filter;
 	search->point.z = palloc(sizeof(float) * layout->padded_dim);
-	gv_ivf_make_point(index, cache->rotation, cache->center, value, true, &search->point);
+	gv_ivf_make_point(index, cache->rotation, cache->origin, value, true, &search->point);
 	search->has_direction = search->point.rotated.has_direction;
 	search->norm = sqrtf(gv_kernels->inner_product_f32(search->point.z, search->point.z,
 													   layout->padded_dim));

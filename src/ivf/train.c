@@ -62,6 +62,9 @@
 /* k-means wants what it works on to begin at multiples of this */
 #define ALIGNMENT 64
 
+/* Rows that lie nearer to their mean are told apart by nothing but rounding: of their length */
+#define LEAST_SPREAD 1e-6
+
 /* A sample of the rows */
 typedef struct Sample
 {
@@ -168,18 +171,48 @@ compare_doubles(const void *a, const void *b)
 	return x < y ? -1 : (x > y ? 1 : 0);
 }
 
-/* Choose unit and, for the inner product, the length that rows are brought to */
+/* The square of the mean of the sample's rows */
+static double
+squared_mean(const Sample *sample)
+{
+	int			dim = sample->index->meta.dim;
+	double	   *sum = palloc0(sizeof(double) * dim);
+	double		norm2 = 0;
+
+	for (int64 i = 0; i < sample->n; i++)
+	{
+		const float *row = sample->rows + i * sample->index->layout.padded_dim;
+
+		for (int d = 0; d < dim; d++)
+			sum[d] += row[d];
+	}
+	for (int d = 0; d < dim; d++)
+		norm2 += sum[d] / sample->n * (sum[d] / sample->n);
+	pfree(sum);
+	return norm2;
+}
+
+/*
+ * Choose unit and, for the inner product, the length that rows are brought to.
+ *
+ * The unit by L2 distance is how far rows lie from their mean: in units of their
+ * length, what tells apart rows that lie beside each other far away from zero would
+ * be too little for factors of float16.
+ */
 static void
 choose_geometry(Sample *sample)
 {
 	GvIvfMetaPageData *meta = &sample->index->meta;
-	double		sum = 0;
+	double		norm2 = 0;
 
 	for (int64 i = 0; i < sample->n; i++)
-		sum += sample->norm2[i];
+		norm2 += sample->norm2[i] / sample->n;
 	meta->inverse_unit = 1.0f;
-	if (meta->metric != GV_AM_METRIC_COSINE && meta->element != GV_AM_ELEMENT_BIT)
-		meta->inverse_unit = gv_am_choose_unit(sqrt(sum / sample->n));
+	if (meta->metric == GV_AM_METRIC_L2 && meta->element != GV_AM_ELEMENT_BIT)
+		meta->inverse_unit = gv_am_choose_unit(sqrt(Max(norm2 - squared_mean(sample),
+														norm2 * LEAST_SPREAD * LEAST_SPREAD)));
+	else if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
+		meta->inverse_unit = gv_am_choose_unit(sqrt(norm2));
 	if (meta->metric == GV_AM_METRIC_INNER_PRODUCT)
 	{
 		double	   *sorted = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -195,15 +228,14 @@ choose_geometry(Sample *sample)
 }
 
 /*
- * Turn a row of floats into a point, before the center is taken off.  Returns
- * false if it has no direction.
+ * Turn a row of floats into a point, before the center is taken off and the point is
+ * rotated.  Returns false if it has no direction.
  *
  * value: room for one; not for bits
  * row: may be where the point comes
  */
 static bool
-make_point(const Sample *sample, const float *rotation, GvVector *value, const float *row,
-		   float *z)
+make_point(const Sample *sample, GvVector *value, const float *row, float *z)
 {
 	const GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
@@ -214,13 +246,20 @@ make_point(const Sample *sample, const float *rotation, GvVector *value, const f
 	{
 		memmove(z, row, sizeof(float) * dim);
 		memset(z + dim, 0, sizeof(float) * (dims - dim));
-		gv_rotation_apply(rotation, dims, z);
 		return true;
 	}
 	memcpy(value->x, row, sizeof(float) * dim);
-	gv_am_rotate_value(&sample->float_opclass, dim, dims, rotation, index->meta.inverse_unit,
-					   index->meta.max_norm, PointerGetDatum(value), false, z, &rotated);
+	gv_am_scale_value(&sample->float_opclass, dim, dims, index->meta.inverse_unit,
+					  index->meta.max_norm, PointerGetDatum(value), false, z, &rotated);
 	return rotated.has_direction;
+}
+
+static void
+take_origin_off(float *z, const float *origin, const float *rotation, int dims)
+{
+	for (int d = 0; d < dims; d++)
+		z[d] -= origin[d];
+	gv_rotation_apply(rotation, dims, z);
 }
 
 /* Room for a value that points are made of */
@@ -235,9 +274,13 @@ make_value(const Sample *sample)
 														 index->meta.dim));
 }
 
-/* Turn the sample's rows into points, and take their mean off */
+/*
+ * Turn the sample's rows into points, and take their mean off.
+ *
+ * center: float[padded_dim], written; origin: the same with its rotation undone
+ */
 static void
-make_points(Sample *sample, const float *rotation, float *center)
+make_points(Sample *sample, const float *rotation, float *center, float *origin)
 {
 	GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
@@ -251,7 +294,7 @@ make_points(Sample *sample, const float *rotation, float *center)
 
 		if (i % 1024 == 0)
 			CHECK_FOR_INTERRUPTS();
-		if (!make_point(sample, rotation, value, sample->rows + i * dims, z))
+		if (!make_point(sample, value, sample->rows + i * dims, z))
 			continue;
 		for (int d = 0; d < dims; d++)
 			sum[d] += z[d];
@@ -260,13 +303,10 @@ make_points(Sample *sample, const float *rotation, float *center)
 	sample->n = n;
 	for (int d = 0; d < dims && n > 0; d++)
 		center[d] = (float) (sum[d] / n);
+	gv_rotation_apply(rotation, dims, center);
+	gv_ivf_find_origin(&index->layout, rotation, center, origin);
 	for (int64 i = 0; i < n; i++)
-	{
-		float	   *z = sample->rows + i * dims;
-
-		for (int d = 0; d < dims; d++)
-			z[d] -= center[d];
-	}
+		take_origin_off(sample->rows + i * dims, origin, rotation, dims);
 	pfree(sum);
 }
 
@@ -499,7 +539,8 @@ check_differ(Sample *sample, const GvIvfTraining *training)
  * as those that are found.
  */
 static void
-take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
+take_centroids(Sample *sample, const float *rotation, const float *origin,
+			   GvIvfTraining *training)
 {
 	GvIvfIndex *index = sample->index;
 	int			dims = index->layout.padded_dim;
@@ -514,12 +555,17 @@ take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
 	for (uint32 i = 0; i < training->n_given; i++)
 	{
 		const GvVector *vector = (const GvVector *) DatumGetPointer(training->given[i]);
+		float	   *point = points + (Size) i * dims;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!make_point(sample, rotation, value, vector->x, points + (Size) i * dims))
+		if (!make_point(sample, value, vector->x, point))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("centroid %u has no direction", i + 1)));
+		take_origin_off(point, origin, rotation, dims);
+		/* lengths are measured from zero */
+		for (int d = 0; radius > 0 && d < dims; d++)
+			point[d] += training->center[d];
 	}
 	if (radius > 0)
 		part = Max(measure_nearness(sample, points, training->n_given, radius,
@@ -531,7 +577,8 @@ take_centroids(Sample *sample, const float *rotation, GvIvfTraining *training)
 
 		for (int d = 0; d < dims; d++)
 		{
-			point[d] = (float) (part * point[d] - training->center[d]);
+			if (radius > 0)
+				point[d] = (float) (part * point[d] - training->center[d]);
 			if (!(fabsf(point[d]) <= MAX_HALF))
 				ereport(ERROR,
 						(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -655,6 +702,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	int64		n_counted = 0;
 	int64		lists;
 	double		n_rows;
+	float	   *origin;
 	Size		room = (Size) maintenance_work_mem * 1024 / GV_IVF_SAMPLE_FRACTION;
 	Sample		sample = {.index = index, .float_opclass = {GV_AM_ELEMENT_FLOAT,
 	(GvAmMetric) index->meta.metric}};
@@ -680,14 +728,15 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	n_taken = (BlockNumber) Min((double) n_blocks,
 								2 * ceil(sample.max / Max(n_rows / n_blocks, 1e-3)));
 	scan_pages(heap, index->rel, index_info, n_taken, sample_row, &sample);
+	origin = palloc(sizeof(float) * index->layout.padded_dim);
 	if (sample.n > 0)
 	{
 		choose_geometry(&sample);
-		make_points(&sample, rotation, training->center);
+		make_points(&sample, rotation, training->center, origin);
 	}
 	lists = Min(lists, sample.n);
 	if (training->given && sample.n > 0)
-		take_centroids(&sample, rotation, training);
+		take_centroids(&sample, rotation, origin, training);
 	else if (lists > 1)
 		find_centroids(&sample, (uint32) lists, team, training);
 	if (training->is_trained && gv_ivf_has_product(&index->layout))

@@ -94,6 +94,18 @@ SELECT array_agg(v) FROM (SELECT v FROM temporary_items ORDER BY v <-> '[7]' LIM
 SELECT count(*) FROM gigavec.check('temporary_bits');
 RESET enable_seqscan;
 
+-- rows beside each other, far away from zero: looked at as those around zero are
+CREATE TABLE hnsw_test.items (id integer PRIMARY KEY, v vector(96), far vector(96));
+INSERT INTO hnsw_test.items SELECT i, v, v + array_fill(10000, ARRAY[96])::vector FROM generate_series(1, 2000) i, CAST(hnsw_test.vec(i, 96) AS vector) v;
+CREATE INDEX near ON hnsw_test.items USING ivfpq (v vector_l2_ops) WITH (lists = 10);
+CREATE INDEX far ON hnsw_test.items USING ivfpq (far vector_l2_ops) WITH (lists = 10);
+CREATE INDEX near_product ON hnsw_test.items USING ivfpq (v vector_l2_ops) WITH (lists = 10, quantizer = pq);
+CREATE INDEX far_product ON hnsw_test.items USING ivfpq (far vector_l2_ops) WITH (lists = 10, quantizer = pq);
+SELECT far, f.recall > .98 AS found, f.reranked < 1.1 * n.reranked AS few, (SELECT count(*) FROM gigavec.check(far)) AS problems
+	FROM (VALUES ('hnsw_test.near'::regclass, 'hnsw_test.far'::regclass), ('hnsw_test.near_product', 'hnsw_test.far_product')) x (near, far),
+		gigavec.recall(near, 10, 100) n, gigavec.recall(far, 10, 100) f;
+DROP TABLE hnsw_test.items;
+
 -- options that do not fit; what an index was built with holds until REINDEX
 SELECT o, what, r.is FROM (VALUES ('bits = 0'), ('bits = 9'), ('quantizer = sq4'), ('quantizer = sq8, bits = 4')) x (o),
 	hnsw_test.raised('CREATE INDEX ON temporary_items USING ivfpq (v vector_l2_ops) WITH (' || o || ')') r;
