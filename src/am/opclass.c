@@ -410,8 +410,9 @@ gv_am_column_dim(Relation index)
 	if (typmod < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("column of index \"%s\" does not have dimensions",
-						RelationGetRelationName(index)),
+				 errmsg("column does not have dimensions"),
+				 errdetail("It is the first column of index \"%s\".",
+						   RelationGetRelationName(index)),
 				 errhint("Give the column's type a number of dimensions, as in vector(384), or index an expression with a cast to such a type.")));
 	return typmod;
 }
