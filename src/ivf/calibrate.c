@@ -7,6 +7,9 @@
  * the true neighbors, and where the list of each is among those that the query
  * would read: so one scan tells the recall of every number of lists.
  *
+ * Copies of a query's row are no neighbors, for they lie in its list: where most
+ * rows have copies, such queries would make up for those that are not in the table.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -46,6 +49,15 @@
 /* Calibrate anew when the rows have changed by this part */
 #define STALE_FRACTION 0.2
 
+/* Copies of a query's row that are passed over, at most; from there on they are its neighbors */
+#define MAX_COPIES 1000
+
+/* Rows at the distance of the last neighbor that are looked at beside it, at most */
+#define MAX_TIES 100
+
+/* Keys are the same that differ by so much */
+#define KEY_TOLERANCE 1e-9
+
 /* A query and where its neighbors are */
 typedef struct Trial
 {
@@ -55,15 +67,35 @@ typedef struct Trial
 	uint32		place[GV_AM_RECALL_MAX_K];	/* by rank: of the neighbor's list */
 } Trial;
 
+/* A row that a trial finds */
+typedef struct Neighbor
+{
+	double		key;
+	uint32		place;			/* of its list */
+} Neighbor;
+
 typedef struct Calibration
 {
 	Trial	   *trial;
 	int			n;
+	bool		takes_copies;	/* of query vectors that there are */
 	int			n_left;			/* to be taken from the page that is read */
 	MemoryContext context;
 	const GvAmOpclass *opclass;
 	int			dim;
 } Calibration;
+
+/* Is a value that of a query vector? */
+static bool
+is_known(const Calibration *calibration, Datum value)
+{
+	for (int i = 0; i < calibration->n; i++)
+	{
+		if (gv_am_values_equal(calibration->trial[i].value, value))
+			return true;
+	}
+	return false;
+}
 
 /* Take the first rows of a page as query vectors */
 static void
@@ -81,7 +113,8 @@ take_query(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool tupl
 	trial->value = PointerGetDatum(PG_DETOAST_DATUM_COPY(values[0]));
 	trial->tid = *tid;
 	trial->n_true = 0;
-	if (gv_am_value_dim(calibration->opclass, trial->value) == calibration->dim)
+	if (gv_am_value_dim(calibration->opclass, trial->value) == calibration->dim &&
+		(calibration->takes_copies || !is_known(calibration, trial->value)))
 	{
 		calibration->n++;
 		calibration->n_left--;
@@ -107,24 +140,72 @@ choose_queries(Calibration *calibration, Relation index, Relation heap, int n_wa
 									 (BlockNumber) ((uint64) i * n_blocks / n_taken), 1,
 									 take_query, calibration, NULL);
 	}
+	if (calibration->n < MIN_QUERIES && !calibration->takes_copies)
+	{
+		calibration->takes_copies = true;
+		calibration->n = 0;
+		choose_queries(calibration, index, heap, n_wanted);
+	}
 }
 
-/* Find a query's neighbors */
+static int
+compare_neighbors(const void *a, const void *b)
+{
+	const Neighbor *x = a;
+	const Neighbor *y = b;
+
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	return x->place < y->place ? -1 : (x->place > y->place ? 1 : 0);
+}
+
+/*
+ * Find a query's neighbors.
+ *
+ * Of those at one distance the one whose list comes first is the nearer: any will
+ * do for who asks for as many rows as come before the others.
+ */
 static void
 run_trial(IndexScanDesc scan, Trial *trial)
 {
 	ScanKeyData key;
+	Neighbor	found[GV_AM_RECALL_MAX_K + MAX_TIES];
+	Neighbor	copy[GV_AM_RECALL_MAX_K];
+	int			n = 0;
+	int			n_copies = 0;
 
 	memset(&key, 0, sizeof(key));
 	key.sk_argument = trial->value;
 	gv_ivf_rescan(scan, NULL, 0, &key, 1);
-	gv_ivf_scan_read_all(scan, GV_AM_RECALL_MAX_K + 1);
-	while (trial->n_true < GV_AM_RECALL_MAX_K && gv_ivf_get_tuple(scan, ForwardScanDirection))
+	gv_ivf_scan_read_all(scan, GV_AM_RECALL_MAX_K + 2);
+	while (n < lengthof(found) && n_copies < MAX_COPIES &&
+		   gv_ivf_get_tuple(scan, ForwardScanDirection))
 	{
+		Neighbor	neighbor;
+		double		own_key;
+
 		CHECK_FOR_INTERRUPTS();
-		if (!ItemPointerEquals(&scan->xs_heaptid, &trial->tid))
-			trial->place[trial->n_true++] = gv_ivf_scan_place(scan);
+		if (ItemPointerEquals(&scan->xs_heaptid, &trial->tid))
+			continue;
+		neighbor.place = gv_ivf_scan_place(scan, &neighbor.key, &own_key);
+		if (ItemPointerIsValid(&trial->tid) &&
+			fabs(neighbor.key - own_key) <= KEY_TOLERANCE * Max(fabs(own_key), 1))
+		{
+			if (n_copies < lengthof(copy))
+				copy[n_copies] = neighbor;
+			n_copies++;
+			continue;
+		}
+		if (n >= GV_AM_RECALL_MAX_K && neighbor.key > found[n - 1].key)
+			break;
+		found[n++] = neighbor;
 	}
+	if (n_copies >= MAX_COPIES)
+		memcpy(found, copy, sizeof(Neighbor) * (n = lengthof(copy)));
+	qsort(found, n, sizeof(Neighbor), compare_neighbors);
+	trial->n_true = Min(n, GV_AM_RECALL_MAX_K);
+	for (int i = 0; i < trial->n_true; i++)
+		trial->place[i] = found[i].place;
 }
 
 /* The least number of lists whose recall of k rows reaches a level */

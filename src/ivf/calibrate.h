@@ -21,6 +21,6 @@ extern bool gv_ivf_calibration_is_stale(const GvIvfMetaPageData *meta, double n_
 /* scan.c */
 extern void gv_ivf_scan_read_all(IndexScanDesc scan, int64 n_rows);
 extern void gv_ivf_scan_expect(IndexScanDesc scan, int64 limit, ItemPointer left_out);
-extern uint32 gv_ivf_scan_place(IndexScanDesc scan);
+extern uint32 gv_ivf_scan_place(IndexScanDesc scan, double *key, double *own_key);
 
 #endif							/* GV_IVF_CALIBRATE_H */

@@ -7,7 +7,7 @@
  * go: the row of the least bound is looked at, in the index or in the table,
  * and put back with its distance, until the least is a distance.  The bounds of
  * codes are wrong now and then, so rows are taken some at a time, all that LIMIT
- * asks for if it is known, and sorted before they leave.
+ * asks for if it is known, else more each time, and sorted before they leave.
  *
  *-------------------------------------------------------------------------
  */
@@ -61,8 +61,10 @@ typedef struct GvIvfScan
 	bool		exhausted;		/* all lists were read */
 	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
 	uint32		place;			/* of the list of the row returned last */
+	double		key;			/* of that row */
 	GvIvfFound *taken;			/* rows on their way out, the nearest last */
 	int64		n_taken;
+	int64		n_held;			/* of these, the last ones, which wait for more */
 	int64		max_taken;
 	HTAB	   *known;			/* Known: of an index whose rows are in two lists */
 	ItemPointerData left_out;	/* a row that is not returned, or invalid */
@@ -178,11 +180,19 @@ gv_ivf_scan_expect(IndexScanDesc scan, int64 limit, ItemPointer left_out)
 /*
  * gv_ivf_scan_place
  *		The place of the list of the row returned last, from 0 for the nearest.
+ *
+ * key: of that row, written
+ * own_key: that a row with the query's vector would have, written
  */
 uint32
-gv_ivf_scan_place(IndexScanDesc scan)
+gv_ivf_scan_place(IndexScanDesc scan, double *key, double *own_key)
 {
-	return ((GvIvfScan *) scan->opaque)->place;
+	const GvIvfScan *so = (GvIvfScan *) scan->opaque;
+
+	*key = so->key;
+	*own_key = so->search.key_offset + so->search.key_factor *
+		gv_am_exact_key(so->ix.opclass, so->search.value, so->search.value);
+	return so->place;
 }
 
 /* May a scan go on to lists beyond those that a search reads first? */
@@ -284,7 +294,7 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 	else
 		so->n_probes = gv_ivf_aim_probes(&ix->meta, so->target, (int) Min(so->k, PG_INT32_MAX));
 	so->taken = NULL;
-	so->n_taken = so->max_taken = 0;
+	so->n_taken = so->n_held = so->max_taken = 0;
 	so->known = NULL;
 	if (ix->meta.spills)
 	{
@@ -458,23 +468,32 @@ compare_taken(const void *a, const void *b)
 }
 
 /*
- * Take the rows that leave next: all that are asked for, if that is known and
- * they fit into work_mem.
+ * Take the rows that leave next: all that are asked for, if that is known; else
+ * those that the lists read are enough for, or as many as have left, and half as
+ * many that are held back for rows whose bounds are wrong.  No more than fit into
+ * work_mem.
  *
  * Returns false at the end of the scan.
  */
 static bool
 take_rows(IndexScanDesc scan, GvIvfScan *so)
 {
-	int64		n = so->limit > so->counts.returned ? so->limit - so->counts.returned : FIRST_K;
+	int64		returned = so->counts.returned;
+	int64		n = so->limit > returned ? so->limit - returned :
+		(so->k > returned ? so->k - returned : Max(returned, FIRST_K));
+	int64		most = Max((int64) (work_mem * 1024.0 / sizeof(GvIvfFound)), FIRST_K);
 
-	n = Min(n, Max((int64) (work_mem * 1024.0 / sizeof(GvIvfFound)), FIRST_K));
+	so->n_held = so->limit > returned ? 0 : Min(n, most) / 2;
+	n = Min(n + so->n_held, most);
 	while (so->n_taken < n)
 	{
 		GvIvfFound	found;
 
 		if (!next_found(scan, so, &found))
+		{
+			so->n_held = 0;
 			break;
+		}
 		if (so->n_taken == so->max_taken)
 		{
 			so->max_taken = Max(FIRST_K, 2 * so->max_taken);
@@ -504,7 +523,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 
 	scan->xs_recheckorderby = false;
 	scan->xs_recheck = so->filter != NULL && so->filter->recheck;
-	if (so->n_taken == 0)
+	if (so->n_taken <= so->n_held)
 	{
 		if (so->counts.returned >= so->k && so->target > 0 && may_go_on(so))
 			raise_aim(so);
@@ -514,6 +533,7 @@ gv_ivf_get_tuple(IndexScanDesc scan, ScanDirection direction)
 	found = &so->taken[--so->n_taken];
 	so->counts.returned++;
 	so->place = place_of(so, found);
+	so->key = found->key;
 	scan->xs_heaptid = found->tid;
 	gv_am_check_tid(&so->fetch.n_heap_blocks, scan, &scan->xs_heaptid);
 	if (so->fetch.hints && scan->xs_heapfetch)

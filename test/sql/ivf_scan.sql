@@ -156,4 +156,30 @@ SELECT opcname, amvalidate(c.oid) FROM pg_opclass c JOIN pg_am a ON a.oid = opcm
 RESET enable_seqscan;
 
 SET client_min_messages = warning;
+-- rows of an order without LIMIT leave in order, but for some whose bounds are wrong by far
+CREATE TABLE hnsw_test.ordered (id integer, v vector(100));
+INSERT INTO hnsw_test.ordered SELECT i, hnsw_test.vec(i, 100) FROM generate_series(1, 2000) i;
+CREATE INDEX ordered_v ON hnsw_test.ordered USING ivfpq (v vector_l2_ops) WITH (lists = 10, bits = 2, probes = 10);
+SET enable_seqscan = off;
+SET enable_sort = off;
+SELECT count(*), count(*) FILTER (WHERE d < before) <= 20 AS in_order
+	FROM generate_series(2001, 2020) q, CAST(hnsw_test.vec(q, 100) AS vector) w,
+		LATERAL (SELECT d, lag(d) OVER (ORDER BY n) AS before
+			FROM (SELECT row_number() OVER () AS n, d FROM (SELECT v <-> w AS d FROM hnsw_test.ordered ORDER BY v <-> w OFFSET 0) x) y) z;
+RESET enable_seqscan;
+RESET enable_sort;
+DROP TABLE hnsw_test.ordered;
+
+-- where rows have copies, the recall is reached for queries that have none, too
+CREATE TABLE hnsw_test.copies (id integer, v vector(16));
+INSERT INTO hnsw_test.copies SELECT i, v FROM generate_series(1, 1000) i, CAST(hnsw_test.vec(i, 16) AS vector) v, generate_series(1, 10);
+CREATE INDEX copies_v ON hnsw_test.copies USING ivfflat (v vector_l2_ops) WITH (lists = 50);
+SELECT recall >= .94 AS reached, ef <= 5 AS few
+	FROM gigavec.recall('hnsw_test.copies_v', 10, queries => (SELECT array_agg(hnsw_test.vec(i, 16)::vector) FROM generate_series(5001, 5200) i));
+TRUNCATE hnsw_test.copies;
+INSERT INTO hnsw_test.copies SELECT i, hnsw_test.vec(i % 3, 16) FROM generate_series(1, 4000) i;
+REINDEX INDEX hnsw_test.copies_v;
+SELECT recall, ef <= 5 AS few FROM gigavec.recall('hnsw_test.copies_v', 10, 20);
+DROP TABLE hnsw_test.copies;
+
 DROP SCHEMA hnsw_test CASCADE;
