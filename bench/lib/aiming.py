@@ -24,7 +24,7 @@ EF_STEP = 1.12
 
 
 def ef_grid():
-    ef, last = 10.0, 4000
+    ef, last = 1.0, 4000
     while ef < last:
         yield int(ef)
         ef = max(ef + 1, ef * EF_STEP)
@@ -44,8 +44,6 @@ def find_fixed(engine, client, data, exact, args):
     """Return the recall of each ef, up to the last target."""
     points = []
     for ef in ef_grid():
-        if ef < args.k:
-            continue
         found = dataset.recall(data, exact, client.ids(engine, data, args.k, ef))
         points.append({"ef": ef, "recall": found})
         if found >= measure.TARGETS[-1]:

@@ -18,7 +18,7 @@ import numpy as np
 import dataset
 import driver
 import report
-from engines import EF_BEYOND, EF_GRID
+from engines import EF_BELOW, EF_BEYOND, EF_GRID
 from measure import choose_points, say
 
 TARGETS = [0.90, 0.95, 0.99]
@@ -161,8 +161,9 @@ class Side:
 
     def sweep(self, limits):
         points = []
-        for ef in EF_GRID + (EF_BEYOND if self.engine.extension == "gigavec" else []):
-            if ef < self.args.k:
+        own = self.engine.extension == "gigavec"
+        for ef in EF_BELOW + EF_GRID + EF_BEYOND if own else EF_GRID:
+            if ef < self.args.k and (self.case.bits or not own):
                 continue
             found, _ = self.run(ef)
             near = sum(d <= limits[n] + 1e-6 * max(1, abs(limits[n])) for n, d in found)

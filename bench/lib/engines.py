@@ -20,6 +20,8 @@ OPERATORS = {"l2": ("<->", "vector_l2_ops"), "cosine": ("<=>", "vector_cosine_op
              "ip": ("<#>", "vector_ip_ops")}
 EF_GRID = [10, 12, 16, 20, 24, 32, 40, 50, 64, 80, 100, 128, 160, 200, 256, 320, 400,
            512, 640, 800, 1000]
+# gigavec adds to an ef that is set, so that less than k finds k
+EF_BELOW = list(range(1, 10))
 EF_BEYOND = [1280, 1600, 2000, 2560, 3200, 4000]    # pgvector stops at 1000
 HNSWLIB_M, HNSWLIB_EF_CONSTRUCTION = 16, 200
 
@@ -34,7 +36,7 @@ class Extension:
         self.options = options              # e.g. "m = 16, ef_construction = 64"
         self.settings = list(settings)      # SET commands of every session
         self.version = None
-        self.grid = EF_GRID + EF_BEYOND if extension == "gigavec" else EF_GRID
+        self.grid = EF_BELOW + EF_GRID + EF_BEYOND if extension == "gigavec" else EF_GRID
 
     def prepare(self, reuse):
         """

@@ -61,7 +61,7 @@ def sweep_recall(runner, engine, data, exact, k, enough=ENOUGH):
     """Find the recall of every ef until it is enough."""
     points = []
     for ef in engine.grid:
-        if ef < k:
+        if ef < k and getattr(engine, "extension", None) != "gigavec":
             continue
         ids = runner.ids(data, k, ef) if runner is engine else \
             runner.ids(engine, data, k, ef)

@@ -39,6 +39,13 @@
 
 #define MAX_EF (PG_INT32_MAX / 64)
 
+/*
+ * An ef that was set asks for what so many candidates find if their distances
+ * are known.  Codes tell them with an error, and more candidates make up for
+ * it: so many times the root of ef more, see README.md.
+ */
+#define MORE_BY_CODES 10
+
 /* Places a row are noted in units of this part */
 #define PLACE_UNIT 256
 
@@ -158,6 +165,13 @@ ef_for_all(const GvHnswMetaPageData *meta, double target, int k, double growth,
 	*mean = (int) (sum / n_buckets);
 }
 
+/* The candidates of a search for which ef was set */
+static int
+widen_set_ef(const GvHnswMetaPageData *meta, int ef)
+{
+	return meta->padded_dim == 0 ? ef : ef + (int) (MORE_BY_CODES * sqrt(ef));
+}
+
 /* Places for nodes that an index has, about */
 static double
 count_slots(const GvHnswIndex *index)
@@ -187,7 +201,7 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 	{
 		aim->target = 0;
 		aim->k = Min(aim->k, ef);
-		return ef;
+		return widen_set_ef(&index->meta, ef);
 	}
 	aim->growth = gv_hnsw_aim_growth(&index->meta, index->rel, aim->target);
 	ef_for_all(&index->meta, aim->target, aim->k, aim->growth, &least, &largest, &mean);
@@ -353,8 +367,6 @@ gv_hnsw_aim_planned_ef(Relation index, double n_rows)
 	Buffer		buf;
 	Page		page;
 
-	if (ef > 0)
-		return ef;
 	buf = gv_am_read_buffer(gv_am_hints(index), index, GV_HNSW_META_BLKNO);
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
 	page = BufferGetPage(buf);
@@ -366,6 +378,8 @@ gv_hnsw_aim_planned_ef(Relation index, double n_rows)
 	if (meta.version != GV_HNSW_VERSION ||
 		meta.calibration.n_buckets > GV_AM_RECALL_MAX_BUCKETS)
 		meta.calibration.n_buckets = 0;
+	if (ef > 0)
+		return widen_set_ef(&meta, ef);
 	ef_for_all(&meta, target, (int) Max(Min(n_rows, LAST_K), 1),
 			   gv_hnsw_aim_growth(&meta, index, target), &least, &largest, &ef);
 	return ef;

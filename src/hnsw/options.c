@@ -103,8 +103,9 @@ gv_hnsw_define_settings(void)
 					   AccessExclusiveLock);
 
 	DefineCustomIntVariable("hnsw.ef_search",
-							"Sets the number of candidates kept during a search.",
+							"Sets the number of candidates whose recall a search is to have.",
 							"More candidates give a higher recall and take longer. "
+							"An index with codes keeps more than that to find as much. "
 							"With 0 a search keeps as many as \"gigavec.target_recall\" needs. "
 							"A value set for the session, role or database overrides the index's own.",
 							&gv_hnsw_ef_search, 0, 0,

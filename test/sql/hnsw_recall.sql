@@ -62,7 +62,7 @@ ALTER INDEX hnsw_test.items_v SET (ef_search = 60);
 SELECT * FROM hnsw_test.aim();
 SET gigavec.target_recall = 0.97;
 SELECT * FROM hnsw_test.aim();
-SET hnsw.ef_search = 77;
+SET hnsw.ef_search = 25;
 SELECT * FROM hnsw_test.aim();
 SET hnsw.ef_search = 0;
 SELECT * FROM hnsw_test.aim();
@@ -235,6 +235,17 @@ BEGIN
 	RETURN (plan->0->'Plan'->>'Startup Cost')::float8 / (plan->0->'Plan'->>'Total Cost')::float8;
 END $$;
 SELECT hnsw_test.first_cost($$SELECT id FROM hnsw_test.hard ORDER BY v <-> hnsw_test.vec(5, 64)::vector$$) < .4 AS some;
+
+-- an ef that was set finds as much as so many candidates with known distances: codes need more of them
+CREATE TABLE hnsw_test.low AS SELECT i AS id, hnsw_test.vec(i * 31 + i % 7, 3)::vector(3) AS v FROM generate_series(1, 5000) i;
+ALTER TABLE hnsw_test.low ALTER v TYPE vector(3);
+CREATE INDEX low_l2 ON hnsw_test.low USING hnsw (v vector_l2_ops);
+CREATE INDEX low_l1 ON hnsw_test.low USING hnsw (v vector_l1_ops);
+SET hnsw.ef_search = 10;
+SELECT recall >= .98 AS found, round(ef) AS ef FROM gigavec.recall('hnsw_test.low_l2', 10, 200);
+SELECT recall >= .95 AS found, round(ef) AS ef FROM gigavec.recall('hnsw_test.low_l1', 10, 200);
+RESET hnsw.ef_search;
+DROP TABLE hnsw_test.low;
 
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;

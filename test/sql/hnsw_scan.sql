@@ -70,7 +70,7 @@ RESET hnsw.ef_search;
 ALTER INDEX hnsw_test.items_v SET (ef_search = 1000);
 SET hnsw.iterative_scan = off;
 SELECT count(*) > 40 AS own FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
-SET hnsw.ef_search = 10;
+SET hnsw.ef_search = 3;
 SELECT count(*) < 30 AS of_session FROM (SELECT id FROM hnsw_test.items ORDER BY v <-> '[1,2,3,4,5,4,3,2]') x;
 RESET hnsw.ef_search;
 RESET hnsw.iterative_scan;

@@ -70,8 +70,8 @@ for my $set (@present)
 			CREATE INDEX fresh_v ON fresh USING hnsw (v $opclass);
 			ANALYZE items});
 		make_truth($node, 'items t', 'questions', $distance, 10);
-		my $recall = recall($node, 'items t', 'questions', $distance, 10, $ef);
-		my $fresh = recall($node, 'fresh t', 'questions', $distance, 10, $ef);
+		my $recall = recall($node, 'items t', 'questions', $distance, 10, ef_for($ef, $distance));
+		my $fresh = recall($node, 'fresh t', 'questions', $distance, 10, ef_for($ef, $distance));
 		note("$label: recall $recall, fresh $fresh");
 		cmp_ok($recall, '>=', 0.95, "$label: recall");
 		cmp_ok($recall, '>=', $fresh - 0.02, "$label: recall of a fresh index");
@@ -80,7 +80,7 @@ for my $set (@present)
 		# rows find themselves
 		my $found = $node->safe_psql('postgres', qq{
 			$BY_INDEX
-			SET hnsw.ef_search = $ef;
+			SET hnsw.ef_search = @{[ ef_for($ef, $operator) ]};
 			SELECT round(avg((EXISTS (SELECT FROM (SELECT t.id FROM items t
 				ORDER BY t.v $operator q.v LIMIT 10) s WHERE s.id = q.id))::int), 4)
 			FROM (SELECT * FROM items WHERE id % 4 = 1) q});

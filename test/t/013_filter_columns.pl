@@ -81,7 +81,7 @@ sub is_answered
 {
 	my ($server, $operator, $condition, $least, $name, $settings) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my ($came, $there, $recall, $disorder) = answers($server, $operator, $condition, "SET hnsw.ef_search = $ef; " . ($settings // ''));
+	my ($came, $there, $recall, $disorder) = answers($server, $operator, $condition, "SET hnsw.ef_search = " . ef_for($ef, $operator) . "; " . ($settings // ''));
 
 	is("$came rows, $disorder out of order", "$there rows, 0 out of order", "$name: all rows in order");
 	cmp_ok($recall, '>=', $least, "$name: recall $recall");
@@ -176,7 +176,7 @@ is($node->safe_psql('postgres', "$BY_INDEX " . join('', map {
 $node->safe_psql('postgres', 'DROP TABLE clusters');
 
 # and goes as far as LIMIT says, whatever ef is
-my ($few, $many) = map { pages('pick < 512', 'SET hnsw.ef_search = 200;', $_) } (2, 50);
+my ($few, $many) = map { pages('pick < 512', 'SET hnsw.ef_search = ' . ef_for(200, '<->') . ';', $_) } (2, 50);
 
 cmp_ok($few, '<', 0.8 * $many, "LIMIT 2: $few pages, LIMIT 50: $many");
 

@@ -83,7 +83,7 @@ sub recalls
 {
 	my ($table, $distance) = @_;
 
-	return map { recall($node, "$table t", $_, $distance, 10, $ef) } 'questions', 'strange';
+	return map { recall($node, "$table t", $_, $distance, 10, ef_for($ef, $distance)) } 'questions', 'strange';
 }
 
 sub try_out
@@ -133,7 +133,7 @@ sub try_out
 		# the graph alone: no sweep of the pages
 		my $found = $node->safe_psql('postgres', qq{
 			$BY_INDEX
-			SET hnsw.ef_search = $ef;
+			SET hnsw.ef_search = @{[ ef_for($ef, $operator) ]};
 			SET hnsw.iterative_scan = off;
 			SELECT round(avg((EXISTS (SELECT FROM (SELECT t.id FROM items t
 				ORDER BY t.v $operator q.v LIMIT 10) s WHERE s.id = q.id))::int), 4)

@@ -21,7 +21,7 @@ use GigavecTest;
 my $n = 20000;
 
 # rows that 16 dimensions tell apart, but codes of 16 bits hardly do
-my $ef = 120;
+my $ef = ef_for(120, '<->');
 my $tenants = 200;
 my $node = new_server('filter_queries', "fsync = off\nmax_wal_size = 4GB\n");
 my $columns = 'id int, v vector(16), tenant int, created timestamptz, tags text[], score float8, active boolean';

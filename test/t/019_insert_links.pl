@@ -42,7 +42,7 @@ sub recalls
 {
 	my ($table) = @_;
 
-	return map { recall($node, "$table t", 'questions', $distance, 10, $_) } @efs;
+	return map { recall($node, "$table t", 'questions', $distance, 10, ef_for($_, $distance)) } @efs;
 }
 
 my @fresh = recalls('fresh');

@@ -53,7 +53,7 @@ for my $set ([ 'sift-bsds-200k', 128, 21000 ], [ 'mnist-784', 784, 4000 ])
 		make_truth($node, 'real', 'questions', 'v <-> q.q', 10);
 		for my $ef (map { int(10 * 1.3**$_) } 0 .. 12)
 		{
-			$costs{$ef} = recall($node, 'real', 'questions', 'v <-> q.q', 10, $ef);
+			$costs{$ef} = recall($node, 'real', 'questions', 'v <-> q.q', 10, ef_for($ef, '<->'));
 		}
 		for my $target (0.9, 0.95, 0.99)
 		{

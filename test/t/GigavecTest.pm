@@ -22,7 +22,7 @@ use Time::HiRes qw(time usleep);
 our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
   %EVERY new_server prepare_database make_everything wide_enough start_again disable_checksums
-  is_sound is_complete is_whole top_lists make_truth recall run_beside
+  is_sound is_complete is_whole top_lists make_truth recall ef_for run_beside
   watch_leftovers is_tidy
   data_folder copy_vectors pages
 );
@@ -248,6 +248,15 @@ sub make_truth
 		FROM $questions q, LATERAL (SELECT max(d) AS kth, count(*) AS n
 			FROM (SELECT $distance AS d FROM $table ORDER BY $distance LIMIT $k) r) s});
 	return;
+}
+
+# hnsw.ef_search for so many candidates: a search by codes takes ten times the
+# root of it more
+sub ef_for
+{
+	my ($n, $distance) = @_;
+
+	return $distance =~ /<[+~%]>|^s / ? $n : int((sqrt(25 + $n) - 5)**2 + 0.5);
 }
 
 # The part of the true k nearest that the index returns; rows at the same
