@@ -16,6 +16,7 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "am/testpoint.h"
 #include "bm25/delta.h"
 #include "bm25/invert.h"
@@ -93,7 +94,7 @@ make_row(const GvBm25Index *index, const GvBm25Document *document, const char *f
 	uint8	   *out;
 
 	memcpy(terms, document->terms, (Size) n * sizeof(GvBm25Term));
-	qsort(terms, n, sizeof(GvBm25Term), compare_hashes);
+	gv_am_sort(terms, n, sizeof(GvBm25Term), compare_hashes);
 	if (gv_bm25_has_positions(index))
 		ends = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(Size));
 	for (int i = 0; i < n; i++)
@@ -768,7 +769,7 @@ gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal)
 		rows[n_rows++].end = (const uint8 *) copy + n_bytes;
 	}
 	if (n_rows > 0)
-		qsort(rows, n_rows, sizeof(SealedRow), compare_rows);
+		gv_am_sort(rows, n_rows, sizeof(SealedRow), compare_rows);
 	for (int i = 0; i < n_rows; i++)
 	{
 		const uint8 *in = rows[i].terms;

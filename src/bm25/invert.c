@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "bm25/codec.h"
 #include "bm25/invert.h"
 #include "bm25/positions.h"
@@ -367,7 +368,7 @@ gv_bm25_invert_source(GvBm25Invert *invert)
 			invert->table[n++] = invert->table[i];
 	}
 	Assert(n == invert->n_entries);
-	qsort(invert->table, n, sizeof(Entry *), compare_entries);
+	gv_am_sort(invert->table, n, sizeof(Entry *), compare_entries);
 	invert->next_entry = 0;
 	return &invert->source;
 }

@@ -13,6 +13,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "bm25/delta.h"
 #include "bm25/filter.h"
 #include "bm25/invert.h"
@@ -130,7 +131,7 @@ order_documents(const GvBm25Documents *documents)
 	order = MemoryContextAllocHuge(CurrentMemoryContext, (Size) documents->n * sizeof(uint32));
 	for (i = 0; i < documents->n; i++)
 		order[i] = i;
-	qsort_arg(order, documents->n, sizeof(uint32), compare_tids, documents->tids);
+	gv_am_sort_arg(order, documents->n, sizeof(uint32), compare_tids, documents->tids);
 	return order;
 }
 
@@ -332,7 +333,7 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 	if (!is_sorted && are_parts_sorted)
 		merge_parts(buffer, n_which);
 	else if (!is_sorted)
-		qsort(buffer->postings, n, sizeof(GvBm25Posting), compare_postings);
+		gv_am_sort(buffer->postings, n, sizeof(GvBm25Posting), compare_postings);
 	return n;
 }
 

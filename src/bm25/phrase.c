@@ -10,6 +10,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
+#include "am/sort.h"
 #include "bm25/weigh.h"
 
 static int
@@ -115,7 +116,7 @@ gv_bm25_occurrences_count(GvBm25Occurrences *all, int n_places, int slop)
 {
 	if (all->n < 2)
 		return (float) all->n;
-	qsort(all->occurrence, all->n, sizeof(GvBm25Occurrence), compare_occurrences);
+	gv_am_sort(all->occurrence, all->n, sizeof(GvBm25Occurrence), compare_occurrences);
 	return count_matches(all, n_places, slop);
 }
 

@@ -26,6 +26,7 @@
 #include "storage/smgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "hnsw/build_shard.h"
@@ -428,7 +429,7 @@ insert_remaining_rows(GvHnswBuild *build)
 		if (ItemPointerIsValid(&build->graph.tid[i]))
 			build->loaded[build->n_loaded++] = build->graph.tid[i];
 	}
-	qsort(build->loaded, build->n_loaded, sizeof(ItemPointerData),
+	gv_am_sort(build->loaded, build->n_loaded, sizeof(ItemPointerData),
 		  (int (*) (const void *, const void *)) ItemPointerCompare);
 	table_index_build_scan(build->heap, build->index, build->index_info, true, true,
 						   insert_row, build, NULL);

@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
+#include "am/sort.h"
 #include "base/random.h"
 #include "hnsw/build_shard.h"
 #include "hnsw/entry.h"
@@ -319,7 +320,7 @@ take_sample(Division *division, uint32 n_max, Size room)
 
 		for (uint32 i = 0; i < n; i++)
 			norms[i] = division->sample[i]->norm;
-		qsort(norms, n, sizeof(float), compare_floats);
+		gv_am_sort(norms, n, sizeof(float), compare_floats);
 		meta->max_norm = norms[(uint32) (n * NORM_QUANTILE)];
 		pfree(norms);
 		division->direction = palloc0(sizeof(float) * build->graph.dims);

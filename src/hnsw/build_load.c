@@ -19,6 +19,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "base/random.h"
 #include "hnsw/build_shard.h"
 #include "quant/rotation.h"
@@ -483,7 +484,7 @@ chain_equal_rows(GvHnswBuild *build, uint32 *rows, uint32 n)
 	uint32		n_kept = 0;
 
 	memcpy(by_hash, rows, n * sizeof(uint32));
-	qsort_arg(by_hash, n, sizeof(uint32), compare_rows_by_hash, graph);
+	gv_am_sort_arg(by_hash, n, sizeof(uint32), compare_rows_by_hash, graph);
 	for (uint32 i = 0; i < n; i++)
 	{
 		build->same_next[by_hash[i]] = GV_HNSW_NO_ROW;
@@ -494,6 +495,7 @@ chain_equal_rows(GvHnswBuild *build, uint32 *rows, uint32 n)
 		uint32		last = by_hash[i];
 		uint32		j;
 
+		CHECK_FOR_INTERRUPTS();
 		for (j = i + 1; j < n && rows_equal(graph, by_hash[i], by_hash[j]); j++)
 		{
 			build->same_next[last] = by_hash[j];
@@ -538,7 +540,7 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 	norms = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(float));
 	for (uint32 i = 0; i < n; i++)
 		norms[i] = graph->norm[rows[i]];
-	qsort(norms, n, sizeof(float), compare_floats);
+	gv_am_sort(norms, n, sizeof(float), compare_floats);
 	meta->max_norm = norms[(uint32) (n * NORM_QUANTILE)];
 	pfree(norms);
 
@@ -620,6 +622,7 @@ number_rows(GvHnswBuild *build, uint32 n_rows)
 		{
 			uint32		next = from[row];
 
+			CHECK_FOR_INTERRUPTS();
 			copy_row(graph, filters, row, graph, filters, next, filters_size);
 			from[row] = row;
 			row = next;
@@ -640,7 +643,7 @@ number_rows_by_tid(GvHnswBuild *build, uint32 n_rows)
 
 	for (uint32 row = 0; row < n_rows; row++)
 		graph->order[row] = row;
-	qsort_arg(graph->order, n_rows, sizeof(uint32), compare_rows_by_tid, graph);
+	gv_am_sort_arg(graph->order, n_rows, sizeof(uint32), compare_rows_by_tid, graph);
 	number_rows(build, n_rows);
 }
 
@@ -656,6 +659,7 @@ shuffle(uint32 *rows, uint32 n, int width, GvRandom *random)
 		uint32	   *last = rows + (Size) (i - 1) * width;
 		uint32	   *other = rows + (Size) gv_random_below(random, i) * width;
 
+		CHECK_FOR_INTERRUPTS();
 		memcpy(kept, last, size);
 		memmove(last, other, size);
 		memcpy(other, kept, size);
@@ -682,7 +686,7 @@ choose_order(GvHnswBuild *build, const uint32 *rows, uint32 n, GvRandom *random)
 	shared->n_alone = ROWS_ALONE + (n - ROWS_ALONE) % GV_HNSW_GROUP;
 	order += shared->n_alone;
 	n -= shared->n_alone;
-	qsort(order, n, sizeof(uint32), gv_hnsw_compare_rows);
+	gv_am_sort(order, n, sizeof(uint32), gv_hnsw_compare_rows);
 	shuffle(order, n / GV_HNSW_GROUP, GV_HNSW_GROUP, random);
 }
 

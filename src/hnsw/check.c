@@ -24,6 +24,7 @@
 #include "utils/snapmgr.h"
 
 #include "am/recall.h"
+#include "am/sort.h"
 #include "am/testpoint.h"
 #include "hnsw/calibrate.h"
 #include "hnsw/check.h"
@@ -415,7 +416,7 @@ keep_confirmed(GvHnswCheck *check, GvHnswSuspect *kept, int n)
 	int			n_kept = 0;
 
 	if (n_found > 0)
-		qsort(found, n_found, sizeof(GvHnswSuspect), compare_suspects);
+		gv_am_sort(found, n_found, sizeof(GvHnswSuspect), compare_suspects);
 	if (n < 0)
 	{
 		for (int i = 0; i < n_found; i++)

@@ -26,6 +26,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "base/compat.h"
 #include "hnsw/check.h"
 #include "hnsw/node.h"
@@ -279,7 +280,7 @@ check_part(GvHnswCheck *check, Snapshot snapshot, BlockNumber first, BlockNumber
 	state.rows = (IndexedRow *) rows->data;
 	state.n_rows = rows->n;
 	if (state.n_rows > 0)
-		qsort(state.rows, state.n_rows, sizeof(IndexedRow), compare_rows);
+		gv_am_sort(state.rows, state.n_rows, sizeof(IndexedRow), compare_rows);
 	for (uint64 i = 1; i < state.n_rows; i++)
 	{
 		if (ItemPointerEquals(&state.rows[i].tid, &state.rows[i - 1].tid))

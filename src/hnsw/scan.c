@@ -32,6 +32,7 @@
 #include "am/fetch.h"
 #include "am/inspect.h"
 #include "am/limit.h"
+#include "am/sort.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/entry.h"
@@ -296,6 +297,14 @@ fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, double *key
 
 /* --- starting and going on ------------------------------------------------ */
 
+/* Put what a sweep has found in order; returns how many of it are kept */
+static int64
+keep_nearest(GvHnswFound *swept, int64 n, int64 limit)
+{
+	gv_am_sort(swept, n, sizeof(GvHnswFound), gv_hnsw_ready_compare_found);
+	return Min(n, limit);
+}
+
 /*
  * Sweep the pages for nodes not expanded, and make the nearest of them ready,
  * as many as work_mem allows.
@@ -326,7 +335,8 @@ sweep(GvHnswScan *so)
 			ahead = gv_hnsw_strategy_next_block(&so->strategy, ahead + 1, n_blocks);
 		}
 	}
-	swept = MemoryContextAllocHuge(so->context, 2 * limit * sizeof(GvHnswFound));
+	swept = MemoryContextAllocHuge(so->context, (2 * limit + ix->layout.nodes_per_page) *
+								   sizeof(GvHnswFound));
 	for (BlockNumber blkno = gv_hnsw_strategy_next_block(&so->strategy, GV_HNSW_META_BLKNO + 1,
 														 n_blocks);
 		 blkno < n_blocks; blkno = next)
@@ -384,14 +394,14 @@ sweep(GvHnswScan *so)
 			f->state = node->state;
 			f->tid = node->tid;
 			f->tid_chunk = node->tid_chunk;
-			if (++n == 2 * limit)
-			{
-				qsort(swept, n, sizeof(GvHnswFound), gv_hnsw_ready_compare_found);
-				n = limit;
-				truncated = true;
-			}
+			n++;
 		}
 		UnlockReleaseBuffer(buf);
+		if (n >= 2 * limit)
+		{
+			n = keep_nearest(swept, n, limit);
+			truncated = true;
+		}
 	}
 
 	if (n == 0)
@@ -401,8 +411,7 @@ sweep(GvHnswScan *so)
 	}
 	if (truncated)
 	{
-		qsort(swept, n, sizeof(GvHnswFound), gv_hnsw_ready_compare_found);
-		n = Min(n, limit);
+		n = keep_nearest(swept, n, limit);
 		so->swept_key = swept[n - 1].key;
 		so->swept_id = swept[n - 1].id;
 		so->sweeping = true;
@@ -839,7 +848,7 @@ next_at_end(GvHnswScan *so, ReadyItem *item)
 	if (so->n_late > 0)
 	{
 		if (!so->late_sorted)
-			qsort(so->late, so->n_late, sizeof(ReadyItem), gv_hnsw_ready_compare_late);
+			gv_am_sort(so->late, so->n_late, sizeof(ReadyItem), gv_hnsw_ready_compare_late);
 		so->late_sorted = true;
 		*item = so->late[--so->n_late];
 		return true;

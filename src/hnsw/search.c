@@ -21,6 +21,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/filter.h"
@@ -799,6 +800,7 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 		GvHnswSpilled s = search->spilled[i];
 		uint64_t	rejected;
 
+		CHECK_FOR_INTERRUPTS();
 		if (gv_idset_contains(&search->seen, s.id))
 			continue;
 		if (s.key >= gv_pool_bound(pool))
@@ -817,7 +819,7 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 	}
 	if (kept > search->spilled_limit)
 	{
-		qsort(search->spilled, kept, sizeof(GvHnswSpilled), compare_spilled);
+		gv_am_sort(search->spilled, kept, sizeof(GvHnswSpilled), compare_spilled);
 		kept = search->spilled_limit;
 		search->forgot = true;
 	}

@@ -18,6 +18,7 @@
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
 
+#include "am/sort.h"
 #include "base/compat.h"
 #include "hybrid/fusion.h"
 
@@ -95,7 +96,7 @@ number_rows(FunctionCallInfo fcinfo, Entry *entries, int n)
 						format_type_be(type))));
 	order.compare = &cache->cmp_proc_finfo;
 	order.collation = OidIsValid(PG_GET_COLLATION()) ? PG_GET_COLLATION() : cache->typcollation;
-	qsort_arg(entries, n, sizeof(Entry), compare_entries, &order);
+	gv_am_sort_arg(entries, n, sizeof(Entry), compare_entries, &order);
 	for (int i = 0; i < n; i++)
 	{
 		if (i == 0 || compare_entries(&entries[i - 1], &entries[i], &order) != 0)

@@ -13,6 +13,7 @@
 
 #include "miscadmin.h"
 
+#include "am/sort.h"
 #include "hybrid/fusion.h"
 
 const char *const gv_hybrid_method_names[GV_HYBRID_N_METHODS] = {
@@ -86,7 +87,7 @@ compare_hits(const void *a, const void *b)
 void
 gv_hybrid_rank(GvHybridLeg *leg)
 {
-	qsort(leg->hits, leg->n_hits, sizeof(GvHybridHit), compare_hits);
+	gv_am_sort(leg->hits, leg->n_hits, sizeof(GvHybridHit), compare_hits);
 	for (int i = 0; i < leg->n_hits; i++)
 		leg->hits[i].rank = i + 1;
 }
@@ -254,7 +255,7 @@ gv_hybrid_fuse(GvHybridLeg *legs, int n_legs, int n_rows, GvHybridRow **result)
 		if (found)
 			rows[n++] = rows[i];
 	}
-	qsort(rows, n, sizeof(GvHybridRow), compare_rows);
+	gv_am_sort(rows, n, sizeof(GvHybridRow), compare_rows);
 	*result = rows;
 	return n;
 }

@@ -24,6 +24,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/sort.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
@@ -531,7 +532,7 @@ check_part(Check *check, Snapshot snapshot, BlockNumber first, BlockNumber n_blo
 	if (check->has_damage)
 		return;
 	if (check->n_rows > 0)
-		qsort(check->rows, check->n_rows, sizeof(IndexedRow), compare_rows);
+		gv_am_sort(check->rows, check->n_rows, sizeof(IndexedRow), compare_rows);
 	for (uint64 i = 1; i < check->n_rows; i++)
 	{
 		if (compare_rows(&check->rows[i], &check->rows[i - 1]) == 0)

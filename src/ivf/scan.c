@@ -27,6 +27,7 @@
 
 #include "am/fetch.h"
 #include "am/limit.h"
+#include "am/sort.h"
 #include "ivf/aim.h"
 #include "ivf/calibrate.h"
 #include "ivf/ivf.h"
@@ -503,7 +504,7 @@ take_rows(IndexScanDesc scan, GvIvfScan *so)
 		}
 		so->taken[so->n_taken++] = found;
 	}
-	qsort(so->taken, so->n_taken, sizeof(GvIvfFound), compare_taken);
+	gv_am_sort(so->taken, so->n_taken, sizeof(GvIvfFound), compare_taken);
 	return so->n_taken > 0;
 }
 

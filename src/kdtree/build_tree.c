@@ -22,6 +22,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "kdtree/build.h"
 
 /* Children of an inner page below which fewer save nothing */
@@ -213,7 +214,7 @@ build_leaf(GvKdtreeBuild *build, uint64 first, uint64 n, BlockNumber blkno, GvKd
 	begin_page(build, &making, 0);
 	for (uint64 i = 0; i < n; i++)
 		build->order[i] = gv_kdtree_row_tid(rows, gv_kdtree_row(rows, first + i)) << 16 | i;
-	qsort(build->order, n, sizeof(uint64), compare_numbers);
+	gv_am_sort(build->order, n, sizeof(uint64), compare_numbers);
 	for (uint64 i = 0; i < n; i++)
 	{
 		float	   *row = gv_kdtree_row(rows, first + (build->order[i] & 0xFFFF));

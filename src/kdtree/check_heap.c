@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/sort.h"
 #include "kdtree/check.h"
 
 /* A row in the index */
@@ -133,7 +134,7 @@ collect_rows(HeapCheck *state, BlockNumber first, BlockNumber end)
 		n_blocks = RelationGetNumberOfBlocks(check->ix.rel);
 	}
 	if (state->n_rows > 0)
-		qsort(state->rows, state->n_rows, sizeof(IndexedRow), compare_rows);
+		gv_am_sort(state->rows, state->n_rows, sizeof(IndexedRow), compare_rows);
 }
 
 /* The first of the collected rows with a tid, or NULL */
