@@ -416,6 +416,32 @@ find_parameters(Node *node, void *arg)
 	return raw_expression_tree_walker(node, find_parameters, arg);
 }
 
+/* An error in a filter is at a place of the filter, not of the query it is in */
+static void
+place_error(void *arg)
+{
+	int			position = geterrposition();
+
+	if (position <= 0)
+		return;
+	errposition(0);
+	internalerrposition(position);
+	internalerrquery(arg);
+}
+
+/* Parse a filter */
+static List *
+parse_filter(const char *filter)
+{
+	ErrorContextCallback context = {error_context_stack, place_error, unconstify(char *, filter)};
+	List	   *parsed;
+
+	error_context_stack = &context;
+	parsed = raw_parser(filter, RAW_PARSE_PLPGSQL_EXPR);
+	error_context_stack = context.previous;
+	return parsed;
+}
+
 /*
  * gv_hybrid_set_filter
  *		Take the filter of both legs, and the values of its parameters.
@@ -444,7 +470,7 @@ gv_hybrid_set_filter(GvHybridTarget *target, const char *filter, ArrayType *valu
 	}
 	if (filter == NULL)
 		return;
-	parsed = raw_parser(filter, RAW_PARSE_PLPGSQL_EXPR);
+	parsed = parse_filter(filter);
 	select = linitial_node(SelectStmt, list_make1(linitial_node(RawStmt, parsed)->stmt));
 	if (list_length(select->targetList) != 1 || select->distinctClause || select->fromClause ||
 		select->whereClause || select->groupClause || select->havingClause ||

@@ -35,6 +35,10 @@ SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 't
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'true LIMIT 1', vector_column => 'v');
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'true FROM pg_class', vector_column => 'v');
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'true; DROP TABLE items', vector_column => 'v');
+-- it is shown where in the filter the error is
+\set VERBOSITY default
+SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'tenant = ', vector_column => 'v');
+\set VERBOSITY terse
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => '', vector_column => 'v');
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'tenant = $2', filter_values => '{1}', vector_column => 'v');
 SELECT count(*) FROM gigavec.hybrid_search('items', NULL, '[50,0]', filter => 'tenant = $1', filter_values => '{one}', vector_column => 'v');
