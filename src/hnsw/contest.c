@@ -25,6 +25,9 @@
 #include "base/compat.h"
 #include "hnsw/contest.h"
 
+/* Turns in which a node's links are looked at, see judge_by_marks */
+#define N_TURNS 3
+
 /* What becomes of a node's links when another is offered */
 typedef struct Verdict
 {
@@ -39,39 +42,56 @@ typedef struct Verdict
  * Judge a link by those that do not only fill, as a build does.
  *
  * to_key: key of the node and the new one
+ *
+ * One shorter link that leads there settles it: the others need not be read then,
+ * but for dead nodes, whose places are free.  So those come first whose vectors are
+ * there, next those that seem shorter.
  */
 static void
 judge_by_marks(GvHnswVectors *vectors, const GvHnswVector *own, GvHnswLinks *links,
 			   int degree, const GvHnswVector *to, float to_key, Verdict *verdict)
 {
+	uint8		turn[PG_UINT8_MAX];
 	int			longest = -1;
 	int			longest_fill = -1;
 
 	for (int i = 0; i < links->n; i++)
 	{
-		if (!links->fills[i])
-			gv_hnsw_vectors_fetch_ahead(vectors, links->id[i]);
-	}
-	for (int i = 0; i < links->n; i++)
-	{
-		const GvHnswVector *other;
-
 		if (links->fills[i])
-			continue;
-		other = gv_hnsw_vectors_read(vectors, links->id[i]);
-		if (other == NULL)
-		{
-			/* it has died: its place is free */
-			*verdict = (Verdict) {.takes = true, .given_up = links->id[i]};
-			return;
-		}
-		links->key[i] = gv_hnsw_vectors_key(vectors, own, other);
-		if (gv_hnsw_vectors_key(vectors, other, to) > Max(links->key[i], to_key))
-			continue;
-		if (links->key[i] <= to_key)
-			verdict->fills = true;
+			turn[i] = N_TURNS;
+		else if (gv_hnsw_vectors_has(vectors, links->id[i]))
+			turn[i] = 0;
 		else
-			verdict->filling[verdict->n_filling++] = i;
+			turn[i] = links->key[i] <= to_key ? 1 : 2;
+	}
+	for (int now = 0; now < N_TURNS && (!verdict->fills || vectors->expects_dead); now++)
+	{
+		for (int i = 0; i < links->n && now > 0; i++)
+		{
+			if (turn[i] == now)
+				gv_hnsw_vectors_fetch_ahead(vectors, links->id[i]);
+		}
+		for (int i = 0; i < links->n && (!verdict->fills || vectors->expects_dead); i++)
+		{
+			const GvHnswVector *other;
+
+			if (turn[i] != now)
+				continue;
+			other = gv_hnsw_vectors_read(vectors, links->id[i]);
+			if (other == NULL)
+			{
+				/* it has died: its place is free */
+				*verdict = (Verdict) {.takes = true, .given_up = links->id[i]};
+				return;
+			}
+			links->key[i] = gv_hnsw_vectors_key(vectors, own, other);
+			if (gv_hnsw_vectors_key(vectors, other, to) > Max(links->key[i], to_key))
+				continue;
+			if (links->key[i] <= to_key)
+				verdict->fills = true;
+			else
+				verdict->filling[verdict->n_filling++] = i;
+		}
 	}
 	if (verdict->fills)
 		verdict->n_filling = 0;

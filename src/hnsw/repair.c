@@ -60,6 +60,7 @@ gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 	gv_hnsw_vectors_init(&repair->vectors, ix,
 						 AllocSetContextCreate(context, "hnsw vectors", ALLOCSET_DEFAULT_SIZES),
 						 Min(max_bytes, ENOUGH_BYTES));
+	repair->vectors.expects_dead = true;
 }
 
 /*

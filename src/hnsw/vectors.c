@@ -157,6 +157,16 @@ grow_places(GvHnswVectors *vectors)
 }
 
 /*
+ * gv_hnsw_vectors_has
+ *		Was the vector of a node read already?
+ */
+bool
+gv_hnsw_vectors_has(const GvHnswVectors *vectors, uint32 id)
+{
+	return vectors->place[find_place(vectors, id)] != NULL;
+}
+
+/*
  * gv_hnsw_vectors_read
  *		Return the vector of a node; NULL if the node is not live.
  */
@@ -237,7 +247,7 @@ gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id)
 {
 	const GvHnswLayout *layout = &vectors->ix->layout;
 
-	if (!gv_hnsw_layout_has_codes(layout) || vectors->place[find_place(vectors, id)] != NULL)
+	if (!gv_hnsw_layout_has_codes(layout) || gv_hnsw_vectors_has(vectors, id))
 		return;
 	gv_am_prefetch(vectors->ix->hints, gv_hnsw_id_block(layout, id),
 				   MAXALIGN(SizeOfPageHeaderData) +
@@ -259,7 +269,7 @@ gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n)
 		return;
 	for (int i = 0; i < n; i++)
 	{
-		if (vectors->place[find_place(vectors, ids[i])] == NULL)
+		if (!gv_hnsw_vectors_has(vectors, ids[i]))
 			gv_am_ask_for_block(ix->hints, ix->rel, gv_hnsw_id_block(&ix->layout, ids[i]));
 	}
 }

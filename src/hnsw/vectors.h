@@ -32,6 +32,7 @@ typedef struct GvHnswVectors
 	GvAmProbe	probe;			/* without codes: of the vector compared last */
 	MemoryContext context;		/* of all that is read */
 	Size		max_bytes;
+	bool		expects_dead;	/* links to dead nodes are to be found, set by the caller */
 	GvHnswVector **place;		/* by id, open addressing; at most half are taken */
 	uint32		mask;
 	uint32		n;
@@ -53,6 +54,7 @@ extern float *gv_hnsw_copy_vector(GvHnswIndex *ix, GvHnswSearch *search, uint32 
 extern void gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix,
 								 MemoryContext context, Size max_bytes);
 extern void gv_hnsw_vectors_trim(GvHnswVectors *vectors);
+extern bool gv_hnsw_vectors_has(const GvHnswVectors *vectors, uint32 id);
 extern GvHnswVector *gv_hnsw_vectors_read(GvHnswVectors *vectors, uint32 id);
 extern void gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
 									   GvHnswLinks *links);
