@@ -238,6 +238,35 @@ gv_base_name_to_list(const char *name)
 #endif
 }
 
+/*
+ * gv_base_extend
+ *		Extend the main fork of a relation by n_blocks of zeros, or fewer.
+ *
+ * Since 16 by many at once, which a file system allots without writing them.
+ * Returns by how many.
+ */
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#define GV_BASE_EXTEND_AT_ONCE 64
+static inline uint32
+gv_base_extend(Relation rel, uint32 n_blocks)
+{
+	uint32		n_extended = 1;
+	Buffer		bufs[GV_BASE_EXTEND_AT_ONCE];
+
+#if PG_VERSION_NUM >= 160000
+	(void) ExtendBufferedRelBy(BMR_REL(rel), MAIN_FORKNUM, NULL, 0,
+							   Min(n_blocks, GV_BASE_EXTEND_AT_ONCE), bufs, &n_extended);
+#else
+	LockRelationForExtension(rel, ExclusiveLock);
+	bufs[0] = ReadBufferExtended(rel, MAIN_FORKNUM, P_NEW, RBM_NORMAL, NULL);
+	UnlockRelationForExtension(rel, ExclusiveLock);
+#endif
+	for (uint32 i = 0; i < n_extended; i++)
+		ReleaseBuffer(bufs[i]);
+	return n_extended;
+}
+
 /* Which conditions beside an order were not planned before 18: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 180000)
 

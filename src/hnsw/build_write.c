@@ -17,6 +17,7 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
+#include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
@@ -139,7 +140,6 @@ gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number)
 	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
 	page = BufferGetPage(buf);
 	gv_hnsw_init_page(page, GV_HNSW_PAGE_NODES);
-	memset(gv_am_page_content(page), 0, GV_AM_PAGE_ROOM);
 	((PageHeader) page)->pd_lower = gv_am_page_content(page) - (char *) page +
 		layout->nodes_per_page * layout->node_size;
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
@@ -570,22 +570,27 @@ gv_hnsw_build_count_blocks(const GvHnswBuild *build)
 /*
  * gv_hnsw_build_extend
  *		Make the index so many blocks long, for pages that are filled later.
+ *
+ * All but the metapage are zeros until then.
  */
 void
 gv_hnsw_build_extend(GvHnswBuild *build, BlockNumber n_blocks)
 {
-	for (BlockNumber i = RelationGetNumberOfBlocks(build->index); i < n_blocks; i++)
-	{
-		Buffer		buf;
+	BlockNumber i = RelationGetNumberOfBlocks(build->index);
 
-		CHECK_FOR_INTERRUPTS();
-		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
-		if (i == GV_HNSW_META_BLKNO)
-			gv_hnsw_write_meta(BufferGetPage(buf), &build->shared->meta);
-		else
-			gv_hnsw_init_page(BufferGetPage(buf), GV_HNSW_PAGE_FREE);
+	if (i == GV_HNSW_META_BLKNO && n_blocks > 0)
+	{
+		Buffer		buf = gv_am_new_buffer(build->index, MAIN_FORKNUM);
+
+		gv_hnsw_write_meta(BufferGetPage(buf), &build->shared->meta);
 		MarkBufferDirty(buf);
 		UnlockReleaseBuffer(buf);
+		i++;
+	}
+	while (i < n_blocks)
+	{
+		CHECK_FOR_INTERRUPTS();
+		i += gv_base_extend(build->index, n_blocks - i);
 	}
 }
 
