@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "hnsw/node.h"
+#include "hnsw/points.h"
 #include "quant/rabitq.h"
 
 /* Factors are kept below this in units of edge_scale; float16 ends at 65504 */
@@ -18,6 +19,12 @@
 /* float16 keeps full precision between these magnitudes */
 #define MAX_HALF_ELEMENT 32768.0f
 #define MIN_HALF_ELEMENT (1.0f / 64)
+
+/* Added to and taken from a float, this leaves the nearest integer, even if two are */
+#define TO_INTEGER 12582912.0f
+
+/* Integers of 12 bits whose low bits lie together */
+#define INT12_AT_ONCE 32
 
 /* The largest code takes this many nibbles */
 #define MAX_NIBBLES (BLCKSZ / 4)
@@ -32,12 +39,43 @@ scale_down(float x, float max)
 	return ldexpf(1.0f, exponent);
 }
 
-/* One of n 12-bit integers as l2_squared_f32_i12 takes them */
-static inline void
-put_int12(uint8 *own, int n, int i, int value)
+/*
+ * Write n numbers as 12-bit integers of a scale, as l2_squared_f32_i12 takes them.
+ *
+ * By 32, in loops that compilers turn into vectors.  Returns the squared norm of
+ * what rounding took.
+ */
+static double
+put_int12(uint8 *own, const float *z, int n, float scale)
 {
-	own[i] = (uint8) (int8) (value >> 4);
-	own[n + i / 32 * 16 + i % 16] |= (uint8) ((value & 15) << ((i & 16) ? 4 : 0));
+	double		errors[INT12_AT_ONCE / 2] = {0};
+	double		error = 0;
+
+	for (int first = 0; first < n; first += INT12_AT_ONCE)
+	{
+		int			now = Min(n - first, INT12_AT_ONCE);
+		uint8	   *rest = own + n + first / 2;
+		float		x[INT12_AT_ONCE] = {0};
+		int			value[INT12_AT_ONCE];
+
+		memcpy(x, z + first, sizeof(float) * now);
+		for (int i = 0; i < INT12_AT_ONCE; i++)
+			value[i] = (int) ((x[i] / scale + TO_INTEGER) - TO_INTEGER);
+		for (int i = 0; i < now; i++)
+			own[first + i] = (uint8) (int8) (value[i] >> 4);
+		for (int i = 0; i < INT12_AT_ONCE / 2; i++)
+		{
+			int			other = i + INT12_AT_ONCE / 2;
+			double		e = (double) x[i] - (double) value[i] * scale;
+			double		f = (double) x[other] - (double) value[other] * scale;
+
+			rest[i] = (uint8) ((value[i] & 15) | (value[other] & 15) << 4);
+			errors[i] += e * e + f * f;
+		}
+	}
+	for (int i = 0; i < INT12_AT_ONCE / 2; i++)
+		error += errors[i];
+	return error;
 }
 
 /*
@@ -54,11 +92,8 @@ gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node, const float *z
 					 int n_dims, float key_bias)
 {
 	int			dims = layout->own_dims;
-	float		largest = 0;
+	float		largest = gv_hnsw_point_largest(z, dims);
 	double		error = 0;
-
-	for (int i = 0; i < dims; i++)
-		largest = Max(largest, fabsf(z[i]));
 
 	node->u.key_bias = key_bias;
 	if (layout->own_kind == GV_HNSW_OWN_HALF)
@@ -91,15 +126,7 @@ gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node, const float *z
 		uint8	   *own = gv_hnsw_node_own(layout, node);
 
 		node->own_scale = largest > 0 ? largest / 2047.0f : 1.0f;
-		memset(own, 0, GV_INT12_BYTES(dims));
-		for (int i = 0; i < dims; i++)
-		{
-			int			value = (int) lrintf(z[i] / node->own_scale);
-			double		e = (double) z[i] - (double) value * node->own_scale;
-
-			put_int12(own, dims, i, value);
-			error += e * e;
-		}
+		error = put_int12(own, z, dims, node->own_scale);
 	}
 	else
 	{

@@ -175,9 +175,12 @@ gv_hnsw_points_panel_keys(const GvHnswPoints *points, const GvPanelI8 *panel,
 	gv_kernels->panel_keys_i8(panel, other, n, points->dims, keys, near);
 }
 
-/* The size of the largest element */
-static float
-find_largest(const float *z, int dims)
+/*
+ * gv_hnsw_point_largest
+ *		The size of the largest element.
+ */
+float
+gv_hnsw_point_largest(const float *z, int dims)
 {
 	float		lanes[LANES] = {0};
 	float		largest = 0;
@@ -217,7 +220,7 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 	int			max = (1 << (points->rest_bits + 7)) - 1;
 	int			mask = (1 << points->rest_bits) - 1;
 	double		mean = 0.5 * mask / (mask + 1);
-	float		largest = find_largest(z, dims);
+	float		largest = gv_hnsw_point_largest(z, dims);
 	float		inverse;
 	double		errors[LANES] = {0};
 	int32		sums[LANES] = {0};

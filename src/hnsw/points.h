@@ -98,6 +98,7 @@ extern void gv_hnsw_points_panel_keys(const GvHnswPoints *points, const GvPanelI
 									  const uint32 *others, int n, float *keys, uint16 *near);
 extern void gv_hnsw_points_place(GvHnswPoints *points, char *area, Size n);
 extern void gv_hnsw_points_init(GvHnswPoints *points, const GvHnswLayout *layout);
+extern float gv_hnsw_point_largest(const float *z, int dims);
 extern void gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z);
 extern void gv_hnsw_point_decode(const GvHnswPoints *points, uint32 i, float *z);
 extern bool gv_hnsw_points_equal(const GvHnswPoints *points, uint32 a, uint32 b);
