@@ -57,9 +57,11 @@
 
 /*
  * The part of the candidates that a row has in a group, where what the others
- * find is offered to it, too; and bits by which a group has seen more than a row
+ * find is offered to it, too, and of how many of them the links are looked at;
+ * and bits by which a group has seen more than a row
  */
-#define GROUP_EF_PART 0.66
+#define GROUP_EF_PART 0.73
+#define GROUP_EXPANDED_PART 0.4
 #define GROUP_SEEN_BITS 1
 
 static inline void
@@ -169,6 +171,7 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 		worker->seen_bits += GROUP_SEEN_BITS;
 		worker->expanded = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 		worker->group_ef = Max((int) (GROUP_EF_PART * ef), Min(ef, graph->degree));
+		worker->group_expanded = Max((int) (GROUP_EXPANDED_PART * ef), Min(ef, graph->degree));
 		if (graph->dims > 0)
 			worker->panel.bytes = MemoryContextAlloc(context, GV_HNSW_PANEL_SIZE(graph->dims));
 		else
@@ -413,7 +416,8 @@ offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
  *
  * Each row's best candidate is expanded in turn, unless it was for another, and
  * what it links to is offered to all: so a point is fetched once for them, and
- * half as many candidates a row find as much.
+ * half as many candidates a row find as much.  The last of a row's candidates are
+ * not expanded, but may be chosen.
  */
 static void
 search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n_linked)
@@ -450,7 +454,8 @@ search_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows, uint32 n
 		{
 			bool		is_new = false;
 
-			while (!is_new && gv_pool_advance(&pools[r]))
+			while (!is_new && gv_pool_advance(&pools[r]) &&
+				   pools[r].cursor < worker->group_expanded)
 			{
 				uint64_t   *element = &pools[r].element[pools[r].cursor];
 

@@ -73,6 +73,7 @@ typedef struct GvHnswGraphWorker
 	int			seen_bits;
 	/* of a group of rows, where rows are linked in groups */
 	int			group_ef;
+	int			group_expanded; /* of the best candidates of a row */
 	GvPool		group_pool[GV_HNSW_GROUP];
 	GvPanelI8	panel;			/* its points */
 	GvAmPanel	exact_panel;	/* exact: its values */
