@@ -26,24 +26,15 @@
  */
 #define STANDARD_ERRORS 1.0
 
-/*
- * At these levels: where a quarter more ef leaves a third of what is missed, or
- * less, that quarter is taken.  On a curve so steep one ef less than needed
- * loses more than a standard error.
- */
-#define STEEP_FROM_LEVEL 0.95
-#define STEEP_TO_LEVEL 0.98
-#define STEEP_EF_FACTOR 1.25
-#define STEEP_MISSED_PART 0.33
+/* No bucket's queries find less than the level by more than this */
+#define BUCKET_SLACK 0.02
 
 /*
- * A query is strange that is farther from rows than nearly all rows are from
- * others: by this part of what the last bound is above the first, in logarithms,
- * so that few rows are where some lie far away.  From there on it takes so much
- * more ef for that way, and so much at most.
+ * A query is strange that is farther from rows than the last bucket's easiest.
+ * ef grows with a power of how much farther, in squared distances, and so much
+ * at most.  See hnsw/README.md.
  */
-#define STRANGE_PART 0.5
-#define STRANGE_SLOPE 2.4
+#define STRANGE_EXPONENT 2.0
 #define STRANGE_MAX_FACTOR 4.0
 
 const double gv_am_recall_level[GV_AM_RECALL_N_LEVELS] = {
@@ -57,21 +48,30 @@ double		gv_am_target_recall = GV_AM_RECALL_DEFAULT_TARGET;
 /* Was the target set for the session, role or database? */
 bool		gv_am_target_recall_is_set = false;
 
+/* Trials of a kind */
+typedef struct Kind
+{
+	int			n;
+	/* of a bucket at a step: sums of recalls and of their squares */
+	double		sum[GV_AM_RECALL_MAX_BUCKETS][MAX_STEPS];
+	double		sum2[GV_AM_RECALL_MAX_BUCKETS][MAX_STEPS];
+} Kind;
+
 /* The fit for one number of rows asked for */
 typedef struct Fit
 {
 	const GvAmTrial *trials;
 	int			n_trials;
-	int			n_counted;		/* that tell of k rows */
 	int			k;
 	int			n_buckets;
 	int			least_ef;		/* of a search that has found its bucket */
-	int			n_in[GV_AM_RECALL_MAX_BUCKETS];
+	int			n_in[GV_AM_RECALL_MAX_BUCKETS]; /* trials that tell of k rows */
 	int			n_steps;
 	int			ef[MAX_STEPS];
-	/* of the trials of a bucket at a step: sums of recalls and of their squares */
+	/* of the trials of a bucket at a step: sums of recalls and of the ef they come to */
 	double		sum[GV_AM_RECALL_MAX_BUCKETS][MAX_STEPS];
-	double		sum2[GV_AM_RECALL_MAX_BUCKETS][MAX_STEPS];
+	double		cost[GV_AM_RECALL_MAX_BUCKETS][MAX_STEPS];
+	Kind		kind[2];		/* rows as they are, and those moved */
 	int			step[GV_AM_RECALL_MAX_BUCKETS]; /* where the fit is */
 } Fit;
 
@@ -126,27 +126,30 @@ gv_am_recall_bucket(const GvAmRecallTable *table, float difficulty)
 
 /*
  * gv_am_recall_strangeness
- *		Return by how much ef must be larger for a query that is more difficult
- *		than the rows by which an index was calibrated.
+ *		Return by how much ef must be larger for a query that is so far from rows.
+ *
+ * difficulty: by all that a search has found, not by the first
  */
 double
 gv_am_recall_strangeness(const GvAmRecallTable *table, float difficulty)
 {
-	float		first = table->bound[0];
-	float		last;
-	double		way;
-	double		beyond;
+	float		last = table->n_buckets < 2 ? 0 : table->bound[table->n_buckets - 2];
 
-	if (table->n_buckets < 3)
+	if (!(last > 0) || !(difficulty > last))
 		return 1;
-	last = table->bound[table->n_buckets - 2];
-	if (!(first > 0) || !(last > first) || !(difficulty > last))
-		return 1;
-	way = log((double) last / first);
-	beyond = log((double) difficulty / last) - STRANGE_PART * way;
-	if (!(beyond > 0))
-		return 1;
-	return Min(1 + STRANGE_SLOPE * beyond / way, STRANGE_MAX_FACTOR);
+	return Min(pow((double) difficulty / last, STRANGE_EXPONENT), STRANGE_MAX_FACTOR);
+}
+
+/* The recall that a trial comes to with an ef */
+static double
+recall_with(const GvAmTrial *trial, int k, double ef)
+{
+	int			n = 0;
+
+	k = Min(k, trial->n_true);
+	for (int j = 0; j < k; j++)
+		n += trial->needed[j] <= ef;
+	return k > 0 ? (double) n / k : 1;
 }
 
 /* Sum up the trials of all buckets at all steps */
@@ -166,48 +169,51 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 	{
 		const GvAmTrial *trial = &fit->trials[i];
 		int			bucket = gv_am_recall_bucket(table, trial->difficulty);
-		int			k = Min(fit->k, trial->n_true);
+		Kind	   *kind = &fit->kind[trial->is_moved];
+		double		factor = gv_am_recall_strangeness(table, trial->last_difficulty);
 
 		if (trial->max_k < fit->k)
 			continue;
-		fit->n_counted++;
+		kind->n++;
 		fit->n_in[bucket]++;
 		for (int s = 0; s < fit->n_steps; s++)
 		{
-			int			n = 0;
-			double		recall;
+			double		recall = recall_with(trial, fit->k, fit->ef[s] * factor);
 
-			for (int j = 0; j < k; j++)
-				n += trial->needed[j] <= fit->ef[s];
-			recall = k > 0 ? (double) n / k : 1;
+			fit->cost[bucket][s] += fit->ef[s] * factor;
 			fit->sum[bucket][s] += recall;
-			fit->sum2[bucket][s] += recall * recall;
+			kind->sum[bucket][s] += recall;
+			kind->sum2[bucket][s] += recall * recall;
 		}
 	}
 }
 
 /*
- * The mean recall with such steps, less what it may be too high by chance
- *
- * mean: written unless NULL
+ * The mean recall with such steps, of rows as they are less what it may be too
+ * high by chance; of those moved where that is less
  */
 static double
-lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS], double *mean)
+lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS])
 {
-	double		n = Max(fit->n_counted, 1);
-	double		sum = 0;
-	double		sum2 = 0;
-	double		variance;
+	double		least = 1;
 
-	for (int b = 0; b < fit->n_buckets; b++)
+	for (int i = 0; i < lengthof(fit->kind); i++)
 	{
-		sum += fit->sum[b][step[b]];
-		sum2 += fit->sum2[b][step[b]];
+		const Kind *kind = &fit->kind[i];
+		double		mean = 0;
+		double		variance = 0;
+
+		if (kind->n == 0)
+			continue;
+		for (int b = 0; b < fit->n_buckets; b++)
+		{
+			mean += kind->sum[b][step[b]] / kind->n;
+			variance += kind->sum2[b][step[b]] / kind->n;
+		}
+		variance = Max(variance - mean * mean, 0) / Max(kind->n - 1, 1);
+		least = Min(least, i == 0 ? mean - STANDARD_ERRORS * sqrt(variance) : mean);
 	}
-	if (mean != NULL)
-		*mean = sum / n;
-	variance = Max(sum2 / n - (sum / n) * (sum / n), 0) / Max(n - 1, 1);
-	return sum / n - STANDARD_ERRORS * sqrt(variance);
+	return least;
 }
 
 /*
@@ -226,7 +232,7 @@ best_move(const Fit *fit, int *bucket, int *step)
 		for (int s = now + 1; s < fit->n_steps && fit->n_in[b] > 0; s++)
 		{
 			double		gain = (fit->sum[b][s] - fit->sum[b][now]) /
-				((double) (fit->ef[s] - fit->ef[now]) * fit->n_in[b]);
+				(fit->cost[b][s] - fit->cost[b][now]);
 
 			if (gain > best)
 			{
@@ -255,16 +261,23 @@ find_step(const Fit *fit, int step, double ef)
 static void
 take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
 {
-	int			all[GV_AM_RECALL_MAX_BUCKETS];
 	double		cost = 0;
 
 	for (int b = 0; b < fit->n_buckets; b++)
-		cost += (double) fit->n_in[b] * fit->ef[step[b]];
-	for (int s = 0; s < fit->n_steps && (double) fit->n_counted * fit->ef[s] <= cost; s++)
+		cost += fit->cost[b][step[b]];
+	for (int s = 0; s < fit->n_steps; s++)
 	{
+		int			all[GV_AM_RECALL_MAX_BUCKETS];
+		double		cost_of_all = 0;
+
 		for (int b = 0; b < fit->n_buckets; b++)
+		{
 			all[b] = s;
-		if (lower_bound(fit, all, NULL) >= level)
+			cost_of_all += fit->cost[b][s];
+		}
+		if (cost_of_all > cost)
+			break;
+		if (lower_bound(fit, all) >= level)
 		{
 			memcpy(step, all, sizeof(all));
 			break;
@@ -272,20 +285,19 @@ take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
 	}
 }
 
-/* Take more where the curve is steep */
-static void
-take_more(const Fit *fit, int step[GV_AM_RECALL_MAX_BUCKETS])
+/*
+ * The first step, from one on, at which a bucket finds not much less than a
+ * level; that one if there is none
+ */
+static int
+sufficient_step(const Fit *fit, int bucket, double level, int step)
 {
-	int			more[GV_AM_RECALL_MAX_BUCKETS];
-	double		mean;
-	double		mean_of_more;
-
-	for (int b = 0; b < fit->n_buckets; b++)
-		more[b] = find_step(fit, step[b], fit->ef[step[b]] * STEEP_EF_FACTOR);
-	(void) lower_bound(fit, step, &mean);
-	(void) lower_bound(fit, more, &mean_of_more);
-	if (mean < 1 && 1 - mean_of_more <= STEEP_MISSED_PART * (1 - mean))
-		memcpy(step, more, sizeof(more));
+	for (int s = step; s < fit->n_steps; s++)
+	{
+		if (fit->sum[bucket][s] >= (level - BUCKET_SLACK) * fit->n_in[bucket])
+			return s;
+	}
+	return step;
 }
 
 /* Fit one number of rows: from level to level by the best moves */
@@ -305,7 +317,10 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 		int			chosen[GV_AM_RECALL_MAX_BUCKETS] = {0};
 		int			to;
 
-		while (!is_last && lower_bound(fit, fit->step, NULL) < gv_am_recall_level[level])
+		from = sufficient_step(fit, bucket, gv_am_recall_level[level], from);
+		for (int b = 0; b < fit->n_buckets; b++)
+			fit->step[b] = sufficient_step(fit, b, gv_am_recall_level[level], fit->step[b]);
+		while (!is_last && lower_bound(fit, fit->step) < gv_am_recall_level[level])
 		{
 			int			step = 0;
 
@@ -325,15 +340,12 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 		for (int s = from; s < to && !is_last; s++)
 		{
 			fit->step[bucket] = s;
-			if (lower_bound(fit, fit->step, NULL) >= gv_am_recall_level[level])
+			if (lower_bound(fit, fit->step) >= gv_am_recall_level[level])
 				break;
 			fit->step[bucket] = to;
 		}
 		memcpy(chosen, fit->step, sizeof(chosen));
 		take_one(fit, gv_am_recall_level[level], chosen);
-		if (gv_am_recall_level[level] >= STEEP_FROM_LEVEL &&
-			gv_am_recall_level[level] <= STEEP_TO_LEVEL && !is_last)
-			take_more(fit, chosen);
 		for (int b = 0; b < fit->n_buckets; b++)
 		{
 			ef[level][b] = (uint16) fit->ef[chosen[b]];

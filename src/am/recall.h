@@ -28,7 +28,9 @@ typedef struct GvAmTrial
 {
 	int			n_true;			/* true neighbors that were searched for */
 	int			max_k;			/* it tells nothing of more rows than this */
-	float		difficulty;		/* the larger, the more ef it takes */
+	bool		is_moved;		/* the query vector was a row, and was moved */
+	float		difficulty;		/* by the first that were found: the larger, the more ef */
+	float		last_difficulty;	/* by all that were found */
 	/* by rank: the least ef that finds the neighbor */
 	uint16		needed[GV_AM_RECALL_MAX_K];
 } GvAmTrial;

@@ -30,15 +30,14 @@
 #include "am/recall.h"
 #include "am/xlog.h"
 #include "base/compat.h"
-#include "base/random.h"
 #include "hnsw/aim.h"
 #include "hnsw/build.h"
 #include "hnsw/calibrate.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
+#include "hnsw/question.h"
 #include "hnsw/search.h"
 #include "hnsw/vectors.h"
-#include "quant/rotation.h"
 
 /*
  * Query vectors.  With 256 the recall of the ten nearest is known to about .006
@@ -51,9 +50,6 @@
 /* Fewer query vectors, or fewer nodes, tell nothing */
 #define MIN_QUERIES GV_HNSW_MIN_CALIBRATION_QUERIES
 #define MIN_NODES 256
-
-/* Slots looked at for each query vector, for they may be empty */
-#define TRIES_PER_QUERY 64
 
 /* The part of maintenance_work_mem for query vectors is one in so many */
 #define MEMORY_PART 4
@@ -99,14 +95,6 @@ typedef struct Truth
 	float		key[GV_AM_RECALL_MAX_K];
 } Truth;
 
-/* A query vector */
-typedef struct Question
-{
-	uint32		id;				/* of the node, 0 if it is none */
-	float	   *z;				/* point, with codes */
-	Datum		value;			/* without */
-} Question;
-
 /* What the processes of a build share; arrays follow */
 typedef struct Shared
 {
@@ -123,7 +111,7 @@ typedef struct GvHnswCalibration
 	MemoryContext context;		/* of all of it */
 	MemoryContext search_context;	/* reset for each search */
 	bool		show_progress;
-	Question   *question;
+	GvHnswQuestion *question;
 	int			n_questions;
 	Shared	   *shared;			/* in one process palloc'd */
 	float	   *point;			/* float[n_questions][padded_dim], shared */
@@ -157,83 +145,12 @@ show_done(const Calibration *calibration, int64 done)
 		pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, done);
 }
 
-/* --- query vectors ------------------------------------------------------- */
-
-/*
- * Turn a row's point into that of the same value as a query.  By inner product
- * a row has one more element, which a query has not, and another length.
- */
+/* Choose rows as query vectors */
 static void
-make_query_point(Calibration *calibration, const GvHnswCache *cache, float *z)
+choose(Calibration *calibration, int n)
 {
-	GvHnswIndex *ix = &calibration->ix;
-	int			dims = ix->layout.padded_dim;
-	double		norm2 = 0;
-	double		product = 0;
-	float	   *extra;
-
-	if (ix->meta.metric != GV_AM_METRIC_INNER_PRODUCT)
-		return;
-	extra = palloc0(sizeof(float) * dims);
-	extra[ix->meta.dim] = 1;
-	gv_rotation_apply(cache->rotation, dims, extra);
-	for (int i = 0; i < ix->layout.own_dims; i++)
-	{
-		z[i] += cache->center[i];
-		product += (double) z[i] * extra[i];
-	}
-	for (int i = 0; i < ix->layout.own_dims; i++)
-	{
-		z[i] -= (float) (product * extra[i]);
-		norm2 += (double) z[i] * z[i];
-	}
-	for (int i = 0; i < ix->layout.own_dims; i++)
-		z[i] = (float) (norm2 > 0 ? z[i] / sqrt(norm2) : 0) - cache->center[i];
-	pfree(extra);
-}
-
-/* Choose live nodes at random */
-static void
-choose_nodes(Calibration *calibration, int n_wanted)
-{
-	GvHnswIndex *ix = &calibration->ix;
-	uint64		n_slots = (uint64) RelationGetNumberOfBlocks(ix->rel) *
-		ix->layout.nodes_per_page;
-	GvRandom	random = {ix->meta.seed};
-	GvHnswSearch search = {0};
-	GvIdset		known;
-
-	gv_hnsw_search_init(&search, ix, calibration->context, 1);
-	gv_idset_init(&known, calibration->context, 1024);
-	for (int i = 0; i < n_wanted * TRIES_PER_QUERY && calibration->n_questions < n_wanted; i++)
-	{
-		Question   *question = &calibration->question[calibration->n_questions];
-		uint32		id = gv_random_below(&random, (uint32) Min(n_slots, PG_UINT32_MAX));
-		uint16		version;
-		float		bias;
-		float	   *vector;
-
-		gv_base_vacuum_delay();
-		if (gv_hnsw_id_block(&ix->layout, id) == GV_HNSW_META_BLKNO ||
-			!gv_idset_add(&known, id))
-			continue;
-		vector = gv_hnsw_copy_vector(ix, &search, id, &bias, &version);
-		if (vector == NULL)
-			continue;
-		if (gv_hnsw_layout_has_codes(&ix->layout))
-		{
-			if (question->z == NULL)
-				question->z = palloc(sizeof(float) * ix->layout.padded_dim);
-			memset(question->z, 0, sizeof(float) * ix->layout.padded_dim);
-			memcpy(question->z, vector, sizeof(float) * ix->layout.own_dims);
-			pfree(vector);
-			make_query_point(calibration, gv_hnsw_cache(ix), question->z);
-		}
-		else
-			question->value = PointerGetDatum(vector);
-		question->id = id;
-		calibration->n_questions++;
-	}
+	calibration->n_questions = gv_hnsw_choose_questions(&calibration->ix, calibration->context,
+														calibration->question, n);
 }
 
 /* --- truth --------------------------------------------------------------- */
@@ -283,7 +200,7 @@ offer_point(Calibration *calibration, uint32 id, float bias)
 						calibration->n_questions, calibration->rounded_key);
 	for (int i = 0; i < calibration->n_questions; i++)
 	{
-		const Question *question = &calibration->question[i];
+		const GvHnswQuestion *question = &calibration->question[i];
 		Truth	   *truth = &calibration->truth[i];
 
 		if (truth->n == GV_AM_RECALL_MAX_K)
@@ -330,7 +247,7 @@ offer_page(Calibration *calibration, Page page, BlockNumber blkno)
 							gv_hnsw_node_value(&calibration->reader, node));
 			for (int i = 0; i < calibration->n_questions; i++)
 			{
-				Question   *question = &calibration->question[i];
+				GvHnswQuestion *question = &calibration->question[i];
 
 				if (id != question->id)
 					offer(&calibration->truth[i], id,
@@ -447,7 +364,7 @@ true_rank(const Truth *truth, uint32 id, float key)
  * for each the least ef that finds it.  Returns the number of expansions.
  */
 static int64
-search_for(Calibration *calibration, const Question *question, const Truth *truth, int max_k,
+search_for(Calibration *calibration, const GvHnswQuestion *question, const Truth *truth, int max_k,
 		   GvAmTrial *trial)
 {
 	GvHnswIndex *ix = &calibration->ix;
@@ -461,6 +378,9 @@ search_for(Calibration *calibration, const Question *question, const Truth *trut
 
 	trial->n_true = Min(truth->n, max_k);
 	trial->max_k = max_k;
+	trial->is_moved = question->is_moved;
+	trial->last_difficulty = truth->n > 0 ?
+		truth->key[Min(truth->n, GV_HNSW_DIFFICULTY_RANK) - 1] : 0;
 	for (int i = 0; i < GV_AM_RECALL_MAX_K; i++)
 		trial->needed[i] = GV_AM_RECALL_NOT_FOUND;
 	search.keep_spilled = true;
@@ -714,7 +634,7 @@ count_wanted(const Calibration *calibration)
 {
 	const GvHnswLayout *layout = &calibration->ix.layout;
 	bool		has_codes = gv_hnsw_layout_has_codes(layout);
-	Size		size = sizeof(Question) + sizeof(GvAmTrial) + sizeof(Truth) +
+	Size		size = sizeof(GvHnswQuestion) + sizeof(GvAmTrial) + sizeof(Truth) +
 		(has_codes ? layout->padded_dim * (sizeof(float) + sizeof(int8)) : BLCKSZ / 4);
 	int			n = has_codes ? N_QUERIES : N_EXACT_QUERIES;
 
@@ -733,8 +653,8 @@ calibrate_rows(Relation index, bool show_progress, double n_rows, double n_table
 	int			n = count_wanted(calibration);
 	GvAmRecallTable table;
 
-	calibration->question = palloc0(sizeof(Question) * (n + 1));
-	choose_nodes(calibration, n);
+	calibration->question = palloc0(sizeof(GvHnswQuestion) * (n + 1));
+	choose(calibration, n);
 	measure(calibration, true, &table);
 	if (table.n_buckets > 0)
 		store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table, n_rows, n_table_rows);
@@ -760,8 +680,8 @@ gv_hnsw_calibrate_grown(Relation index, int max_queries, int64 max_expand)
 	GvAmRecallTable table;
 
 	calibration->max_expand = max_expand;
-	calibration->question = palloc0(sizeof(Question) * (n + 1));
-	choose_nodes(calibration, n);
+	calibration->question = palloc0(sizeof(GvHnswQuestion) * (n + 1));
+	choose(calibration, n);
 	measure(calibration, true, &table);
 	if (table.n_buckets > 0)
 		store(&calibration->ix, GV_HNSW_CALIBRATION_ROWS, &table,
@@ -792,12 +712,12 @@ gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values, in
 						RelationGetRelationName(index), MIN_QUERIES),
 				 errdetail_plural("There is %d query vector.", "There are %d query vectors.",
 								  n_queries, n_queries)));
-	calibration->question = palloc0(sizeof(Question) * Max(n_queries, MIN_QUERIES));
+	calibration->question = palloc0(sizeof(GvHnswQuestion) * Max(n_queries, MIN_QUERIES));
 	if (values == NULL)
-		choose_nodes(calibration, Max(n_queries, MIN_QUERIES));
+		choose(calibration, Max(n_queries, MIN_QUERIES));
 	for (int i = 0; values && i < n_queries; i++)
 	{
-		Question   *question = &calibration->question[calibration->n_questions++];
+		GvHnswQuestion *question = &calibration->question[calibration->n_questions++];
 		GvAmRotated rotated;
 
 		gv_am_check_dim(ix->opclass, values[i], ix->meta.dim);
@@ -836,7 +756,8 @@ gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows)
 static void
 place_questions(Calibration *calibration, int n)
 {
-	calibration->question = MemoryContextAllocZero(calibration->context, sizeof(Question) * n);
+	calibration->question = MemoryContextAllocZero(calibration->context,
+												   sizeof(GvHnswQuestion) * n);
 	for (int i = 0; i < n && gv_hnsw_layout_has_codes(&calibration->ix.layout); i++)
 		calibration->question[i].z = calibration->point + i * calibration->ix.layout.padded_dim;
 }
@@ -856,11 +777,14 @@ join(GvHnswBuild *build)
 		place_questions(calibration, shared->n_questions);
 		old_context = MemoryContextSwitchTo(calibration->context);
 		if (build->graph.dims == 0)
-			choose_nodes(calibration, shared->n_questions);
+			choose(calibration, shared->n_questions);
 		MemoryContextSwitchTo(old_context);
 		calibration->n_questions = shared->n_questions;
 		for (int i = 0; i < shared->n_questions; i++)
+		{
 			calibration->question[i].id = calibration->question_id[i];
+			calibration->question[i].is_moved = gv_hnsw_question_is_moved(&calibration->ix.meta, i);
+		}
 	}
 	return calibration;
 }
@@ -894,7 +818,7 @@ gv_hnsw_calibrate_begin(GvHnswBuild *build)
 	{
 		place_shared(calibration, build->area, n, n_places, true);
 		place_questions(calibration, n);
-		choose_nodes(calibration, n);
+		choose(calibration, n);
 	}
 	MemoryContextSwitchTo(old_context);
 	if (calibration->n_questions < n || n == 0)

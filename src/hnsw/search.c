@@ -37,9 +37,6 @@
  */
 #define MAX_DEAD_PER_PLACE 8
 
-/* A query's difficulty is the key of this rank of the first nodes expanded */
-#define DIFFICULTY_RANK 5
-
 /*
  * A node found again has a place in the pool until its turn comes, which a
  * smaller pool would have lacked.  So many of them count as one: by measurement,
@@ -675,7 +672,7 @@ gv_hnsw_search_run(GvHnswSearch *search)
 float
 gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found)
 {
-	float		best[DIFFICULTY_RANK];
+	float		best[GV_HNSW_DIFFICULTY_RANK];
 	int			n = 0;
 
 	for (int64 i = 0; i < Min(search->n_found, n_found); i++)
@@ -683,9 +680,9 @@ gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found)
 		float		key = search->found[i].key;
 		int			place;
 
-		if (n == DIFFICULTY_RANK && !(key < best[n - 1]))
+		if (n == GV_HNSW_DIFFICULTY_RANK && !(key < best[n - 1]))
 			continue;
-		place = n < DIFFICULTY_RANK ? n++ : DIFFICULTY_RANK - 1;
+		place = n < GV_HNSW_DIFFICULTY_RANK ? n++ : GV_HNSW_DIFFICULTY_RANK - 1;
 		for (; place > 0 && best[place - 1] > key; place--)
 			best[place] = best[place - 1];
 		best[place] = key;

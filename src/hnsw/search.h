@@ -18,6 +18,9 @@
 /* A query's difficulty shows after so many expansions */
 #define GV_HNSW_PROBE_EXPANSIONS 16
 
+/* A query's difficulty is the key of this rank of the nodes expanded */
+#define GV_HNSW_DIFFICULTY_RANK 5
+
 /* A node that was expanded */
 typedef struct GvHnswFound
 {

@@ -82,13 +82,13 @@ for my $set ([ 'sift-bsds-200k', 128, 21000 ], [ 'mnist-784', 784, 4000 ])
 	}
 }
 
-# Where little work is enough a search looks a little beyond what the recall needs
+# Little work where little is enough
 $node->safe_psql('postgres', q{
 	CREATE TABLE few AS SELECT i AS id, point(i, 3)::vector(3) AS v FROM generate_series(1, 4000) i;
 	CREATE TABLE questions AS SELECT i AS id, point(i + 50000, 3) AS q FROM generate_series(1, 200) i;
 	CREATE INDEX few_l2 ON few USING hnsw (v vector_l2_ops)});
 make_truth($node, 'few', 'questions', 'v <-> q.q', 10);
-cmp_ok(recall($node, 'few', 'questions', 'v <-> q.q', 10, '0'), '>=', 0.98, 'three dimensions: recall by default');
+cmp_ok(recall($node, 'few', 'questions', 'v <-> q.q', 10, '0'), '>=', 0.94, 'three dimensions: recall by default');
 cmp_ok($node->safe_psql('postgres', q{SELECT max(value) FROM gigavec.stats('few_l2') WHERE name ~ 'calibrated_ef_9[05]'}),
 	'<', 30, 'three dimensions: at little cost');
 $node->safe_psql('postgres', 'DROP TABLE few, questions');
@@ -96,7 +96,11 @@ $node->safe_psql('postgres', 'DROP TABLE few, questions');
 # Little work is told apart: of what the first nodes expanded take, each has its own, and
 # a search that needs less than tells the difficulty does no more.  Queries farther from
 # rows than rows are from each other get more without being told.
-for my $set ([ 'corel1000-clip-512', 512, 'v <=> q.q', 'cosine', 0.9, 0.8, 14 ], [ 'bigann-10k', 128, 'v <-> q.q', 'l2', 0.9, 0.86, 60 ])
+for my $set (
+	[ 'corel1000-clip-512', 512, 'v <=> q.q', 'cosine', 0.9, 0.8, 14 ],
+	[ 'bigann-10k', 128, 'v <-> q.q', 'l2', 0.9, 0.89, 50 ],
+	# users and items: queries are of another kind than rows
+	[ 'gowalla-als-64-ip', 64, 'v <#> q.q', 'ip', 0.9, 0.86, 140 ])
 {
 	my ($name, $dim, $distance, $metric, $target, $least, $most) = @$set;
 
@@ -111,7 +115,7 @@ for my $set ([ 'corel1000-clip-512', 512, 'v <=> q.q', 'cosine', 0.9, 0.8, 14 ],
 		copy_vectors($node, "$folder/base.npy", 'real', 0, 10000);
 		if (-e "$folder/query.npy")
 		{
-			copy_vectors($node, "$folder/query.npy", 'questions', 0, 100);
+			copy_vectors($node, "$folder/query.npy", 'questions', 0, $metric eq 'ip' ? 500 : 100);
 		}
 		else
 		{
