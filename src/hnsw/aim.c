@@ -22,6 +22,7 @@
 
 #include "am/recall.h"
 #include "hnsw/aim.h"
+#include "hnsw/write.h"
 
 /* Rows that the first search is for, and the search after it */
 #define FIRST_K 10
@@ -48,6 +49,12 @@
 
 /* Places a row are noted in units of this part */
 #define PLACE_UNIT 256
+
+/* Rows of one vector are counted when so many nodes are expanded, and at the end */
+#define COUNT_EXPANSIONS 8
+
+/* Rows share vectors where there are fewer places a row than this */
+#define PLACES_WITHOUT_DUPLICATES 0.8
 
 /*
  * ef grows with a power of the number of rows; where it is large for so many
@@ -194,7 +201,7 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 	int			largest;
 	int			mean;
 
-	aim->k = (int) (limit > 0 ? Min(limit, LAST_K) : FIRST_K);
+	aim->k = aim->n_rows = (int) (limit > 0 ? Min(limit, LAST_K) : FIRST_K);
 	aim->bucket = 0;
 	aim->least_ef = 0;
 	if (ef > 0)
@@ -217,6 +224,68 @@ gv_hnsw_aim_begin(GvHnswAim *aim, const GvHnswIndex *index, int64 limit, bool be
 	return Max(mean, aim->least_ef);
 }
 
+/* Do many rows have the vector of another? */
+static bool
+has_duplicates(const GvHnswMetaPageData *meta)
+{
+	return meta->calibrated_places > 0 &&
+		meta->calibrated_places < PLACES_WITHOUT_DUPLICATES * PLACE_UNIT;
+}
+
+/* Count the rows of a node, no more than are wanted */
+static int
+count_rows(GvHnswIndex *ix, const GvHnswFound *found, int n_wanted)
+{
+	ItemPointerData tids[GV_HNSW_CHUNK_TIDS];
+	uint32		chunk = found->tid_chunk;
+	int64		n_chunks = 0;
+	int			n = ItemPointerIsValid(&found->tid) ? 1 : 0;
+
+	while (n < n_wanted && chunk != GV_HNSW_INVALID_ID)
+		n += gv_hnsw_read_chunk(ix, &n_chunks, &chunk, found->id, tids);
+	return Min(n, n_wanted);
+}
+
+static int
+compare_found(const void *a, const void *b)
+{
+	const GvHnswFound *x = *(GvHnswFound *const *) a;
+	const GvHnswFound *y = *(GvHnswFound *const *) b;
+
+	return x->key < y->key ? -1 : (x->key > y->key ? 1 : 0);
+}
+
+/*
+ * How many nodes have the rows that a scan is for, by those found.
+ *
+ * The calibration counts nodes, a query rows.
+ */
+static int
+count_nodes(const GvHnswAim *aim, const GvHnswSearch *search)
+{
+	GvHnswIndex *ix = search->index;
+	const GvHnswFound **found;
+	int64		n_found = 0;
+	int			n_rows = 0;
+	int			n = 0;
+
+	if (aim->n_rows > GV_AM_RECALL_MAX_K)
+		return aim->n_rows;
+	found = palloc(sizeof(GvHnswFound *) * Max(search->n_found, 1));
+	for (int64 i = 0; i < search->n_found; i++)
+	{
+		if (search->found[i].state == GV_HNSW_NODE_LIVE)
+			found[n_found++] = &search->found[i];
+	}
+	qsort(found, n_found, sizeof(GvHnswFound *), compare_found);
+	while (n < n_found && n_rows < aim->n_rows)
+		n_rows += count_rows(ix, found[n++], aim->n_rows - n_rows);
+	pfree(found);
+	if (n_rows == 0)
+		return aim->n_rows;
+	return (int) Min((int64) n * aim->n_rows / n_rows, aim->n_rows);
+}
+
 /*
  * gv_hnsw_aim_narrow
  *		Find out how difficult the query is; returns the ef to go on with.
@@ -234,11 +303,18 @@ gv_hnsw_aim_narrow(GvHnswAim *aim, const GvHnswMetaPageData *meta, GvHnswSearch 
 
 	if (aim->target == 0 || meta->calibration.n_buckets < 2)
 		return ef;
+	if (has_duplicates(meta))
+	{
+		(void) gv_hnsw_search_run_until(search, COUNT_EXPANSIONS);
+		aim->k = count_nodes(aim, search);
+	}
 	ef_for_all(meta, aim->target, aim->k, aim->growth, &least, &largest, &mean);
-	if (least == largest)
-		return ef;
-	aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
-	ef = Max(ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth), aim->least_ef);
+	if (least < largest && largest > GV_HNSW_PROBE_EXPANSIONS)
+	{
+		aim->bucket = gv_am_recall_bucket(&meta->calibration, gv_hnsw_search_probe(search));
+		largest = ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth);
+	}
+	ef = Min(Max(largest, aim->least_ef), ef);
 	if (ef < search->pool.capacity)
 		gv_hnsw_search_narrow(search, ef);
 	return ef;
@@ -262,10 +338,10 @@ gv_hnsw_aim_widen(GvHnswAim *aim, const GvHnswMetaPageData *meta,
 
 	if (aim->target == 0)
 		return ef;
+	if (has_duplicates(meta))
+		aim->k = Max(aim->k, count_nodes(aim, search));
 	factor = gv_am_recall_strangeness(&meta->calibration,
 									  gv_hnsw_search_difficulty(search, search->n_found));
-	if (factor == 1)
-		return ef;
 	aim->growth *= factor;
 	return Max(ef, ef_for(meta, aim->target, aim->k, aim->bucket, aim->growth));
 }

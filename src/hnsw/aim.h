@@ -22,7 +22,8 @@
 typedef struct GvHnswAim
 {
 	double		target;			/* recall; 0: ef is fixed, the rest is unused */
-	int			k;				/* rows that the present ef is for */
+	int			n_rows;			/* that the first search is for */
+	int			k;				/* nodes that the present ef is for */
 	int			bucket;			/* difficulty of the query */
 	int			least_ef;		/* whatever the calibration says */
 	double		growth;			/* of ef, for what has come since the calibration */

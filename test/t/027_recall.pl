@@ -132,6 +132,27 @@ for my $set (
 	}
 }
 
+# Five rows a vector: ten rows are two nodes
+SKIP:
+{
+	my $folder = data_folder('sift-bsds-200k');
+
+	skip 'no data set sift-bsds-200k', 2 if !defined $folder;
+	$node->safe_psql('postgres', q{
+		CREATE TABLE real (id int, v vector(128));
+		CREATE TABLE questions (id int, q vector(128))});
+	copy_vectors($node, "$folder/base.npy", 'real', 0, 3000);
+	copy_vectors($node, "$folder/query.npy", 'questions', 0, 200);
+	$node->safe_psql('postgres', q{
+		INSERT INTO real SELECT id + 3000 * i, v FROM real, generate_series(1, 4) i;
+		CREATE INDEX real_l2 ON real USING hnsw (v vector_l2_ops)});
+	make_truth($node, 'real', 'questions', 'v <-> q.q', 10);
+	cmp_ok(recall($node, 'real', 'questions', 'v <-> q.q', 10, '0; SET gigavec.target_recall = 0.9'), '>=', 0.89, 'five rows a vector: found');
+	cmp_ok($node->safe_psql('postgres', q{SELECT expansions FROM gigavec.recall('real_l2', 10, ARRAY(SELECT q FROM questions ORDER BY id), .9)}),
+		'<', 14, 'five rows a vector: at little cost');
+	$node->safe_psql('postgres', 'DROP TABLE real, questions');
+}
+
 # An index made on an empty table calibrates itself as rows come; neither another
 # insert nor an error in it stops one
 {
