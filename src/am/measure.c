@@ -264,18 +264,23 @@ run_queries(Measure *measure, GvAmRecall *result)
 		sum2 += recall * recall;
 		measure->of->count_scan(scan, &counts);
 		result->target = counts.target;
-		result->ef += counts.ef / n;
-		result->expansions += counts.expansions / n;
-		result->reranked += counts.reranked / n;
+		result->ef += counts.ef;
+		result->expansions += counts.expansions;
+		result->reranked += counts.reranked;
 	}
 	for (int i = 0; i < measure->n_questions; i++)
 	{
 		instr_time	time;
 
 		(void) run_query(measure, scan, &measure->question[i], false, &time);
-		result->milliseconds += INSTR_TIME_GET_MILLISEC(time) / n;
+		result->milliseconds += INSTR_TIME_GET_MILLISEC(time);
 	}
 	index_endscan(scan);
+	/* sums first: a third added three times is not one */
+	result->ef /= n;
+	result->expansions /= n;
+	result->reranked /= n;
+	result->milliseconds /= n;
 	result->n_queries = measure->n_questions;
 	result->recall = sum / n;
 	result->error = n > 1 ?
