@@ -20,6 +20,9 @@
 /* The same of a cosine distance, whatever that is */
 #define COSINE_ROUNDING 1e-6
 
+/* Rounding error of rotating a query and a row, as a part of their length */
+#define POINT_ROUNDING 2.5e-7
+
 /* Integer vectors: this many standard deviations of the error along a direction */
 #define ERROR_DEVIATIONS 6.0
 
@@ -80,16 +83,30 @@ gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
 }
 
 /*
+ * gv_hnsw_ready_rounding
+ *		Return how far points of a query and a row may be from where they should
+ *		be, because they were rotated before the center was taken off.
+ */
+double
+gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center)
+{
+	return POINT_ROUNDING *
+		sqrt(gv_kernels->inner_product_f32(center, center, layout->padded_dim));
+}
+
+/*
  * gv_hnsw_ready_set_interval
  *		Set the interval that holds the exact key of a node.
+ *
+ * rounding: see gv_hnsw_ready_rounding
  */
 void
-gv_hnsw_ready_set_interval(const GvHnswLayout *layout, GvHnswReadyItem *item,
+gv_hnsw_ready_set_interval(const GvHnswLayout *layout, double rounding, GvHnswReadyItem *item,
 						   const GvHnswFound *found)
 {
 	double		squared = Max((double) found->key - found->key_bias, 0);
 	double		distance = sqrt(squared);
-	double		error = found->error;
+	double		error = found->error + rounding;
 	double		lower;
 	double		upper;
 

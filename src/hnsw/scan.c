@@ -67,6 +67,7 @@ typedef struct GvHnswScan
 	Datum		query;			/* detoasted */
 	double		key_offset;		/* exact key -> key of the graph: */
 	double		key_factor;		/* key = offset + factor * exact key */
+	double		rounding;		/* of points, see gv_hnsw_ready_rounding */
 	double		radius;			/* no row that is farther passes; infinity: not known */
 	double		radius_key;		/* the same in keys */
 	int			ef;
@@ -253,7 +254,7 @@ take_found(GvHnswScan *so)
 		item.tid = found->tid;
 		item.id = found->id;
 		item.tid_chunk = found->tid_chunk;
-		gv_hnsw_ready_set_interval(&so->ix.layout, &item, found);
+		gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, found);
 		push_ready(so, &item);
 	}
 }
@@ -386,7 +387,7 @@ sweep(GvHnswScan *so)
 			{
 				ReadyItem	item;
 
-				gv_hnsw_ready_set_interval(&ix->layout, &item, f);
+				gv_hnsw_ready_set_interval(&ix->layout, so->rounding, &item, f);
 				if (gv_hnsw_ready_is_beyond(&item, so->radius_key))
 					continue;
 			}
@@ -425,7 +426,7 @@ sweep(GvHnswScan *so)
 		item.tid = swept[i].tid;
 		item.id = swept[i].id;
 		item.tid_chunk = swept[i].tid_chunk;
-		gv_hnsw_ready_set_interval(&so->ix.layout, &item, &swept[i]);
+		gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, &swept[i]);
 		push_ready(so, &item);
 	}
 	pfree(swept);
@@ -675,6 +676,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 			cache = gv_hnsw_cache(ix);
 			z = gv_hnsw_transform(ix, cache, value, true, &rotated);
 			gv_hnsw_search_set_point(&so->search, z);
+			so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center);
 
 			/* how exact keys translate into squared distances of points */
 			unit2 = (double) cache->inverse_unit * cache->inverse_unit;

@@ -125,5 +125,16 @@ CREATE INDEX outliers_v ON hnsw_test.outliers USING hnsw (v vector_l2_ops);
 SELECT value AS nodes_not_reached FROM gigavec.stats('hnsw_test.outliers_v') WHERE name = 'nodes_not_reached';
 SELECT count(*) FROM gigavec.check('hnsw_test.outliers_v');
 
+-- rows far from zero, all near each other: rotating them loses a part that tells which is nearer
+CREATE TABLE hnsw_test.distant (id integer, v vector(100));
+INSERT INTO hnsw_test.distant SELECT i, (SELECT array_agg(10000 + x / 10.0) FROM unnest(hnsw_test.vec(i, 100)::real[]) x)::vector(100) FROM generate_series(1, 3000) i;
+CREATE INDEX distant_v ON hnsw_test.distant USING hnsw (v vector_l2_ops);
+SET enable_seqscan = off;
+SELECT count(*) AS rows, count(*) FILTER (WHERE distance < before) AS after_farther
+FROM (SELECT *, lag(distance) OVER (PARTITION BY query ORDER BY number) AS before
+	FROM (SELECT q.id AS query, l.distance, row_number() OVER () AS number FROM hnsw_test.distant q,
+			LATERAL (SELECT r.v <-> q.v AS distance FROM hnsw_test.distant r ORDER BY r.v <-> q.v LIMIT 100) l WHERE q.id <= 40) x) y;
+RESET enable_seqscan;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
