@@ -64,11 +64,11 @@
  * All searches together expand no more than so many nodes for each node of the
  * index, of which linking one takes about 300, and these at first
  */
-#define EXPANSIONS_PER_NODE 6
+#define EXPANSIONS_PER_NODE 4
 #define FREE_EXPANSIONS 40000
 
-/* One search of three is for all true neighbors, the others for the nearest */
-#define MANY_EVERY 3
+/* One search of six is for all true neighbors, the others for the nearest */
+#define MANY_EVERY 6
 #define FEW_K 10
 
 /* So many trials make another bucket, four buckets at most */
