@@ -18,6 +18,9 @@
 
 #define GV_POOL_EXPANDED (UINT64_C(1) << 32)
 
+/* What is written to pools at once by pool_insert_new of distance/distance.h */
+#define GV_POOL_STEP 8
+
 typedef struct GvPool
 {
 	uint64_t   *element;		/* uint64[capacity + 1] */

@@ -61,6 +61,8 @@ typedef enum GvSimdLevel
 /* Points that lie side by side in a panel */
 #define GV_PANEL_ROWS 16
 
+struct GvPool;
+
 /* Sixteen points of int8, and what else belongs to their keys; see panel_keys_i8 */
 typedef struct GvPanelI8
 {
@@ -258,6 +260,13 @@ typedef struct GvKernels
 	 * below: uint16[n], written
 	 */
 	void		(*panel_below_f32) (const float *x, const float *bounds, int n, uint16_t *below);
+
+	/*
+	 * gv_pool_insert_new of base/pool.h, the same at every level; element has
+	 * room for a multiple of GV_POOL_STEP numbers, what is beyond the pool's is
+	 * written, too
+	 */
+	int			(*pool_insert_new) (struct GvPool *pool, float key, uint32_t id);
 
 	/* bits, n bytes: number of differing bits */
 	uint64_t	(*hamming) (const uint8_t *a, const uint8_t *b, int n);

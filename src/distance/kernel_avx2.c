@@ -603,6 +603,7 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 #include "distance/kernel_columns.h"
 #include "distance/kernel_int8.h"
 #include "distance/kernel_panel.h"
+#include "distance/kernel_pool.h"
 #include "distance/kernel_widen.h"
 
 typedef __m256i VecBits;

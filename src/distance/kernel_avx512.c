@@ -9,6 +9,7 @@
  *
  *-------------------------------------------------------------------------
  */
+#include "base/pool.h"
 #include "distance/kernel.h"
 
 #ifdef GV_DISTANCE_HAVE_X86
@@ -507,6 +508,62 @@ panel_below_f32(const float *x, const float *bounds, int n, uint16_t *below)
 	for (int j = 0; j < n; j++)
 		below[j] = (uint16_t) _mm512_cmp_ps_mask(_mm512_loadu_ps(x + (size_t) j * GV_PANEL_ROWS),
 												 bound, _CMP_LT_OQ);
+}
+
+/* Elements of a pool that are looked at all together */
+#define POOL_AT_ONCE 128
+
+/* The lowest n bits, 8 at most */
+GV_DISTANCE_INLINE __mmask8
+low_bits8(int n)
+{
+	return (__mmask8) (n < 8 ? (1u << n) - 1 : 0xFF);
+}
+
+/*
+ * Eight elements at a time, all of them: so there are no branches that depend on
+ * the place, and an insertion reads by the same eight what the one before wrote.
+ */
+static int
+pool_insert_new(GvPool *pool, float key, uint32_t id)
+{
+	uint64_t   *element = pool->element;
+	uint64_t	new_element = gv_pool_element(key, id);
+	const __m512i x = _mm512_set1_epi64((long long) new_element);
+	const __m512i least = _mm512_set1_epi64((long long) (new_element >> 33 << 33));
+	__m512i		before = _mm512_setzero_si512();
+	int			n = pool->n;
+	int			place = 0;
+
+	if (n > POOL_AT_ONCE)
+		return gv_pool_insert_new(pool, key, id);
+	for (int i = 0; i < n; i += GV_POOL_STEP)
+	{
+		__m512i		known = _mm512_loadu_si512(element + i);
+
+		place += __builtin_popcount(low_bits8(n - i) & _mm512_cmplt_epu64_mask(known, least));
+	}
+	if (place == pool->capacity)
+		return -1;
+	/* among others of the same key */
+	if (place < n && (element[place] >> 33) == (new_element >> 33))
+		return gv_pool_insert_new(pool, key, id);
+
+	if (n < pool->capacity)
+		pool->n++;
+	for (int i = 0; i < pool->n; i += GV_POOL_STEP)
+	{
+		__m512i		known = _mm512_loadu_si512(element + i);
+		__m512i		shifted = _mm512_alignr_epi64(known, before, 7);
+		__mmask8	moves = (__mmask8) (_mm512_cmpgt_epu64_mask(known, x) | ~low_bits8(n - i));
+
+		/* those that are greater make room: the first of them for the new one */
+		_mm512_storeu_si512(element + i, _mm512_mask_max_epu64(known, moves, shifted, x));
+		before = known;
+	}
+	if (place < pool->cursor)
+		pool->cursor = place;
+	return place;
 }
 
 static void

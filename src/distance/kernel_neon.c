@@ -385,6 +385,7 @@ fastscan_estimate(const uint8_t *codes, const uint8_t *table, int n_groups,
 #include "distance/kernel_int12.h"
 #include "distance/kernel_int8.h"
 #include "distance/kernel_panel.h"
+#include "distance/kernel_pool.h"
 #include "distance/kernel_widen.h"
 
 typedef uint32x4_t VecBits;

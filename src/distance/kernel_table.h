@@ -46,6 +46,7 @@ const GvKernels TABLE_NAME = {
 	.panel_hamming = panel_hamming,
 	.panel_sums_f32 = panel_sums_f32,
 	.panel_below_f32 = panel_below_f32,
+	.pool_insert_new = pool_insert_new,
 	.hamming = hamming,
 	.jaccard = jaccard,
 	.f32_to_f16 = f32_to_f16,

@@ -141,6 +141,17 @@ gv_hnsw_graph_has_groups(const GvHnswGraph *graph)
 		gv_am_panel_pays(graph->opclass);
 }
 
+/* Make room for a pool, where cache lines begin and end */
+static void
+init_pool(GvPool *pool, int capacity, MemoryContext context)
+{
+	Size		size = TYPEALIGN(GV_POOL_STEP, capacity + 1) * sizeof(uint64);
+	char	   *area = MemoryContextAlloc(context, size + GV_HNSW_POINT_ALIGN);
+
+	pool->capacity = capacity;
+	pool->element = (uint64 *) TYPEALIGN(GV_HNSW_POINT_ALIGN, area);
+}
+
 /*
  * gv_hnsw_graph_worker_init
  *		Prepare a process to work on the graph.
@@ -154,8 +165,7 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 	worker->graph = graph;
 	worker->context = context;
 	gv_am_probe_init(&worker->probe, graph->opclass, context);
-	worker->pool.capacity = ef;
-	worker->pool.element = MemoryContextAlloc(context, sizeof(uint64) * (ef + 1));
+	init_pool(&worker->pool, ef, context);
 	worker->candidates = MemoryContextAlloc(context, sizeof(GvHnswCandidate) * (ef + 1));
 	worker->place_bits = MIN_PLACE_BITS;
 	while ((1 << worker->place_bits) < PLACES_PER_CANDIDATE * ef)
@@ -177,8 +187,7 @@ gv_hnsw_graph_worker_init(GvHnswGraphWorker *worker, GvHnswGraph *graph,
 		else
 			gv_am_panel_init(&worker->exact_panel, graph->opclass, context);
 		for (int i = 0; i < GV_HNSW_GROUP; i++)
-			worker->group_pool[i].element =
-				MemoryContextAlloc(context, sizeof(uint64) * (worker->group_ef + 1));
+			init_pool(&worker->group_pool[i], worker->group_ef, context);
 	}
 	worker->seen = MemoryContextAlloc(context, sizeof(uint16) << worker->seen_bits);
 }
@@ -299,7 +308,8 @@ search_graph(GvHnswGraphWorker *worker, uint32 row, uint32 n_linked)
 		for (int i = 0; i < n_fresh; i++)
 		{
 			if (worker->keys[i] < gv_pool_bound(pool) &&
-				(place = gv_pool_insert_new(pool, worker->keys[i], fresh[i])) >= 0 &&
+				(place = gv_kernels->pool_insert_new(pool, worker->keys[i],
+													  fresh[i])) >= 0 &&
 				place < pool->cursor + EXPANDED_AT_ONCE)
 				prefetch_links(graph, fresh[i]);
 		}
@@ -404,7 +414,7 @@ offer_to_group(GvHnswGraphWorker *worker, const uint32 *rows, int n_rows,
 				float		key = keys[offered[r][i] * GV_PANEL_ROWS + r];
 
 				if (key < gv_pool_bound(pool) && other != rows[r])
-					gv_pool_insert_new(pool, key, other);
+					gv_kernels->pool_insert_new(pool, key, other);
 			}
 		}
 	}

@@ -21,6 +21,7 @@ extern void gv_unit_test_fastscan(const GvKernels *kernels);
 extern void gv_unit_test_products(const GvKernels *kernels);
 extern void gv_unit_test_planes(const GvKernels *kernels);
 extern void gv_unit_test_hadamard(const GvKernels *kernels);
+extern void gv_unit_test_pool_kernel(const GvKernels *kernels);
 
 extern double gv_unit_half_value(GvHalf h);
 extern GvHalf gv_unit_half_nearest(double x);

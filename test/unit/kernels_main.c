@@ -55,6 +55,7 @@ main(int argc, char **argv)
 		gv_unit_test_hadamard(gv_kernels);
 		gv_unit_test_products(gv_kernels);
 		gv_unit_test_planes(gv_kernels);
+		gv_unit_test_pool_kernel(gv_kernels);
 	}
 	return gv_unit_finish();
 }
