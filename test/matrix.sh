@@ -167,7 +167,7 @@ need_root()
 		fi
 		touch "$root/complete"
 	fi
-	# the newest minor version, to which pg_upgrade goes from another newest one
+	# where this machine has its updates from, the newest minor version
 	mirror=$(own_mirror -security)
 	if [ ! -e "$root/updated" ] && [ -n "$mirror" ]; then
 		cp /etc/resolv.conf "$root/etc/" 2>/dev/null || :
@@ -232,20 +232,30 @@ leg_pg18()
 	leg_version 18
 }
 
+# Print the minor version of "postgres (PostgreSQL) 17.12 ..."
+minor_of()
+{
+	echo "$1" | sed -E 's/^[^0-9]*[0-9]+\.?([0-9]*).*/\1/; s/^$/0/'
+}
+
 # pg_upgrade from the PostgreSQL at hand to another: its programs, with the
 # libraries that the other release has not
 leg_upgrade()
 {
-	local root major=17 old_install old library
+	local root major=17 old_install old library minor old_minor
 	if [ "$gv_major" -ge $major ]; then
 		skip "matrix: upgrade: PostgreSQL $gv_major is not older than $major"
 		return
 	fi
 	need_root upgrade $major || return 0
-	[ -e "$root/updated" ] || {
-		skip "matrix: upgrade: the newest PostgreSQL $major could not be had"
+	# minor releases of all versions come at once, and a version begins when the
+	# one before has had about four: 15.20 is as old as 17.12
+	old_minor=$(minor_of "$("$gv_bin/postgres" --version)")
+	minor=$(minor_of "$(in_root "$root" "/usr/lib/postgresql/$major/bin/postgres" --version)")
+	if [ $((minor + 4 * (major - gv_major))) -lt "$old_minor" ]; then
+		skip "matrix: upgrade: PostgreSQL $major.$minor is older than $gv_major.$old_minor"
 		return
-	}
+	fi
 	old_install=/opt/gigavec-old$gv_stage/usr/lib/postgresql/$gv_major
 	case $gv_bin in
 		"$gv_stage/usr/lib/postgresql/$gv_major/bin") ;;
