@@ -6,7 +6,7 @@
  * All lexemes and postings are read under the merge lock.  For each document
  * there is a sum over its postings of what lexeme, frequency and positions hash to,
  * which the table's row must have as well: so no posting is missing, wrong or too
- * many.
+ * many.  And no page may be led to twice, nor be in the list of free pages as well.
  *
  *-------------------------------------------------------------------------
  */
@@ -26,11 +26,13 @@
 #include "bm25/pages.h"
 #include "bm25/positions.h"
 
+/* What is said of a page that two lead to */
+#define USED_TWICE "Two lead to a page."
+
 /* What is known of a row */
 typedef struct Document
 {
 	ItemPointerData tid;		/* key */
-	bool		is_seen;		/* in the table */
 	uint32		length;
 	uint64		sum;
 	uint32		filters;		/* hash of the words of its filter columns, and of the
@@ -43,6 +45,8 @@ typedef struct CheckState
 	GvAmReportProblem report;
 	void	   *arg;
 	HTAB	   *documents;		/* those that are not dead */
+	uint8	   *claimed;		/* a bit for each page that something leads to */
+	BlockNumber n_blocks;		/* of the index, of which there are such bits */
 	GvBm25Tokenizer *tokenizer;
 	MemoryContext row_context;
 	Oid			type;
@@ -82,6 +86,71 @@ hash_filters(const CheckState *state, const char *packed)
 	return hash_bytes((const unsigned char *) packed, state->index.filters.packed_size);
 }
 
+/* Note that something leads to pages; nothing else must */
+static void
+claim_pages(CheckState *state, BlockNumber start, uint32 n, const char *problem)
+{
+	for (uint32 i = 0; i < n && start + i < state->n_blocks; i++)
+	{
+		uint8	   *byte = &state->claimed[(start + i) / 8];
+		uint8		bit = 1 << (start + i) % 8;
+
+		if (*byte & bit)
+		{
+			report_problem(state, start + i, NULL, problem);
+			return;
+		}
+		*byte |= bit;
+	}
+}
+
+static void
+claim_extents(CheckState *state, const GvBm25ExtentData *extents, uint32 n, const char *problem)
+{
+	for (uint32 i = 0; i < n; i++)
+		claim_pages(state, extents[i].start, extents[i].n, problem);
+}
+
+/* The pages that the metapage itself leads to, but for those of segments */
+static void
+claim_heads(CheckState *state)
+{
+	const GvBm25MetaPageData *meta = &state->index.meta;
+
+	state->n_blocks = RelationGetNumberOfBlocks(state->index.rel);
+	state->claimed = palloc_extended((Size) state->n_blocks / 8 + 1,
+									 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	claim_pages(state, GV_BM25_META_BLKNO, 2, USED_TWICE);
+	for (int i = 0; i < meta->n_sealed; i++)
+		claim_pages(state, meta->sealed[i].head, 1, USED_TWICE);
+	for (int i = 0; i < GV_BM25_LANES; i++)
+	{
+		if (meta->lane[i].head != InvalidBlockNumber)
+			claim_pages(state, meta->lane[i].head, 1, USED_TWICE);
+	}
+}
+
+/*
+ * Compare the list of free pages with the pages that something leads to.  It is
+ * read last: a page of a lane may have been taken from it meanwhile, but only a
+ * change of the segments puts pages there, which on a standby may have been.
+ */
+static void
+check_free_pages(CheckState *state)
+{
+	GvBm25Extents free = {0};
+	uint64		generation = state->index.meta.generation;
+
+	gv_bm25_read_free(&state->index, &free);
+	gv_bm25_read_meta(&state->index);
+	if (state->index.meta.generation != generation)
+		siglongjmp(*state->index.overtaken, 1);
+	claim_extents(state, free.extent, free.n, "A free page is in use.");
+	if (free.extent != NULL)
+		pfree(free.extent);
+	pfree(state->claimed);
+}
+
 /* Note a document; a row must not be in the index twice */
 static void
 add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, uint32 length,
@@ -92,7 +161,6 @@ add_document(CheckState *state, BlockNumber block, const ItemPointerData *tid, u
 
 	if (found)
 		report_problem(state, block, tid, "The index has the row twice.");
-	document->is_seen = false;
 	document->length = length;
 	document->sum = sum;
 	document->filters = hash_filters(state, filters);
@@ -255,6 +323,7 @@ check_segment(CheckState *state, const GvBm25SegmentData *entry)
 	uint32		n_dead = 0;
 
 	gv_bm25_segment_open(&segment, &state->index, entry);
+	claim_extents(state, segment.extents, segment.head.n_extents, USED_TWICE);
 	sums = MemoryContextAllocExtended(context, (Size) n * sizeof(uint64),
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	norms = MemoryContextAllocHuge(context, n);
@@ -299,6 +368,7 @@ check_lanes(CheckState *state)
 {
 	GvBm25DeltaScan *scan = palloc(sizeof(GvBm25DeltaScan));
 	bool		exact = (state->index.meta.flags & GV_BM25_FLAG_EXACT_LENGTH) != 0;
+	BlockNumber last = InvalidBlockNumber;
 
 	gv_bm25_delta_begin(scan, &state->index);
 	while (gv_bm25_delta_next(scan))
@@ -306,6 +376,18 @@ check_lanes(CheckState *state)
 		const uint8 *in = scan->terms;
 		uint64		sum = 0;
 
+		/* the first page was claimed with all heads */
+		if (scan->row_block != last && scan->n_pages > 1)
+			claim_pages(state, scan->row_block, 1, USED_TWICE);
+		last = scan->row_block;
+		if (scan->row->flags & GV_BM25_ROW_LONG)
+		{
+			GvBm25Extents pages = {0};
+
+			gv_bm25_long_row_pages(scan, &pages);
+			claim_extents(state, pages.extent, pages.n, USED_TWICE);
+			pfree(pages.extent);
+		}
 		for (uint32 i = 0; i < scan->row->n_terms; i++)
 		{
 			GvBm25RowTerm term;
@@ -341,14 +423,20 @@ check_row(Relation rel, ItemPointer tid, Datum *values, bool *isnull, bool is_al
 	GvBm25Bytes positions = {0};
 	uint64		sum = 0;
 
+	known = hash_search(state->documents, tid, HASH_FIND, NULL);
 	if (isnull[0])
+	{
+		if (known != NULL)
+			report_problem(state, InvalidBlockNumber, tid,
+						   "The index has the row, and its text is null.");
 		return;
+	}
 	old = MemoryContextSwitchTo(state->row_context);
 	document = gv_bm25_tokenize_value(state->tokenizer, state->type, values[0]);
-	known = hash_search(state->documents, tid, HASH_FIND, NULL);
-	if (known != NULL)
-		known->is_seen = true;
-	if (document->length > 0 && known == NULL)
+	if (document->length == 0 && known != NULL)
+		report_problem(state, InvalidBlockNumber, tid,
+					   "The index has the row, and its text has no words.");
+	else if (document->length > 0 && known == NULL)
 		report_problem(state, InvalidBlockNumber, tid, "The index does not have the row.");
 	else if (document->length > 0)
 	{
@@ -394,6 +482,9 @@ check_heap(CheckState *state, Relation heap, Snapshot snapshot)
 {
 	IndexInfo  *info = BuildIndexInfo(state->index.rel);
 	TableScanDesc scan;
+	HASH_SEQ_STATUS all;
+	Document   *document;
+	BlockNumber n_blocks;
 
 	/* as CREATE INDEX CONCURRENTLY: only what a snapshot sees */
 	info->ii_Concurrent = true;
@@ -401,6 +492,17 @@ check_heap(CheckState *state, Relation heap, Snapshot snapshot)
 	info->ii_ExclusionOps = NULL;
 	scan = table_beginscan_strat(heap, snapshot, 0, NULL, true, false);
 	table_index_build_scan(heap, state->index.rel, info, false, false, check_row, state, scan);
+
+	/* nobody truncates the table meanwhile, for that takes a lock which our caller's keeps off */
+	n_blocks = RelationGetNumberOfBlocks(heap);
+	hash_seq_init(&all, state->documents);
+	while ((document = hash_seq_search(&all)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (ItemPointerGetBlockNumberNoCheck(&document->tid) >= n_blocks)
+			report_problem(state, InvalidBlockNumber, &document->tid,
+						   "The row lies beyond the end of the table.");
+	}
 }
 
 /*
@@ -437,9 +539,11 @@ gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
 	state.documents = hash_create("bm25 check", 1024, &ctl,
 								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	state.index.overtaken = &overtaken;
+	claim_heads(&state);
 	for (int i = 0; i < state.index.meta.n_segments; i++)
 		check_segment(&state, &state.index.meta.segment[i]);
 	check_lanes(&state);
+	check_free_pages(&state);
 	state.index.overtaken = NULL;
 	gv_bm25_unlock_merge(rel);
 
