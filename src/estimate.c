@@ -158,7 +158,7 @@ gv_estimate_check_dim(const GvAmOpclass *opclass, const char *method, const char
 	if (dim > gv_am_max_dim(opclass))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an %s index",
+				 errmsg("column cannot have more than %d dimensions for %s index",
 						gv_am_max_dim(opclass), method),
 				 errdetail("Column \"%s\" has %d dimensions.", column, dim)));
 }

@@ -170,7 +170,7 @@ gv_am_describe_columns(Relation index, const GvAmOpclass **opclass, GvAmFilterCo
 	if (dim > gv_am_max_dim(*opclass))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for an %s index",
+				 errmsg("column cannot have more than %d dimensions for %s index",
 						gv_am_max_dim(*opclass), get_am_name(index->rd_rel->relam)),
 				 errdetail("The column of index \"%s\" has %d dimensions.",
 						   RelationGetRelationName(index), dim)));

@@ -271,7 +271,7 @@ gv_hnsw_fill_meta(GvHnswMetaPageData *meta, const GvAmOpclass *opclass, int dim,
 	if (meta->ef_construction < 2 * meta->m)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("\"ef_construction\" must be at least twice \"m\""),
+				 errmsg("ef_construction must be greater than or equal to 2 * m"),
 				 errdetail("\"ef_construction\" is %d and \"m\" is %d.",
 						   meta->ef_construction, meta->m)));
 	gv_hnsw_layout_choose(&layout, opclass, dim, meta->m,

@@ -68,7 +68,7 @@ gv_kdtree_check_dim(const char *column, int dim)
 	if (dim > GV_KDTREE_MAX_DIM)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("column cannot have more than %d dimensions for a kdtree index",
+				 errmsg("column cannot have more than %d dimensions for kdtree index",
 						GV_KDTREE_MAX_DIM),
 				 errdetail("Column \"%s\" has %d dimensions.", column, dim),
 				 errhint("Create an hnsw index instead.")));

@@ -7,6 +7,9 @@
  * the text of a value, the function takes an error-saving context and reports
  * by its result that the error was saved there.
  *
+ * Messages, though not their details, have pgvector's words: its clients and
+ * their tests look for them.
+ *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
@@ -189,14 +192,18 @@ gv_type_read_dense_typmod(ArrayType *modifiers, const char *type, int max_dim)
 	if (n != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("type %s takes one modifier, the number of dimensions", type),
-				 errdetail("There are %d modifiers.", n),
+				 errmsg("invalid type modifier"),
+				 errdetail("Type %s takes one modifier, the number of dimensions; there are %d.", type, n),
 				 errhint("Write %s(3) for three dimensions.", type)));
-	if (values[0] < 1 || values[0] > max_dim)
+	if (values[0] < 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("number of dimensions for type %s must be between 1 and %d",
-						type, max_dim),
+				 errmsg("dimensions for type %s must be at least 1", type),
+				 errdetail("The type modifier is %d.", values[0])));
+	if (values[0] > max_dim)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("dimensions for type %s cannot exceed %d", type, max_dim),
 				 errdetail("The type modifier is %d.", values[0])));
 	return values[0];
 }
@@ -214,19 +221,17 @@ gv_type_check_dim(int dim, const char *type, int max_dim, struct Node *escontext
 	if (unlikely(dim < 1))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("a value of type %s needs at least one dimension", type)));
+				 errmsg("%s must have at least 1 dimension", type)));
 	if (unlikely(dim > max_dim))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("type %s allows at most %d dimensions", type, max_dim)));
+				 errmsg("%s cannot have more than %d dimensions", type, max_dim)));
 	return true;
 }
 
 /*
  * gv_type_refuse_typmod
  *		Report a number of dimensions that the type modifier does not allow.
- *
- * The message has pgvector's words, here and below: its clients look for them.
  */
 bool
 gv_type_refuse_typmod(int32 typmod, int dim, const char *type,
@@ -248,6 +253,20 @@ gv_type_refuse_different_dims(int dim1, int dim2, const char *type)
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_EXCEPTION),
 			 errmsg("different %s dimensions %d and %d", type, dim1, dim2)));
+}
+
+/*
+ * gv_type_check_state_dim
+ *		Check that a value, or another state, has a state's number of dimensions.
+ */
+void
+gv_type_check_state_dim(int state_dim, int dim)
+{
+	if (unlikely(state_dim != dim))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("expected %d dimensions, not %d", state_dim, dim),
+				 errdetail("The values of an average must have the same number of dimensions.")));
 }
 
 /*
@@ -279,11 +298,11 @@ gv_type_check_finite(const float *x, int dim, const char *type,
 	if (isnan(x[i]))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("NaN is not allowed in type %s", type),
+				 errmsg("NaN not allowed in %s", type),
 				 errdetail("Element %d is NaN.", i + 1)));
 	ereturn(escontext, false,
 			(errcode(ERRCODE_DATA_EXCEPTION),
-			 errmsg("infinity is not allowed in type %s", type),
+			 errmsg("infinite value not allowed in %s", type),
 			 errdetail("Element %d is infinite.", i + 1)));
 }
 
@@ -319,13 +338,14 @@ gv_type_check_array(ArrayType *array, const char *type, int max_dim)
 	if (ARR_NDIM(array) > 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("cannot convert an array of %d dimensions to type %s",
-						ARR_NDIM(array), type),
-				 errhint("Use an array of one dimension.")));
+				 errmsg("array must be 1-D"),
+				 errdetail("An array of %d dimensions cannot become a value of type %s.",
+						   ARR_NDIM(array), type)));
 	if (ARR_HASNULL(array) && array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("cannot convert an array with null elements to type %s", type)));
+				 errmsg("array must not contain nulls"),
+				 errdetail("A value of type %s has no null elements.", type)));
 	dim = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
 	gv_type_check_dim(dim, type, max_dim, NULL);
 	return dim;
@@ -364,8 +384,8 @@ gv_type_read_array(ArrayType *array, float *x, int dim, const char *type)
 				if (unlikely(isinf(x[i]) && !isinf(element)))
 					ereport(ERROR,
 							(errcode(ERRCODE_DATA_EXCEPTION),
-							 errmsg("\"%g\" is out of range for type %s",
-									element, type)));
+							 errmsg("infinite value not allowed in %s", type),
+							 errdetail("\"%g\" is out of range for type real.", element)));
 			}
 			break;
 		case NUMERICOID:

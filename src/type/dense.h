@@ -62,6 +62,7 @@ extern bool gv_type_check_dim(int dim, const char *type, int max_dim,
 							  struct Node *escontext);
 extern bool gv_type_refuse_typmod(int32 typmod, int dim, const char *type,
 								  struct Node *escontext);
+extern void gv_type_check_state_dim(int state_dim, int dim);
 extern void gv_type_refuse_different_dims(int dim1, int dim2,
 										  const char *type);
 extern bool gv_type_check_finite(const float *x, int dim, const char *type,

@@ -51,7 +51,7 @@ DENSE_FUNCTION(accum) (PG_FUNCTION_ARGS)
 	}
 	else
 	{
-		gv_type_check_same_dims(dim, value->dim, DENSE_TYPE);
+		gv_type_check_state_dim(dim, value->dim);
 		state = own_state(fcinfo, state);
 		sums = (float8 *) ARR_DATA_PTR(state);
 	}
@@ -93,7 +93,7 @@ DENSE_FUNCTION(combine) (PG_FUNCTION_ARGS)
 
 	if (dim2 > 0)
 	{
-		gv_type_check_same_dims(dim1, dim2, DENSE_TYPE);
+		gv_type_check_state_dim(dim1, dim2);
 		for (i = 1; i <= dim1; i++)
 			sums1[i] += sums2[i];
 	}

@@ -82,12 +82,12 @@ gv_type_check_sparsevec_element(int32 index, float value, struct Node *escontext
 	if (unlikely(isnan(value)))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("NaN is not allowed in type %s", "sparsevec"),
+				 errmsg("NaN not allowed in %s", "sparsevec"),
 				 errdetail("The element with index %d is NaN.", index)));
 	if (unlikely(isinf(value)))
 		ereturn(escontext, false,
 				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("infinity is not allowed in type %s", "sparsevec"),
+				 errmsg("infinite value not allowed in %s", "sparsevec"),
 				 errdetail("The element with index %d is infinite.", index)));
 	return true;
 }
@@ -103,7 +103,7 @@ gv_type_refuse_sparsevec_nnz(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			 errmsg("type %s allows at most %d non-zero elements",
+			 errmsg("%s cannot have more than %d non-zero elements",
 					"sparsevec", GV_SPARSEVEC_MAX_NNZ)));
 }
 

@@ -219,7 +219,7 @@ gv_type_sparsevec_in(PG_FUNCTION_ARGS)
 	if (capacity > GV_SPARSEVEC_MAX_NNZ)
 		ereturn(reader.escontext, (Datum) 0,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("type %s allows at most %d non-zero elements",
+				 errmsg("%s cannot have more than %d non-zero elements",
 						"sparsevec", GV_SPARSEVEC_MAX_NNZ)));
 	reader.elements = (TextElement *) palloc(sizeof(TextElement) * capacity);
 
@@ -247,7 +247,7 @@ gv_type_sparsevec_in(PG_FUNCTION_ARGS)
 		if (i > 0 && result->indices[i] == result->indices[i - 1])
 			ereturn(reader.escontext, (Datum) 0,
 					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("sparsevec cannot contain duplicate indices"),
+					 errmsg("sparsevec indices must not contain duplicates"),
 					 errdetail("Index %d is given more than once.", result->indices[i] + 1)));
 	}
 	pfree(reader.elements);
@@ -349,7 +349,7 @@ gv_type_sparsevec_recv(PG_FUNCTION_ARGS)
 		if (index == previous)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATA_EXCEPTION),
-					 errmsg("sparsevec cannot contain duplicate indices"),
+					 errmsg("sparsevec indices must not contain duplicates"),
 					 errdetail("Index %d is given more than once.", index + 1)));
 		result->indices[i] = index;
 		previous = index;
