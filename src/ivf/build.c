@@ -210,8 +210,9 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 	MemoryContextDelete(context);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_CALIBRATE);
 	gv_ivf_calibrate(index, heap, result->index_tuples);
-	/* one that is emptied at each commit is built as often */
-	if (!is_trained && !(RelationUsesLocalBuffers(index) && result->heap_tuples == 0))
+	/* one list was asked for; and one that is emptied at each commit is built as often */
+	if (!is_trained && gv_ivf_options_lists((GvIvfOptions *) index->rd_options) != 1 &&
+		!(RelationUsesLocalBuffers(index) && result->heap_tuples == 0))
 		ereport(NOTICE,
 				(errmsg("index \"%s\" was built with too few rows to divide them into lists",
 						RelationGetRelationName(index)),

@@ -87,15 +87,17 @@ assign_pq_probes(int newval, void *extra)
 	pq_settings.probes_is_set = extra != NULL && *(GucSource *) extra >= PGC_S_DATABASE;
 }
 
-/* Define the settings of one access method */
+/* Define the settings of one access method; probe: what one may stand for, or NULL */
 static void
-define_settings(GvIvfSettings *settings, const char *name, GucIntAssignHook assign_probes)
+define_settings(GvIvfSettings *settings, const char *name, const char *probe,
+				GucIntAssignHook assign_probes)
 {
 	DefineCustomIntVariable(psprintf("%s.probes", name),
 							"Sets the number of lists that a search reads.",
-							"More lists give a higher recall and take longer. "
-							"With 0 a search reads as many as \"gigavec.target_recall\" needs. "
-							"A value set for the session, role or database overrides the index's own.",
+							psprintf("More lists give a higher recall and take longer. "
+									 "With 0 a search reads as many as \"gigavec.target_recall\" needs. "
+									 "A value set for the session, role or database overrides the index's own.%s%s",
+									 probe ? " " : "", probe ? probe : ""),
 							&settings->probes, 0, 0, GV_IVF_MAX_LISTS,
 							PGC_USERSET, 0, check_probes, assign_probes, NULL);
 	DefineCustomEnumVariable(psprintf("%s.iterative_scan", name),
@@ -105,7 +107,8 @@ define_settings(GvIvfSettings *settings, const char *name, GucIntAssignHook assi
 							 iterative_scan_values, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable(psprintf("%s.max_probes", name),
 							"Sets the number of lists after which a scan does not go on to further ones.",
-							NULL, &settings->max_probes, GV_IVF_MAX_LISTS, 1, GV_IVF_MAX_LISTS,
+							probe,
+							&settings->max_probes, GV_IVF_MAX_LISTS, 1, GV_IVF_MAX_LISTS,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved(name);
 }
@@ -154,8 +157,10 @@ gv_ivf_define_settings(void)
 					  0, 0, PG_UINT16_MAX, AccessExclusiveLock);
 	add_bool_reloption(pq_options, "opq", "Whether the quantizer \"pq\" learns a rotation",
 					   false, AccessExclusiveLock);
-	define_settings(&flat_settings, "ivfflat", assign_flat_probes);
-	define_settings(&pq_settings, "ivfpq", assign_pq_probes);
+	define_settings(&flat_settings, "ivfflat",
+					"For an index made without \"lists\", one stands for a hundredth of its lists.",
+					assign_flat_probes);
+	define_settings(&pq_settings, "ivfpq", NULL, assign_pq_probes);
 }
 
 static bytea *

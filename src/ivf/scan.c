@@ -59,6 +59,7 @@ typedef struct GvIvfScan
 	double		target;			/* recall; 0: the number of lists was set */
 	int64		k;				/* rows that the lists read are enough for */
 	int			n_probes;		/* lists that a search reads first */
+	int			max_probes;		/* and the most that it goes on to */
 	bool		exhausted;		/* all lists were read */
 	bool		read_all;		/* read them at once: see gv_ivf_scan_place */
 	uint32		place;			/* of the list of the row returned last */
@@ -203,7 +204,7 @@ may_go_on(const GvIvfScan *so)
 	const GvIvfSettings *settings = gv_ivf_settings(so->ix.rel);
 
 	return settings->iterative_scan != GV_IVF_ITERATIVE_OFF && !so->exhausted &&
-		so->search.n_probes < settings->max_probes;
+		so->search.n_probes < so->max_probes;
 }
 
 /* Read further lists, n at most */
@@ -213,7 +214,7 @@ read_lists(GvIvfScan *so, int64 n)
 	const GvIvfSettings *settings = gv_ivf_settings(so->ix.rel);
 
 	if (settings->iterative_scan != GV_IVF_ITERATIVE_OFF)
-		n = Min(n, Max(settings->max_probes - (int64) so->search.n_probes, 1));
+		n = Min(n, Max(so->max_probes - (int64) so->search.n_probes, 1));
 	if (gv_ivf_search_lists(&so->search, (uint32) Max(n, 1)))
 		return true;
 	so->exhausted = true;
@@ -290,8 +291,12 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 
 	so->k = so->limit > 0 ? so->limit : FIRST_K;
 	so->n_probes = gv_ivf_option_probes(rel, &so->target);
+	so->max_probes = gv_ivf_aim_share(rel, &ix->meta, gv_ivf_settings(rel)->max_probes);
 	if (so->n_probes > 0)
+	{
+		so->n_probes = gv_ivf_aim_share(rel, &ix->meta, so->n_probes);
 		so->target = 0;
+	}
 	else
 		so->n_probes = gv_ivf_aim_probes(&ix->meta, so->target, (int) Min(so->k, PG_INT32_MAX));
 	so->taken = NULL;

@@ -143,5 +143,28 @@ SELECT cardinality(hnsw_test.nearest('hnsw_test.empty', op, '[7,7,7]', 5000, tru
 SELECT count(*) FROM gigavec.check('hnsw_test.empty_l2');
 DROP TABLE hnsw_test.empty;
 
+-- where the number of lists was left to pgvector's default, probes are hundredths of what was chosen
+RESET ivfpq.probes;
+CREATE TABLE hnsw_test.shares (id integer, v vector(12));
+INSERT INTO hnsw_test.shares SELECT i, hnsw_test.vec(i, 12) FROM generate_series(1, 10000) i;
+CREATE INDEX shares_l2 ON hnsw_test.shares USING ivfflat (v vector_l2_ops);
+CREATE FUNCTION hnsw_test.read(probes integer, max_probes integer, scan text) RETURNS integer LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_sort = off AS $$
+BEGIN
+	PERFORM set_config(s, v, true) FROM (VALUES ('ivfflat.probes', probes::text), ('ivfflat.max_probes', max_probes::text), ('ivfflat.iterative_scan', scan)) x (s, v);
+	RETURN (SELECT count(*) FROM (SELECT id FROM hnsw_test.shares ORDER BY v <-> '[1,2,3,4,5,4,3,2,1,0,1,2]' OFFSET 0) x);
+END $$;
+SELECT (SELECT value > 120 FROM gigavec.stats('hnsw_test.shares_l2') WHERE name = 'lists') AS lists,
+	hnsw_test.read(1, 32768, 'off') BETWEEN 50 AND 300 AS one, hnsw_test.read(50, 32768, 'off') BETWEEN 4000 AND 6000 AS half,
+	hnsw_test.read(100, 32768, 'off') AS all_at_once, hnsw_test.read(1, 50, 'relaxed_order') BETWEEN 4000 AND 6000 AS up_to_half, hnsw_test.read(1, 100, 'relaxed_order') AS up_to_all;
+-- lists that are asked for are counted one by one, and one list needs no dividing
+DROP INDEX hnsw_test.shares_l2;
+CREATE INDEX shares_l2 ON hnsw_test.shares USING ivfflat (v vector_l2_ops) WITH (lists = 200);
+SELECT hnsw_test.read(100, 32768, 'off') BETWEEN 4000 AND 6000 AS half, hnsw_test.read(200, 32768, 'off') AS all;
+DROP INDEX hnsw_test.shares_l2;
+TRUNCATE hnsw_test.shares;
+SET client_min_messages = notice;
+CREATE INDEX shares_l2 ON hnsw_test.shares USING ivfflat (v vector_l2_ops) WITH (lists = 1);
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
