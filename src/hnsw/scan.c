@@ -589,6 +589,8 @@ set_may_return(GvHnswScan *so)
 	}
 	else if (gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_OFF)
 		so->may_return = PG_INT64_MAX;
+	else if (so->exhausted)
+		so->may_return = 0;		/* a sweep comes next, so what was found so far waits */
 	else if (RelationGetNumberOfBlocks(so->ix.rel) <= Max(so->ef, SMALL_INDEX))
 		so->may_return = 0;		/* a sweep costs no more, and misses nothing */
 	else if (so->limit > so->aim.k &&
