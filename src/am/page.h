@@ -67,8 +67,8 @@ typedef struct GvAmRecallTable
 {
 	uint16		n_buckets;		/* 0: there is no calibration */
 	uint16		n_trials;		/* query vectors it was measured with */
-	float4		bound[GV_AM_RECALL_MAX_BUCKETS - 1];	/* difficulty where the next
-														 * bucket begins */
+	/* difficulty where the next bucket begins; the last that one row in 20 exceeds, or zero */
+	float4		bound[GV_AM_RECALL_MAX_BUCKETS - 1];
 	uint16		ef[GV_AM_RECALL_N_KS][GV_AM_RECALL_N_LEVELS][GV_AM_RECALL_MAX_BUCKETS];
 } GvAmRecallTable;
 

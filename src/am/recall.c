@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "utils/guc.h"
@@ -32,10 +33,13 @@
 /*
  * A query is strange that is farther from rows than the last bucket's easiest.
  * ef grows with a power of how much farther, in squared distances, and so much
- * at most.  See hnsw/README.md.
+ * at most.  Where rows themselves are spread as widely, the power is such that
+ * only this part of them comes to more than that factor.  See hnsw/README.md.
  */
 #define STRANGE_EXPONENT 2.0
 #define STRANGE_MAX_FACTOR 4.0
+#define TAIL_PART 0.05
+#define TAIL_FACTOR 1.5
 
 const double gv_am_recall_level[GV_AM_RECALL_N_LEVELS] = {
 	.80, .85, .90, .925, .95, .97, .98, .99, .995, .999
@@ -62,6 +66,7 @@ typedef struct Fit
 {
 	const GvAmTrial *trials;
 	int			n_trials;
+	int			which_k;
 	int			k;
 	int			n_buckets;
 	int			least_ef;		/* of a search that has found its bucket */
@@ -133,23 +138,103 @@ gv_am_recall_bucket(const GvAmRecallTable *table, float difficulty)
 double
 gv_am_recall_strangeness(const GvAmRecallTable *table, float difficulty)
 {
-	float		last = table->n_buckets < 2 ? 0 : table->bound[table->n_buckets - 2];
+	int			n = table->n_buckets;
+	float		last = n < 2 || n >= GV_AM_RECALL_MAX_BUCKETS ? 0 : table->bound[n - 2];
+	double		exponent = STRANGE_EXPONENT;
 
 	if (!(last > 0) || !(difficulty > last))
 		return 1;
-	return Min(pow((double) difficulty / last, STRANGE_EXPONENT), STRANGE_MAX_FACTOR);
+	if (table->bound[n - 1] > last)
+		exponent = Min(exponent, log(TAIL_FACTOR) / log((double) table->bound[n - 1] / last));
+	return Min(pow((double) difficulty / last, exponent), STRANGE_MAX_FACTOR);
+}
+
+/* Keys that are equal may be computed with other last bits */
+static inline float
+slack_of(float key)
+{
+	return fabsf(key) * FLT_EPSILON * 64;
+}
+
+/*
+ * gv_am_recall_begin_trial
+ *		Begin a trial: nothing is found.
+ *
+ * key: float[n], of the true neighbors, nearest first; n: GV_AM_RECALL_MAX_K at most
+ * max_k: so many are searched for
+ */
+void
+gv_am_recall_begin_trial(GvAmTrial *trial, const float *key, int n, int max_k)
+{
+	memset(trial, 0, sizeof(*trial));
+	trial->n_true = Min(n, max_k);
+	trial->max_k = max_k;
+	for (int i = 0; i < GV_AM_RECALL_N_KS; i++)
+	{
+		int			k = Min(gv_am_recall_k[i], n);
+
+		while (k > 0 && k < n && key[k] <= key[k - 1] + slack_of(key[k - 1]))
+			k++;
+		trial->n_as_near[i] = k;
+	}
+	for (int i = 0; i < GV_AM_RECALL_MAX_K; i++)
+		trial->needed[i] = GV_AM_RECALL_NOT_FOUND;
+}
+
+/* How many of the k nearest, or of those as near, an ef finds */
+static int
+count_found(const GvAmTrial *trial, int which_k, double ef)
+{
+	int			k = Min(gv_am_recall_k[which_k], trial->n_true);
+	int			n = 0;
+
+	for (int j = 0; j < trial->n_as_near[which_k] && n < k; j++)
+		n += trial->needed[j] <= ef;
+	return n;
+}
+
+/*
+ * gv_am_recall_note
+ *		Note a row that was found; returns whether there is more to be found.
+ *
+ * key, n: of the true neighbors
+ * found_key: of the row, the same as theirs if it is one
+ * needed: the least ef that finds it
+ *
+ * Rows as far as each other stand for each other, so it takes the first place of
+ * its key that is free.
+ */
+bool
+gv_am_recall_note(GvAmTrial *trial, const float *key, int n, float found_key, int needed)
+{
+	float		slack = slack_of(found_key);
+
+	if (n == 0 || found_key > key[n - 1] + slack)
+		return n > 0;
+	for (int j = 0; j < n && key[j] <= found_key + slack; j++)
+	{
+		if (key[j] >= found_key - slack && trial->needed[j] == GV_AM_RECALL_NOT_FOUND)
+		{
+			trial->needed[j] = (uint16) Min(needed, GV_AM_RECALL_NOT_FOUND - 1);
+			break;
+		}
+	}
+	for (int i = 0; i < GV_AM_RECALL_N_KS && gv_am_recall_k[i] <= trial->max_k; i++)
+	{
+		if (count_found(trial, i, GV_AM_RECALL_NOT_FOUND - 1) <
+			Min(gv_am_recall_k[i], trial->n_true))
+			return true;
+	}
+	return false;
 }
 
 /* The recall that a trial comes to with an ef */
 static double
-recall_with(const GvAmTrial *trial, int k, double ef)
+recall_with(const GvAmTrial *trial, int which_k, double ef)
 {
-	int			n = 0;
+	int			k = Min(gv_am_recall_k[which_k], trial->n_true);
 
-	k = Min(k, trial->n_true);
-	for (int j = 0; j < k; j++)
-		n += trial->needed[j] <= ef;
-	return k > 0 ? (double) n / k : 1;
+	return k > 0 ? (double) count_found(trial, which_k, ef) / k : 1;
 }
 
 /* Sum up the trials of all buckets at all steps */
@@ -178,7 +263,7 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 		fit->n_in[bucket]++;
 		for (int s = 0; s < fit->n_steps; s++)
 		{
-			double		recall = recall_with(trial, fit->k, fit->ef[s] * factor);
+			double		recall = recall_with(trial, fit->which_k, fit->ef[s] * factor);
 
 			fit->cost[bucket][s] += fit->ef[s] * factor;
 			fit->sum[bucket][s] += recall;
@@ -366,6 +451,27 @@ compare_difficulties(const void *a, const void *b)
 }
 
 /*
+ * The difficulty that one in a few rows exceeds, by all that was found
+ *
+ * difficulties: float[n_trials], room for them
+ */
+static float
+find_tail(const GvAmTrial *trials, int n_trials, float *difficulties)
+{
+	int			n = 0;
+
+	for (int i = 0; i < n_trials; i++)
+	{
+		if (!trials[i].is_moved)
+			difficulties[n++] = trials[i].last_difficulty;
+	}
+	if (n == 0)
+		return 0;
+	qsort(difficulties, n, sizeof(float), compare_difficulties);
+	return difficulties[(int) (n * (1 - TAIL_PART))];
+}
+
+/*
  * gv_am_recall_fit
  *		Find the ef with which trials reach each level of recall.
  *
@@ -389,6 +495,8 @@ gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets, int least
 	qsort(difficulties, n_trials, sizeof(float), compare_difficulties);
 	for (int b = 1; b < n_buckets; b++)
 		table->bound[b - 1] = difficulties[(Size) n_trials * b / n_buckets];
+	if (n_buckets > 1 && n_buckets < GV_AM_RECALL_MAX_BUCKETS)
+		table->bound[n_buckets - 1] = find_tail(trials, n_trials, difficulties);
 	pfree(difficulties);
 
 	for (int i = 0; i < GV_AM_RECALL_N_KS; i++)
@@ -397,6 +505,7 @@ gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets, int least
 
 		fit->trials = trials;
 		fit->n_trials = n_trials;
+		fit->which_k = i;
 		fit->k = gv_am_recall_k[i];
 		fit->n_buckets = n_buckets;
 		fit->least_ef = least_ef;

@@ -31,6 +31,8 @@ typedef struct GvAmTrial
 	bool		is_moved;		/* the query vector was a row, and was moved */
 	float		difficulty;		/* by the first that were found: the larger, the more ef */
 	float		last_difficulty;	/* by all that were found */
+	/* for each number of rows: true neighbors no farther than the last of them */
+	int			n_as_near[GV_AM_RECALL_N_KS];
 	/* by rank: the least ef that finds the neighbor */
 	uint16		needed[GV_AM_RECALL_MAX_K];
 } GvAmTrial;
@@ -43,6 +45,9 @@ extern const double gv_am_recall_level[GV_AM_RECALL_N_LEVELS];
 extern const int gv_am_recall_k[GV_AM_RECALL_N_KS];
 
 extern void gv_am_recall_init(void);
+extern void gv_am_recall_begin_trial(GvAmTrial *trial, const float *key, int n, int max_k);
+extern bool gv_am_recall_note(GvAmTrial *trial, const float *key, int n, float found_key,
+							  int needed);
 extern void gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets,
 							 int least_ef, GvAmRecallTable *table);
 extern double gv_am_recall_ef(const GvAmRecallTable *table, double target, int k,

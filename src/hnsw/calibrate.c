@@ -344,19 +344,19 @@ gather_truth(const Calibration *calibration, int i, Truth *truth)
 
 /* --- searches ------------------------------------------------------------ */
 
-/* The rank of a node among the true neighbors, from 0, or -1 */
-static int
-true_rank(const Truth *truth, uint32 id, float key)
+/*
+ * The key of a node that was found, as its true neighbor has it if it is one: kernels
+ * differ in their last bits
+ */
+static float
+true_key(const Truth *truth, const GvHnswFound *found)
 {
-	/* kernels differ in their last bits */
-	if (key > truth->key[truth->n - 1] * (1 + FLT_EPSILON * 64) && truth->key[truth->n - 1] > 0)
-		return -1;
 	for (int i = 0; i < truth->n; i++)
 	{
-		if (truth->id[i] == id)
-			return i;
+		if (truth->id[i] == found->id)
+			return truth->key[i];
 	}
-	return -1;
+	return found->key;
 }
 
 /*
@@ -373,16 +373,14 @@ search_for(Calibration *calibration, const GvHnswQuestion *question, const Truth
 	uint64		n_nodes = pg_atomic_read_u64(&calibration->shared->n_nodes);
 	int			ef = GV_HNSW_CALIBRATION_FIRST_EF;
 	int			last_ef = (int) Min(gv_hnsw_aim_largest_ef(n_nodes), LAST_EF);
-	int			n_true_found = 0;
+	bool		wanted = truth->n > 0;
 	int64		n_seen = 0;
 
-	trial->n_true = Min(truth->n, max_k);
-	trial->max_k = max_k;
+	gv_am_recall_begin_trial(trial, truth->key, truth->n, max_k);
 	trial->is_moved = question->is_moved;
-	trial->last_difficulty = truth->n > 0 ?
-		truth->key[Min(truth->n, GV_HNSW_DIFFICULTY_RANK) - 1] : 0;
-	for (int i = 0; i < GV_AM_RECALL_MAX_K; i++)
-		trial->needed[i] = GV_AM_RECALL_NOT_FOUND;
+	if (truth->n > 0)
+		trial->last_difficulty = truth->key[Min(truth->n, GV_HNSW_DIFFICULTY_RANK) - 1];
+	trial->last_difficulty = gv_hnsw_search_key_difficulty(ix, trial->last_difficulty);
 	search.keep_spilled = true;
 	search.value = question->value;
 	search.left_out = question->id;
@@ -395,22 +393,15 @@ search_for(Calibration *calibration, const GvHnswQuestion *question, const Truth
 			search.z_norm2 *= (float) layout->padded_dim / layout->own_dims;
 	}
 	gv_hnsw_search_seed(&search, gv_hnsw_cache(ix));
-	while (n_true_found < trial->n_true)
+	while (wanted)
 	{
 		bool		more = true;
 
-		for (; n_seen < search.n_found; n_seen++)
-		{
-			int			rank = true_rank(truth, search.found[n_seen].id,
-										 search.found[n_seen].key);
-
-			if (rank >= 0 && rank < trial->n_true)
-			{
-				trial->needed[rank] = (uint16) Min(search.ef_needed,
-												   GV_AM_RECALL_NOT_FOUND - 1);
-				n_true_found++;
-			}
-		}
+		for (; n_seen < search.n_found && wanted; n_seen++)
+			wanted = gv_am_recall_note(trial, truth->key, truth->n,
+									   true_key(truth, &search.found[n_seen]), search.ef_needed);
+		if (!wanted)
+			break;
 		more = gv_hnsw_search_run_until(&search, search.n_found + 1);
 		if (!more && search.n_found == n_seen)
 		{

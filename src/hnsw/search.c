@@ -44,6 +44,9 @@
  */
 #define AGAIN_PER_PLACE 16
 
+/* Where products are less they tell no difference any more */
+#define LEAST_PRODUCT 0.001f
+
 /* Bytes of a node that are asked for before it is expanded */
 #define PREFETCH_BYTES 1024
 
@@ -662,6 +665,25 @@ gv_hnsw_search_run(GvHnswSearch *search)
 }
 
 /*
+ * gv_hnsw_search_key_difficulty
+ *		Return the difficulty of a query whose fifth best node has such a key.
+ *
+ * By inner product keys of queries that have little to do with any row come near
+ * to a limit; how little, the inverse of the product tells, that of a unit query
+ * with a row of unit length.
+ */
+float
+gv_hnsw_search_key_difficulty(const GvHnswIndex *index, float key)
+{
+	float		norm = index->meta.max_norm * index->meta.inverse_unit;
+
+	if (index->meta.metric != GV_AM_METRIC_INNER_PRODUCT ||
+		!gv_hnsw_layout_has_codes(&index->layout))
+		return key;
+	return norm > 0 ? norm / Max((1 + norm * norm - key) / 2, norm * LEAST_PRODUCT) : 0;
+}
+
+/*
  * gv_hnsw_search_difficulty
  *		Return the difficulty of the query by the first so many nodes expanded: the
  *		larger, the more ef it takes.
@@ -687,7 +709,7 @@ gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found)
 			best[place] = best[place - 1];
 		best[place] = key;
 	}
-	return n > 0 ? best[n - 1] : 0;
+	return gv_hnsw_search_key_difficulty(search->index, n > 0 ? best[n - 1] : 0);
 }
 
 /*

@@ -91,6 +91,7 @@ extern bool gv_hnsw_search_found_live(const GvHnswSearch *search);
 extern void gv_hnsw_search_seed_live(GvHnswSearch *search, const GvHnswCache *cache);
 extern bool gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found);
 extern void gv_hnsw_search_run(GvHnswSearch *search);
+extern float gv_hnsw_search_key_difficulty(const GvHnswIndex *index, float key);
 extern float gv_hnsw_search_difficulty(const GvHnswSearch *search, int64 n_found);
 extern float gv_hnsw_search_probe(GvHnswSearch *search);
 extern void gv_hnsw_search_narrow(GvHnswSearch *search, int ef);

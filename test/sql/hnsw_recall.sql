@@ -40,7 +40,7 @@ BEGIN
 	EXECUTE replace(query, 'nearest', 'FROM hnsw_test.items ORDER BY v <-> ''[1,2,3,4,5,0,-1,-2,-3,-4,-5,0]''') USING numbers[1], numbers[2];
 	RETURN (SELECT ef FROM gigavec.last_scan());
 END $$;
-SELECT one <= ten AS one, ten < hundred AS hundred, hundred < thousand AS thousand, parameter = hundred AS parameter, with_offset = hundred AS with_offset,
+SELECT one <= ten AS one, ten < hundred AS hundred, ten < thousand AS thousand, parameter = hundred AS parameter, with_offset = hundred AS with_offset,
 	subquery = hundred AS subquery, locked = hundred AS locked, no_limit > ten AS no_limit
 FROM (SELECT hnsw_test.last_ef('SELECT id nearest LIMIT 1') AS one, hnsw_test.last_ef('SELECT id nearest LIMIT 10') AS ten,
 	hnsw_test.last_ef('SELECT id nearest LIMIT 100') AS hundred, hnsw_test.last_ef('SELECT id nearest LIMIT 1000') AS thousand,

@@ -97,12 +97,16 @@ $node->safe_psql('postgres', 'DROP TABLE few, questions');
 # a search that needs less than tells the difficulty does no more.  Queries farther from
 # rows than rows are from each other get more without being told.
 for my $set (
-	[ 'corel1000-clip-512', 512, 'v <=> q.q', 'cosine', 0.9, 0.8, 14 ],
-	[ 'bigann-10k', 128, 'v <-> q.q', 'l2', 0.9, 0.89, 50 ],
-	# users and items: queries are of another kind than rows
-	[ 'gowalla-als-64-ip', 64, 'v <#> q.q', 'ip', 0.9, 0.86, 140 ])
+	[ 'corel1000-clip-512', 512, 'v <=> q.q', 'cosine', 10000, 0.9, 0.8, 14 ],
+	[ 'bigann-10k', 128, 'v <-> q.q', 'l2', 10000, 0.9, 0.89, 50 ],
+	# rows lie so unevenly that many are farther from others than most are
+	[ 'colors-rgb-3d', 3, 'v <-> q.q', 'l2', 10000, 0.9, 0.87, 24 ],
+	# users and items: queries are of another kind than rows; some have little to do
+	# with any item, and are swept for at last
+	[ 'gowalla-als-64-ip', 64, 'v <#> q.q', 'ip', 10000, 0.9, 0.887, 140 ],
+	[ 'gowalla-als-64-ip', 64, 'v <#> q.q', 'ip', 5000, 0.99, 0.98, 1000 ])
 {
-	my ($name, $dim, $distance, $metric, $target, $least, $most) = @$set;
+	my ($name, $dim, $distance, $metric, $n_rows, $target, $least, $most) = @$set;
 
   SKIP:
 	{
@@ -112,7 +116,7 @@ for my $set (
 		$node->safe_psql('postgres', qq{
 			CREATE TABLE real (id int, v vector($dim));
 			CREATE TABLE questions (id int, q vector($dim))});
-		copy_vectors($node, "$folder/base.npy", 'real', 0, 10000);
+		copy_vectors($node, "$folder/base.npy", 'real', 0, $n_rows);
 		if (-e "$folder/query.npy")
 		{
 			copy_vectors($node, "$folder/query.npy", 'questions', 0, $metric eq 'ip' ? 500 : 100);
@@ -131,6 +135,17 @@ for my $set (
 		$node->safe_psql('postgres', 'DROP TABLE real, questions');
 	}
 }
+
+# Where many rows are as far as each other, any of them will do
+$node->safe_psql('postgres', q{
+	CREATE TABLE bits AS SELECT i AS id, (SELECT string_agg((abs(hashint8(i * 1000 + b)) % 100 <
+		30 + 40 * (abs(hashint8(i % 20 * 777 + b)) % 2))::int::text, '' ORDER BY b)
+		FROM generate_series(1, 64) b)::bit(64) AS v FROM generate_series(1::bigint, 4000) i;
+	CREATE INDEX bits_hamming ON bits USING hnsw (v bit_hamming_ops)});
+cmp_ok($node->safe_psql('postgres', "SELECT recall FROM gigavec.recall('bits_hamming', 10, 500, .9)"), '>=', 0.89, 'equal distances: found');
+cmp_ok($node->safe_psql('postgres', "SELECT value FROM gigavec.stats('bits_hamming') WHERE name = 'calibrated_ef_99'"),
+	'<', 65, 'equal distances: at little cost');
+$node->safe_psql('postgres', 'DROP TABLE bits');
 
 # Five rows a vector: ten rows are two nodes
 SKIP:
