@@ -100,6 +100,7 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	float	   *x = build->decoded;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
+	int			n_groups = layout->code_dims / GV_RABITQ_GROUP_DIMS;
 	double		product = gv_hnsw_graph_mean_product(graph, row);
 	float		bias = row_key_bias(build, row);
 
@@ -111,13 +112,20 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	for (int i = 0; i < n_links; i++)
 	{
 		uint32		neighbor = GV_HNSW_LINK_ROW(links[i]);
-		GvHnswPoint point = {x, row_key_bias(build, neighbor)};
+		int			lane = i % GV_FASTSCAN_LANES;
+		GvRabitqFactors factors;
 
 		if (i + 1 < n_links)
 			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[i + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
-		gv_hnsw_node_set_lane(layout, node, i, build->row_id[neighbor], p, &point);
+		factors = gv_rabitq_encode(x, p, node->center_weight, layout->own_dims, layout->code_dims,
+								   build->nibbles + (Size) lane * n_groups);
+		factors.add += row_key_bias(build, neighbor);
+		gv_hnsw_node_put_lane(layout, node, i, build->row_id[neighbor], &factors, NULL);
 		gv_hnsw_node_mark_lane(layout, node, i, (links[i] & GV_HNSW_LINK_FILL) != 0);
+		if (lane == GV_FASTSCAN_LANES - 1 || i == n_links - 1)
+			gv_rabitq_put_lanes(gv_hnsw_node_codes(layout, node, i / GV_FASTSCAN_LANES),
+								build->nibbles, lane + 1, layout->code_dims);
 	}
 }
 

@@ -276,7 +276,7 @@ fit_edge_scale(float *edge_scale, GvHalf *add, GvHalf *rescale, int n, float mag
  *
  * lane: 0..n_neighbors; n_neighbors is raised if it is the next
  * factors: with the neighbor's key_bias in the addend
- * nibbles: uint8[code_dims / 4]
+ * nibbles: uint8[code_dims / 4]; NULL if the caller writes the codes of all lanes
  */
 void
 gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uint32 id,
@@ -293,8 +293,9 @@ gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uin
 	put_factor(&add[lane], factors->add / node->edge_scale);
 	put_factor(&rescale[lane], factors->rescale / node->edge_scale);
 	gv_hnsw_node_mark_lane(layout, node, lane, false);
-	gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
-					   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+	if (nibbles != NULL)
+		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
 	if (lane == node->n_neighbors)
 		node->n_neighbors++;
 }

@@ -8,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "quant/rabitq.h"
 
@@ -107,6 +108,70 @@ gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles, int code_di
 		uint8_t    *byte = block + g * GV_FASTSCAN_GROUP_BYTES;
 
 		*byte = (uint8_t) ((*byte & keep) | (nibbles[g] << shift));
+	}
+}
+
+/* Groups that are written together, as many as a group has bytes */
+#define GROUPS_AT_ONCE GV_FASTSCAN_GROUP_BYTES
+#define SQUARE_BYTES (GROUPS_AT_ONCE * GV_FASTSCAN_GROUP_BYTES)
+
+/*
+ * Exchange rows and columns of bytes: each step interleaves both halves, which
+ * moves the bits of a byte's number left by one; compilers turn that into vectors.
+ */
+static void
+transpose_square(uint8_t *square)
+{
+	uint8_t		other[SQUARE_BYTES];
+
+	for (int step = 0; step < 2; step++)
+	{
+		for (int i = 0; i < SQUARE_BYTES / 2; i++)
+		{
+			other[2 * i] = square[i];
+			other[2 * i + 1] = square[SQUARE_BYTES / 2 + i];
+		}
+		for (int i = 0; i < SQUARE_BYTES / 2; i++)
+		{
+			square[2 * i] = other[i];
+			square[2 * i + 1] = other[SQUARE_BYTES / 2 + i];
+		}
+	}
+}
+
+/*
+ * gv_rabitq_put_lanes
+ *		Write the first n lanes of a FastScan block, the others as zero.
+ *
+ * block: uint8[code_dims / 4][16]
+ * nibbles: uint8[n][code_dims / 4]
+ */
+void
+gv_rabitq_put_lanes(uint8_t *block, const uint8_t *nibbles, int n, int code_dims)
+{
+	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
+
+	for (int first = 0; first < n_groups; first += GROUPS_AT_ONCE)
+	{
+		int			now = n_groups - first < GROUPS_AT_ONCE ? n_groups - first : GROUPS_AT_ONCE;
+		uint8_t		square[SQUARE_BYTES] = {0};
+
+		for (int lane = 0; lane < n; lane++)
+		{
+			uint8_t		code[GROUPS_AT_ONCE] = {0};
+			uint8_t    *row = square + (lane & 15) * GROUPS_AT_ONCE;
+			int			factor = (lane & 16) ? 16 : 1;
+
+			if (now == GROUPS_AT_ONCE)
+				memcpy(code, nibbles + (size_t) lane * n_groups + first, GROUPS_AT_ONCE);
+			else
+				memcpy(code, nibbles + (size_t) lane * n_groups + first, now);
+			for (int g = 0; g < GROUPS_AT_ONCE; g++)
+				row[g] = (uint8_t) (row[g] | code[g] * factor);
+		}
+		transpose_square(square);
+		memcpy(block + (size_t) first * GV_FASTSCAN_GROUP_BYTES, square,
+			   (size_t) now * GV_FASTSCAN_GROUP_BYTES);
 	}
 }
 

@@ -61,6 +61,8 @@ extern GvRabitqFactors gv_rabitq_encode(const float *x, const float *p, float we
 										int dims, int code_dims, uint8_t *nibbles);
 extern void gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles,
 							   int code_dims);
+extern void gv_rabitq_put_lanes(uint8_t *block, const uint8_t *nibbles, int n,
+								int code_dims);
 extern void gv_rabitq_get_lane(const uint8_t *block, int lane, uint8_t *nibbles,
 							   int code_dims);
 extern void gv_rabitq_copy_lane(uint8_t *block, int to, int from, int code_dims);

@@ -94,6 +94,35 @@ check_lanes(int code_dims)
 	}
 }
 
+/*
+ * Lanes written together are those written one by one.
+ */
+static void
+check_many_lanes(int code_dims)
+{
+	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
+	int			size = gv_rabitq_block_bytes(code_dims);
+	uint8_t    *block = gv_unit_at_end(0, size);
+	uint8_t    *expected = gv_unit_at_end(2, size);
+
+	for (int n = 0; n <= GV_FASTSCAN_LANES; n++)
+	{
+		uint8_t    *nibbles = gv_unit_at_end(1, n * n_groups);
+
+		for (int i = 0; i < n * n_groups; i++)
+			nibbles[i] = (uint8_t) (gv_unit_random() % 16);
+		for (int i = 0; i < size; i++)
+			block[i] = (uint8_t) gv_unit_random();
+		memset(expected, 0, size);
+		for (int lane = 0; lane < n; lane++)
+			gv_rabitq_put_lane(expected, lane, nibbles + lane * n_groups, code_dims);
+		gv_rabitq_put_lanes(block, nibbles, n, code_dims);
+		if (memcmp(block, expected, size) != 0)
+			gv_unit_fail("%d dimensions, %d lanes together are others than one by one",
+						 code_dims, n);
+	}
+}
+
 /* Kinds of queries */
 typedef enum Query
 {
@@ -355,6 +384,12 @@ gv_unit_test_rabitq(void)
 	gv_unit_begin("%s rabitq: put, copy and get each lane", gv_kernels->name);
 	for (i = 0; i < 5; i++)
 		check_lanes(code_dims[i]);
+	gv_unit_end();
+
+	gv_unit_begin("%s rabitq: put lanes together, 0 to %d, before a guard page", gv_kernels->name,
+				  GV_FASTSCAN_LANES);
+	for (i = 0; i < 5; i++)
+		check_many_lanes(code_dims[i]);
 	gv_unit_end();
 
 	for (kind = 0; kind < N_QUERIES; kind++)
