@@ -67,6 +67,9 @@
 #define MIN_GROUPED_EXACT 2048
 #define ROWS_ALONE 1024
 
+/* Sums have so many lanes; points have a multiple of them */
+#define LANES 8
+
 /* Open files of a shard, each with a buffer of a block */
 #define FILES_PER_SHARD 3
 
@@ -137,7 +140,7 @@ gv_hnsw_build_place_arrays(GvHnswBuild *build, char *area)
 typedef struct Sample
 {
 	GvHnswBuild *build;
-	double	   *sum;			/* double[dims], of the points */
+	double	   *sum;			/* double[dims], of the points before rotation */
 	double		norm2;			/* sum of their squared norms */
 	double		value_bytes;	/* sum of the values' sizes */
 	int64		n_values;
@@ -152,6 +155,7 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	int			dims = build->graph.dims;
 	MemoryContext old_context;
 	GvAmRotated rotated;
+	double		norm2[LANES] = {0};
 	Datum		value;
 
 	if (isnull[0])
@@ -163,13 +167,18 @@ sample_row(Relation index, ItemPointer tid, Datum *values, bool *isnull,
 	sample->n_values++;
 	if (dims > 0)
 	{
-		gv_am_rotate_value(build->ix.opclass, build->shared->meta.dim, dims, build->rotation,
-					   1.0f, -1.0f, value, false, build->point, &rotated);
+		gv_am_scale_value(build->ix.opclass, build->shared->meta.dim, dims, 1.0f, -1.0f, value,
+						  false, build->point, &rotated);
 		for (int d = 0; d < dims; d++)
-		{
 			sample->sum[d] += build->point[d];
-			sample->norm2 += (double) build->point[d] * build->point[d];
+		/* in double and in lanes, which compilers turn into vectors */
+		for (int d = 0; d < dims; d += LANES)
+		{
+			for (int lane = 0; lane < LANES; lane++)
+				norm2[lane] += (double) build->point[d + lane] * build->point[d + lane];
 		}
+		for (int lane = 0; lane < LANES; lane++)
+			sample->norm2 += norm2[lane];
 	}
 	MemoryContextSwitchTo(old_context);
 	MemoryContextReset(build->row_context);
@@ -207,6 +216,8 @@ gv_hnsw_build_choose_geometry(GvHnswBuild *build)
 		gv_am_choose_unit(sqrt(sample.norm2 / sample.n_values));
 	for (int d = 0; d < dims && sample.n_values > 0; d++)
 		build->sampled_center[d] = (float) (sample.sum[d] / sample.n_values * meta->inverse_unit);
+	/* the mean of points rotated is their mean, rotated */
+	gv_rotation_apply(build->rotation, dims, build->sampled_center);
 	build->ix.meta = *meta;
 }
 
