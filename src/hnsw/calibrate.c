@@ -25,6 +25,7 @@
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/bufmgr.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "am/recall.h"
@@ -136,6 +137,11 @@ typedef struct GvHnswCalibration
 	GvHnswPoints rounded;
 	uint32	   *numbers;		/* uint32[n_questions]: 0, 1, ... */
 	float	   *rounded_key;	/* float[n_questions]: of them and the node */
+	float	   *error;			/* float[n_questions]: norm of what rounding took */
+	float	   *norm2;			/* float[n_questions] */
+	float	   *last_key;		/* float[n_questions]: of the last of many true neighbors, or
+								 * infinity */
+	uint32	   *near;			/* uint32[n_questions + 1]: numbers */
 } Calibration;
 
 static void
@@ -182,6 +188,40 @@ offer(Truth *truth, uint32 id, float key)
 }
 
 /*
+ * Note the query vectors from which a node with codes may not be too far; returns
+ * how many they are.
+ *
+ * Bounds first, all of them, in a loop that compilers turn into vectors.
+ */
+static int
+find_near(Calibration *calibration, const GvHnswPointHead *head, float bias, float factor)
+{
+	int			n = calibration->n_questions;
+	const float *error = calibration->error;
+	const float *norm2 = calibration->norm2;
+	const float *last_key = calibration->last_key;
+	float	   *key = calibration->rounded_key;
+	float		own_error = head->error;
+	float		own_norm2 = head->norm2;
+	int			n_near = 0;
+
+	for (int i = 0; i < n; i++)
+	{
+		float		bound = (last_key[i] - bias) / factor;
+		float		reach = sqrtf(bound > 0.0f ? bound : 0.0f) + own_error + error[i];
+
+		/* no node is given up that has a place, however sums are rounded */
+		key[i] -= reach * reach + (own_norm2 + norm2[i] + reach * reach) * (FLT_EPSILON * 16);
+	}
+	for (int i = 0; i < n; i++)
+	{
+		calibration->near[n_near] = i;
+		n_near += !(key[i] > 0);
+	}
+	return n_near;
+}
+
+/*
  * Offer a node with codes to all query vectors; its own vector is there already.
  *
  * Points that were rounded are as far from each other as before but for what
@@ -194,29 +234,24 @@ offer_point(Calibration *calibration, uint32 id, float bias)
 	const GvHnswPoints *rounded = &calibration->rounded;
 	const GvHnswPointHead *head = gv_hnsw_point_head(rounded, calibration->n_questions);
 	float		factor = (float) layout->padded_dim / layout->own_dims;
+	int			n_near;
 
 	gv_hnsw_point_encode(rounded, calibration->n_questions, calibration->own);
 	gv_hnsw_points_keys(rounded, calibration->n_questions, calibration->numbers,
 						calibration->n_questions, calibration->rounded_key);
-	for (int i = 0; i < calibration->n_questions; i++)
+	n_near = find_near(calibration, head, bias, factor);
+	for (int i = 0; i < n_near; i++)
 	{
-		const GvHnswQuestion *question = &calibration->question[i];
-		Truth	   *truth = &calibration->truth[i];
+		uint32		number = calibration->near[i];
+		const GvHnswQuestion *question = &calibration->question[number];
+		Truth	   *truth = &calibration->truth[number];
 
+		if (id == question->id)
+			continue;
+		offer(truth, id, bias + factor *
+			  gv_kernels->l2_squared_f32(question->z, calibration->own, layout->own_dims));
 		if (truth->n == GV_AM_RECALL_MAX_K)
-		{
-			const GvHnswPointHead *other = gv_hnsw_point_head(rounded, i);
-			float		bound = (truth->key[truth->n - 1] - bias) / factor;
-			float		reach = sqrtf(Max(bound, 0)) + head->error + other->error;
-			/* no node is given up that has a place, however sums are rounded */
-			float		slack = (head->norm2 + other->norm2 + reach * reach) * FLT_EPSILON * 16;
-
-			if (calibration->rounded_key[i] > reach * reach + slack)
-				continue;
-		}
-		if (id != question->id)
-			offer(truth, id, bias + factor *
-				  gv_kernels->l2_squared_f32(question->z, calibration->own, layout->own_dims));
+			calibration->last_key[number] = truth->key[truth->n - 1];
 	}
 }
 
@@ -281,10 +316,19 @@ begin_truth(Calibration *calibration)
 						 n + 1);
 	calibration->numbers = palloc(sizeof(uint32) * n);
 	calibration->rounded_key = palloc(sizeof(float) * n);
+	calibration->error = palloc(sizeof(float) * n);
+	calibration->norm2 = palloc(sizeof(float) * n);
+	calibration->last_key = palloc(sizeof(float) * n);
+	calibration->near = palloc(sizeof(uint32) * (n + 1));
 	for (int i = 0; i < n; i++)
 	{
+		const GvHnswPointHead *head = gv_hnsw_point_head(&calibration->rounded, i);
+
 		calibration->numbers[i] = i;
 		gv_hnsw_point_encode(&calibration->rounded, i, calibration->question[i].z);
+		calibration->error[i] = head->error;
+		calibration->norm2[i] = head->norm2;
+		calibration->last_key[i] = get_float4_infinity();
 	}
 }
 
