@@ -78,6 +78,7 @@ typedef struct GvPanelI8
 typedef struct GvPanelOther
 {
 	const int8_t *element;
+	int32_t		sum;			/* of its elements */
 	float		unit;
 	float		norm2;
 	float		bias;

@@ -301,18 +301,6 @@ four_bytes(const int8_t *b, int n)
 	return bytes;
 }
 
-/* What products of a + 128 in place of a have too much */
-GV_DISTANCE_INLINE int32_t
-find_excess(const int8_t *b, int n)
-{
-	const __m512i offset = _mm512_set1_epi8((char) 0x80);
-	__m512i		excess = _mm512_setzero_si512();
-
-	for (int i = 0; i < n; i += 64)
-		excess = _mm512_dpbusd_epi32(excess, offset, load_bytes(b, i, n));
-	return _mm512_reduce_add_epi32(excess);
-}
-
 /*
  * Some others beside a panel, their number known when this is compiled: a lane
  * belongs to a row, so sums stay where they are.
@@ -333,7 +321,8 @@ panel_tile(const GvPanelI8 *panel, const GvPanelOther *others, const int n_other
 	for (int j = 0; j < n_others; j++)
 	{
 		b[j] = others[j].element;
-		sum[j] = _mm512_set1_epi32(-find_excess(b[j], n));
+		/* what products of bytes that are 128 too large have too much */
+		sum[j] = _mm512_set1_epi32(-128 * others[j].sum);
 	}
 	for (; i + 4 <= n; i += 4)
 	{

@@ -151,6 +151,40 @@ gv_hnsw_points_fill_panel(const GvHnswPoints *points, const uint32 *rows, int n,
 	}
 }
 
+/* The mean of the rest, as a part of a high byte's unit */
+static inline double
+mean_rest(const GvHnswPoints *points)
+{
+	int			mask = (1 << points->rest_bits) - 1;
+
+	return 0.5 * mask / (mask + 1);
+}
+
+static int32
+add_up(const int8 *high, int dims)
+{
+	int32		sum = 0;
+
+	for (int d = 0; d < dims; d++)
+		sum += high[d];
+	return sum;
+}
+
+/* The sum of a point's high bytes: its bias tells, which is rounded by far less than one of them */
+static inline int32
+find_sum(const GvHnswPoints *points, uint32 i)
+{
+	double		mean = mean_rest(points);
+	double		least = mean * mean * points->dims / 2;
+	int32		sum;
+
+	if (points->rest_bits == 0)
+		return add_up(gv_hnsw_point_high(points, i), points->dims);
+	sum = (int32) lrint((gv_hnsw_point_head(points, i)->bias - least) / mean);
+	Assert(sum == add_up(gv_hnsw_point_high(points, i), points->dims));
+	return sum;
+}
+
 /*
  * gv_hnsw_points_panel_keys
  *		The same keys of each point of a panel and n others; see panel_keys_i8.
@@ -168,6 +202,7 @@ gv_hnsw_points_panel_keys(const GvHnswPoints *points, const GvPanelI8 *panel,
 		const GvHnswPointHead *head = gv_hnsw_point_head(points, others[i]);
 
 		other[i].element = gv_hnsw_point_high(points, others[i]);
+		other[i].sum = find_sum(points, others[i]);
 		other[i].unit = head->scale;
 		other[i].norm2 = head->norm2;
 		other[i].bias = head->bias;
@@ -219,7 +254,7 @@ gv_hnsw_point_encode(const GvHnswPoints *points, uint32 i, const float *z)
 	int			dims = points->dims;
 	int			max = (1 << (points->rest_bits + 7)) - 1;
 	int			mask = (1 << points->rest_bits) - 1;
-	double		mean = 0.5 * mask / (mask + 1);
+	double		mean = mean_rest(points);
 	float		largest = gv_hnsw_point_largest(z, dims);
 	float		inverse;
 	double		errors[LANES] = {0};

@@ -176,6 +176,9 @@ test_i8_panel(const GvKernels *kernels)
 		for (j = 0; j < MOST; j++)
 		{
 			others[j].element = elements + (3 - j % 4) * n;
+			others[j].sum = 0;
+			for (i = 0; i < n; i++)
+				others[j].sum += others[j].element[i];
 			others[j].unit = j % 3 == 0 ? 0.25f : -1.0f;
 			others[j].norm2 = (float) (j * 100);
 			others[j].bias = (float) (j - 3);
