@@ -110,10 +110,10 @@ work_on_part(void *arg, int kind, uint32 part)
 				load_share(build);
 				break;
 			case GV_HNSW_JOB_CHOOSE_CELL:
-				gv_hnsw_build_choose_cell(build, i);
+				gv_hnsw_build_choose_cell(build, first + i);
 				break;
 			case GV_HNSW_JOB_ORDER_CELL:
-				gv_hnsw_build_order_cell(build, i);
+				gv_hnsw_build_order_cell(build, first, i);
 				break;
 			case GV_HNSW_JOB_LINK:
 				gv_hnsw_graph_link_row(&build->worker, build->graph.order[first + i], first);
@@ -350,8 +350,12 @@ link_rows(GvHnswBuild *build)
 			batch = Min(batch, shared->n_alone - done);
 		else
 			batch = Max(batch / GV_HNSW_GROUP, 1) * GV_HNSW_GROUP;
-		/* rows that follow each other are near each other and look at the same points */
-		qsort(graph->order + done, batch, sizeof(uint32), gv_hnsw_compare_rows);
+		/*
+		 * Rows that follow each other are near each other and look at the same
+		 * points; those of a shard are not numbered so.
+		 */
+		if (build->shards == NULL)
+			qsort(graph->order + done, batch, sizeof(uint32), gv_hnsw_compare_rows);
 		if (done < shared->n_alone)
 			gv_hnsw_build_begin_job(build, GV_HNSW_JOB_LINK, done, batch);
 		else

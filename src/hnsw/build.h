@@ -167,11 +167,12 @@ extern void gv_hnsw_build_plan_shards(GvHnswBuild *build, GvHnswShards *shards, 
 extern void gv_hnsw_build_size_arrays(GvHnswBuild *build, uint64 n_rows, Size value_bytes);
 extern double gv_hnsw_build_load(GvHnswBuild *build, TableScanDesc scan, bool progress);
 extern void gv_hnsw_build_finish_rows(GvHnswBuild *build);
+extern void gv_hnsw_build_choose_shard_order(GvHnswBuild *build, uint32 n);
 
 /* build_order.c */
-extern void gv_hnsw_build_order_rows(GvHnswBuild *build, uint32 n);
+extern void gv_hnsw_build_order_rows(GvHnswBuild *build, uint32 first, uint32 n);
 extern void gv_hnsw_build_choose_cell(GvHnswBuild *build, uint32 i);
-extern void gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 i);
+extern void gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 first, uint32 i);
 
 /* build_write.c */
 extern void gv_hnsw_build_write_node_page(GvHnswBuild *build, uint32 page_number);

@@ -677,6 +677,16 @@ shuffle(uint32 *rows, uint32 n, int width, GvRandom *random)
 	}
 }
 
+/* How many of n rows are linked one by one, the first of a random order */
+static uint32
+count_alone(const GvHnswBuild *build, uint32 n)
+{
+	if (n < (build->graph.dims > 0 ? MIN_GROUPED_ROWS : MIN_GROUPED_EXACT) ||
+		!gv_hnsw_graph_has_groups(&build->graph))
+		return n;
+	return ROWS_ALONE + (n - ROWS_ALONE) % GV_HNSW_GROUP;
+}
+
 /*
  * Decide on the order in which rows are linked: random, but for most of the rows
  * of a large index in groups of rows that follow each other.
@@ -690,15 +700,33 @@ choose_order(GvHnswBuild *build, const uint32 *rows, uint32 n, GvRandom *random)
 	memcpy(order, rows, n * sizeof(uint32));
 	shuffle(order, n, 1, random);
 	shared->n_order = n;
-	shared->n_alone = n;
-	if (n < (build->graph.dims > 0 ? MIN_GROUPED_ROWS : MIN_GROUPED_EXACT) ||
-		!gv_hnsw_graph_has_groups(&build->graph))
-		return;
-	shared->n_alone = ROWS_ALONE + (n - ROWS_ALONE) % GV_HNSW_GROUP;
+	shared->n_alone = count_alone(build, n);
 	order += shared->n_alone;
 	n -= shared->n_alone;
 	gv_am_sort(order, n, sizeof(uint32), gv_hnsw_compare_rows);
 	shuffle(order, n / GV_HNSW_GROUP, GV_HNSW_GROUP, random);
+}
+
+/*
+ * gv_hnsw_build_choose_shard_order
+ *		The same for the n rows of a shard, which are in a random order already.
+ */
+void
+gv_hnsw_build_choose_shard_order(GvHnswBuild *build, uint32 n)
+{
+	GvHnswBuildShared *shared = build->shared;
+	GvHnswGraph *graph = &build->graph;
+	GvRandom	random = {shared->meta.seed};
+	uint32		n_alone = count_alone(build, n);
+
+	for (uint32 row = 0; row < n_alone; row++)
+		graph->order[row] = row;
+	gv_hnsw_build_order_rows(build, n_alone, n - n_alone);
+	shuffle(graph->order + n_alone, (n - n_alone) / GV_HNSW_GROUP, GV_HNSW_GROUP, &random);
+	for (uint32 row = 0; row < n; row++)
+		graph->incoming[row] = GV_HNSW_NO_ROW;
+	shared->n_order = n;
+	shared->n_alone = n_alone;
 }
 
 /*
@@ -720,7 +748,7 @@ gv_hnsw_build_finish_rows(GvHnswBuild *build)
 	number_rows_by_tid(build, n_rows);
 	while (n_rows > 0 && !ItemPointerIsValid(&graph->tid[n_rows - 1]))
 		n_rows--;
-	gv_hnsw_build_order_rows(build, n_rows);
+	gv_hnsw_build_order_rows(build, 0, n_rows);
 	number_rows(build, n_rows);
 	build->null_row = GV_HNSW_NO_ROW;
 	for (uint32 row = 0; row < n_rows; row++)

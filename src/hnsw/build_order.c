@@ -86,7 +86,7 @@ sort_by_cell(GvHnswBuild *build, uint32 first, uint32 n, uint32 *starts, int n_c
 {
 	uint32	   *rows = build->graph.order + first;
 	uint32	   *cell = build->graph.incoming;
-	uint32	   *sorted = build->same_next + first;	/* not in use yet */
+	uint32	   *sorted = (uint32 *) build->graph.link_keys + first; /* not in use yet */
 	uint32		next[FIRST_PIVOTS];
 
 	memset(starts, 0, sizeof(uint32) * (n_cells + 1));
@@ -147,35 +147,37 @@ gv_hnsw_build_choose_cell(GvHnswBuild *build, uint32 i)
 /*
  * gv_hnsw_build_order_cell
  *		Order the rows of one cell: part of a job.
+ *
+ * first: of all rows that are put into their order
  */
 void
-gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 i)
+gv_hnsw_build_order_cell(GvHnswBuild *build, uint32 first, uint32 i)
 {
 	uint32	   *starts = build->targets + FIRST_PIVOTS;
 
-	order_cell(build, starts[i], starts[i + 1] - starts[i], 0);
+	order_cell(build, first + starts[i], starts[i + 1] - starts[i], 0);
 }
 
 /*
  * gv_hnsw_build_order_rows
- *		Write the order of the first n rows to the graph's order.
+ *		Put n rows, from the first on, into their order: places of the graph's order.
  *
  * Several arrays that linking uses serve for that before.
  */
 void
-gv_hnsw_build_order_rows(GvHnswBuild *build, uint32 n)
+gv_hnsw_build_order_rows(GvHnswBuild *build, uint32 first, uint32 n)
 {
 	uint32	   *pivots = build->targets;
 	uint32	   *starts = build->targets + FIRST_PIVOTS;
 	int			n_pivots = Min(n, FIRST_PIVOTS);
 
-	for (uint32 row = 0; row < n; row++)
+	for (uint32 row = first; row < first + n; row++)
 		build->graph.order[row] = row;
 	if (n < 2)
 		return;
 	build->shared->n_order = n;
-	choose_pivots(build, build->graph.order, n, pivots, n_pivots);
-	gv_hnsw_build_run_job(build, GV_HNSW_JOB_CHOOSE_CELL, 0, n);
-	sort_by_cell(build, 0, n, starts, n_pivots);
-	gv_hnsw_build_run_job(build, GV_HNSW_JOB_ORDER_CELL, 0, n_pivots);
+	choose_pivots(build, build->graph.order + first, n, pivots, n_pivots);
+	gv_hnsw_build_run_job(build, GV_HNSW_JOB_CHOOSE_CELL, first, n);
+	sort_by_cell(build, first, n, starts, n_pivots);
+	gv_hnsw_build_run_job(build, GV_HNSW_JOB_ORDER_CELL, first, n_pivots);
 }

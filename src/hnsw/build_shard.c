@@ -157,15 +157,12 @@ gv_hnsw_build_load_shard(GvHnswBuild *build, uint32 s)
 		build->node_row[row] = pack_others(member);
 		build->tid_chunk[row] = member->home;
 		build->same_next[row] = member->entry;
-		graph->order[row] = row;
 		graph->n_links[row] = 0;
-		graph->incoming[row] = GV_HNSW_NO_ROW;
 	}
 	if (shard->members)
 		BufFileClose(shard->members);
 	shard->members = NULL;
-	build->shared->n_order = shard->n_members;
-	build->shared->n_alone = shard->n_members;
+	gv_hnsw_build_choose_shard_order(build, shard->n_members);
 	pfree(member);
 }
 
