@@ -7,13 +7,23 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "storage/bufmgr.h"
+#include "utils/float.h"
 #include "utils/memutils.h"
 
 #include "am/testpoint.h"
 #include "hnsw/entry.h"
 #include "hnsw/index.h"
+#include "hnsw/node.h"
 #include "hnsw/options.h"
 #include "quant/rotation.h"
+
+/*
+ * A code of so few dimensions tells too little of an entry, so a backend keeps its
+ * vector: codes of 16 bits are the same for many places of the globe
+ */
+#define MAX_ENTRY_POINT_DIMS 32
 
 /*
  * gv_hnsw_report_corruption
@@ -177,6 +187,83 @@ read_chain(GvHnswIndex *index, BlockNumber blkno, GvHnswPageKind kind,
 	return total;
 }
 
+/* The entry block of a lane of the entry table */
+static inline GvHnswEntryBlock
+entry_block(const GvHnswLayout *layout, const GvHnswCache *cache, int lane)
+{
+	return (GvHnswEntryBlock) (cache->entry_blocks +
+							   (Size) (lane / GV_FASTSCAN_LANES) * layout->entry_block_size);
+}
+
+/* Lay out a cache of so many entry blocks; returns its size */
+static Size
+place_cache(const GvHnswLayout *layout, int n_blocks, GvHnswCache *cache)
+{
+	char	   *next = (char *) cache + MAXALIGN(sizeof(GvHnswCache));
+	int			n_lanes = n_blocks * GV_FASTSCAN_LANES;
+	Size		rotation_size = sizeof(float) * gv_rotation_table_size(layout->padded_dim);
+	Size		center_size = sizeof(float) * layout->padded_dim;
+	bool		has_points = gv_hnsw_layout_has_codes(layout) &&
+		layout->own_dims == layout->padded_dim && layout->padded_dim <= MAX_ENTRY_POINT_DIMS;
+	float	   *rotation = (float *) next;
+	float	   *center = (float *) (next += rotation_size);
+	char	   *blocks = next += center_size;
+	float	   *points = (float *) (next += (Size) n_blocks * layout->entry_block_size);
+
+	if (has_points)
+		next = (char *) (points + (Size) n_lanes * (layout->padded_dim + 1));
+	if (cache)
+	{
+		cache->n_entry_blocks = n_blocks;
+		cache->rotation = rotation;
+		cache->center = center;
+		cache->entry_blocks = blocks;
+		cache->entry_points = has_points ? points : NULL;
+		cache->entry_biases = has_points ? points + (Size) n_lanes * layout->padded_dim : NULL;
+	}
+	return next - (char *) cache;
+}
+
+/* Copy the own vectors of entries; those that the earlier cache has are taken from there */
+static void
+read_entry_points(GvHnswIndex *index, GvHnswCache *cache)
+{
+	const GvHnswLayout *layout = &index->layout;
+
+	for (int lane = 0; lane < cache->n_entry_blocks * GV_FASTSCAN_LANES; lane++)
+	{
+		const GvHnswCache *before = index->rel->rd_amcache;
+		uint32		id = entry_block(layout, cache, lane)->node[lane % GV_FASTSCAN_LANES];
+		float	   *point = cache->entry_points + (Size) lane * layout->padded_dim;
+		Buffer		buf;
+		GvHnswNode	node;
+
+		cache->entry_biases[lane] = get_float4_nan();
+		if (before != NULL && before->inverse_unit == cache->inverse_unit &&
+			lane < before->n_entry_blocks * GV_FASTSCAN_LANES &&
+			entry_block(layout, before, lane)->node[lane % GV_FASTSCAN_LANES] == id)
+		{
+			memcpy(point, before->entry_points + (Size) lane * layout->padded_dim,
+				   sizeof(float) * layout->padded_dim);
+			cache->entry_biases[lane] = before->entry_biases[lane];
+			continue;
+		}
+		if (id == GV_HNSW_INVALID_ID ||
+			!gv_am_has_block(index->hints, index->rel, gv_hnsw_id_block(layout, id)))
+			continue;
+		CHECK_FOR_INTERRUPTS();
+		buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(layout, id));
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
+		if (node != NULL)
+		{
+			gv_hnsw_node_get_own(layout, node, point);
+			cache->entry_biases[lane] = node->u.key_bias;
+		}
+		UnlockReleaseBuffer(buf);
+	}
+}
+
 /*
  * gv_hnsw_cache
  *		Return what this backend keeps of an index, read anew if it changed.
@@ -190,44 +277,39 @@ gv_hnsw_cache(GvHnswIndex *index)
 	const GvHnswLayout *layout = &index->layout;
 	const GvHnswMetaPageData *meta = &index->meta;
 	GvHnswCache *cache = (GvHnswCache *) index->rel->rd_amcache;
-	Size		rotation_size;
-	Size		center_size;
-	Size		head_size = MAXALIGN(sizeof(GvHnswCache));
+	GvHnswCache *kept;
+	Size		size;
 	int			n_blocks;
 
 	if (cache != NULL && cache->entry_generation == meta->entry_generation &&
 		cache->inverse_unit == meta->inverse_unit)
 		return cache;
 
-	if (cache != NULL)
-	{
-		index->rel->rd_amcache = NULL;
-		pfree(cache);
-	}
-
+	/* what is read may end in an error, so it is kept when it is complete */
 	n_blocks = (meta->n_entries + GV_FASTSCAN_LANES - 1) / GV_FASTSCAN_LANES;
-	rotation_size = sizeof(float) * gv_rotation_table_size(layout->padded_dim);
-	center_size = sizeof(float) * layout->padded_dim;
-	cache = MemoryContextAllocZero(index->rel->rd_indexcxt,
-								   head_size + rotation_size + center_size +
-								   (Size) n_blocks * layout->entry_block_size);
+	size = place_cache(layout, n_blocks, NULL);
+	cache = palloc0(size);
+	place_cache(layout, n_blocks, cache);
 	cache->entry_generation = meta->entry_generation;
 	cache->inverse_unit = meta->inverse_unit;
-	cache->n_entry_blocks = n_blocks;
-	cache->rotation = (float *) ((char *) cache + head_size);
-	cache->center = (float *) ((char *) cache->rotation + rotation_size);
-	cache->entry_blocks = (char *) cache->center + center_size;
-
 	gv_rotation_init(cache->rotation, layout->padded_dim, meta->seed);
 	if (meta->center_blkno != InvalidBlockNumber)
 		read_chain(index, meta->center_blkno, GV_HNSW_PAGE_CENTER,
-				   (char *) cache->center, center_size);
+				   (char *) cache->center, sizeof(float) * layout->padded_dim);
 	if (meta->entry_blkno != InvalidBlockNumber)
 		read_chain(index, meta->entry_blkno, GV_HNSW_PAGE_ENTRY,
 				   cache->entry_blocks, (Size) n_blocks * layout->entry_block_size);
+	if (cache->entry_points != NULL)
+		read_entry_points(index, cache);
 
-	index->rel->rd_amcache = cache;
-	return cache;
+	kept = MemoryContextAlloc(index->rel->rd_indexcxt, size);
+	memcpy(kept, cache, size);
+	place_cache(layout, n_blocks, kept);
+	pfree(cache);
+	if (index->rel->rd_amcache != NULL)
+		pfree(index->rel->rd_amcache);
+	index->rel->rd_amcache = kept;
+	return kept;
 }
 
 /*

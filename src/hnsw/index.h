@@ -46,6 +46,13 @@ typedef struct GvHnswCache
 	float	   *rotation;		/* float[GV_ROTATION_ROUNDS][padded_dim] */
 	float	   *center;			/* float[padded_dim] */
 	char	   *entry_blocks;	/* n_entry_blocks of layout.entry_block_size */
+
+	/*
+	 * Where codes of entries are short: their own vectors, float[padded_dim] of
+	 * each lane, and biases of their keys, not a number if unknown.  Else NULL.
+	 */
+	float	   *entry_points;
+	float	   *entry_biases;
 } GvHnswCache;
 
 static inline BlockNumber

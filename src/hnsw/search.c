@@ -465,6 +465,24 @@ expand_exact(GvHnswSearch *search, uint32 id)
 	}
 }
 
+/* Replace estimates of a block of entries by keys of their own vectors, where they are known */
+static void
+measure_entries(const GvHnswSearch *search, const GvHnswCache *cache, int block, float *estimates)
+{
+	int			dims = search->index->layout.padded_dim;
+
+	for (int i = 0; i < GV_FASTSCAN_LANES; i++)
+	{
+		int			lane = block * GV_FASTSCAN_LANES + i;
+		float		bias = cache->entry_biases[lane];
+
+		if (!isnan(bias))
+			estimates[i] = bias +
+				gv_kernels->l2_squared_f32(search->z, cache->entry_points + (Size) lane * dims,
+										   dims);
+	}
+}
+
 /*
  * gv_hnsw_search_seed
  *		Put the best entries of the entry table into the pool.
@@ -499,6 +517,8 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 									  search->query.n_groups, block->add, block->rescale,
 									  search->z_norm2, block->edge_scale,
 									  search->query.mul, search->query.bias, estimates);
+		if (cache->entry_points != NULL)
+			measure_entries(search, cache, b, estimates);
 		if (search->passing != NULL)
 			add_detours(search, estimates, block->node, GV_FASTSCAN_LANES);
 		for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)

@@ -53,5 +53,23 @@ DELETE FROM items WHERE id < 1000000;
 VACUUM (INDEX_CLEANUP on) items;
 SELECT * FROM counts(30);
 
+-- Places that are near each other, seen from the middle, are told apart by entries' vectors, not by codes of
+-- three dimensions: 150 of 30 points, in six regions
+CREATE TABLE near (id int, v vector(3));
+INSERT INTO near
+SELECT row_number() OVER (), ARRAY[
+		CASE region % 3 WHEN 0 THEN far ELSE 0 END + .1 * sin(place) + .001 * sin(7 * i),
+		CASE region % 3 WHEN 1 THEN far ELSE 0 END + .1 * sin(2.4 * place) + .001 * sin(11 * i),
+		CASE region % 3 WHEN 2 THEN far ELSE 0 END + .1 * sin(3.9 * place) + .001 * sin(13 * i)]::vector
+FROM generate_series(0, 5) region, generate_series(1, 25) place, generate_series(1, 30) i,
+	LATERAL (SELECT CASE WHEN region < 3 THEN 1 ELSE -1 END AS far) f;
+CREATE INDEX near_v ON near USING hnsw (v vector_l2_ops);
+SET enable_seqscan = off;
+SET hnsw.ef_search = 40;
+SELECT count(*) AS lost FROM near q
+WHERE id % 10 = 0 AND NOT EXISTS (SELECT FROM (SELECT id FROM near ORDER BY v <-> q.v LIMIT 3) n WHERE n.id = q.id);
+RESET enable_seqscan;
+RESET hnsw.ef_search;
+
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_reach CASCADE;
