@@ -17,8 +17,8 @@
 #define GV_HNSW_MAX_ENTRIES 1024
 #define GV_HNSW_NODES_PER_ENTRY 16
 
-/* Without codes each entry costs a page read */
-#define GV_HNSW_MAX_EXACT_ENTRIES 32
+/* Without codes each entry costs a page read; groups of rows without one may not be found */
+#define GV_HNSW_MAX_EXACT_ENTRIES 128
 
 /* The number of entries that an index of this many nodes should have */
 static inline uint32
