@@ -350,6 +350,7 @@ link_rows(GvHnswBuild *build)
 			batch = Min(batch, shared->n_alone - done);
 		else
 			batch = Max(batch / GV_HNSW_GROUP, 1) * GV_HNSW_GROUP;
+
 		/*
 		 * Rows that follow each other are near each other and look at the same
 		 * points; those of a shard are not numbered so.

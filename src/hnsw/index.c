@@ -224,16 +224,25 @@ place_cache(const GvHnswLayout *layout, int n_blocks, GvHnswCache *cache)
 	return next - (char *) cache;
 }
 
+/* The node of a lane of the entry table */
+static inline uint32
+entry_node(const GvHnswLayout *layout, const GvHnswCache *cache, int lane)
+{
+	return entry_block(layout, cache, lane)->node[lane % GV_FASTSCAN_LANES];
+}
+
 /* Copy the own vectors of entries; those that the earlier cache has are taken from there */
 static void
 read_entry_points(GvHnswIndex *index, GvHnswCache *cache)
 {
 	const GvHnswLayout *layout = &index->layout;
+	int			n_lanes = cache->n_entry_blocks * GV_FASTSCAN_LANES;
 
-	for (int lane = 0; lane < cache->n_entry_blocks * GV_FASTSCAN_LANES; lane++)
+	for (int lane = 0; lane < n_lanes; lane++)
 	{
 		const GvHnswCache *before = index->rel->rd_amcache;
-		uint32		id = entry_block(layout, cache, lane)->node[lane % GV_FASTSCAN_LANES];
+		uint32		id = entry_node(layout, cache, lane);
+		int			ahead = lane + gv_am_io_depth(index->hints, index->rel);
 		float	   *point = cache->entry_points + (Size) lane * layout->padded_dim;
 		Buffer		buf;
 		GvHnswNode	node;
@@ -241,7 +250,7 @@ read_entry_points(GvHnswIndex *index, GvHnswCache *cache)
 		cache->entry_biases[lane] = get_float4_nan();
 		if (before != NULL && before->inverse_unit == cache->inverse_unit &&
 			lane < before->n_entry_blocks * GV_FASTSCAN_LANES &&
-			entry_block(layout, before, lane)->node[lane % GV_FASTSCAN_LANES] == id)
+			entry_node(layout, before, lane) == id)
 		{
 			memcpy(point, before->entry_points + (Size) lane * layout->padded_dim,
 				   sizeof(float) * layout->padded_dim);
@@ -252,6 +261,9 @@ read_entry_points(GvHnswIndex *index, GvHnswCache *cache)
 			!gv_am_has_block(index->hints, index->rel, gv_hnsw_id_block(layout, id)))
 			continue;
 		CHECK_FOR_INTERRUPTS();
+		if (ahead > lane && ahead < n_lanes)
+			gv_am_ask_for_block(index->hints, index->rel,
+								gv_hnsw_id_block(layout, entry_node(layout, cache, ahead)));
 		buf = gv_am_read_buffer(index->hints, index->rel, gv_hnsw_id_block(layout, id));
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
 		node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(layout, id));
