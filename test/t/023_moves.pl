@@ -82,7 +82,7 @@ for my $mode ($LONG ? ('link', 'copy') : ('link'))
 }
 
 # pg_rewind: a primary that was cut off, and written to, follows the new one
-my $primary = new_server('left', "fsync = off\nwal_consistency_checking = 'all'\nwal_log_hints = on\nmax_wal_size = 1GB\nwal_keep_size = 512MB\n", allows_streaming => 1);
+my $primary = new_server('left', "fsync = off\nwal_consistency_checking = 'all'\nwal_log_hints = on\nmax_wal_size = 1GB\n", allows_streaming => 1);
 fill_database($primary);
 $primary->backup('backup');
 my $standby = PostgreSQL::Test::Cluster->new('right');

@@ -59,6 +59,8 @@ sub new_server
 
 	$node->init(%init);
 	$node->append_conf('postgresql.conf', "autovacuum = off\njit = off\n" . ($conf // ''));
+	# a standby may be behind when a crash lets the log before it go
+	$node->append_conf('postgresql.conf', 'wal_keep_size = 1GB') if $init{allows_streaming};
 	$node->start;
 	prepare_database($node);
 	return $node;
