@@ -34,7 +34,7 @@
  * A query is strange that is farther from rows than the last bucket's easiest.
  * ef grows with a power of how much farther, in squared distances, and so much
  * at most.  Where rows themselves are spread as widely, the power is such that
- * only this part of them comes to more than that factor.  See hnsw/README.md.
+ * only this part of them comes to more than that factor.  See hnsw/MEASUREMENTS.md.
  */
 #define STRANGE_EXPONENT 2.0
 #define STRANGE_MAX_FACTOR 4.0

@@ -43,7 +43,7 @@
 /*
  * An ef that was set asks for what so many candidates find if their distances
  * are known.  Codes tell them with an error, and more candidates make up for
- * it: so many times the root of ef more, see README.md.
+ * it: so many times the root of ef more, see MEASUREMENTS.md.
  */
 #define MORE_BY_CODES 10
 
@@ -59,7 +59,7 @@
 /*
  * ef grows with a power of the number of rows; where it is large for so many
  * rows, data are hard, and it grows faster.  Fitted to the calibrations of
- * three sets at four sizes each, see README.md.
+ * three sets at four sizes each, see MEASUREMENTS.md.
  */
 #define GROWTH_EASY_EF 12
 #define GROWTH_LEAST_EXPONENT 0.12

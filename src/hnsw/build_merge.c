@@ -7,7 +7,7 @@
  * Each node has neighbors from some shards.  Those that a shard found diverse
  * come first, the nearest of them; then those that only fill a place.  To ask
  * whether a neighbor from one shard makes one from another superfluous, with
- * distances estimated from their codes, made graphs worse: see README.md.
+ * distances estimated from their codes, made graphs worse: see MEASUREMENTS.md.
  *
  *-------------------------------------------------------------------------
  */

@@ -11,7 +11,7 @@
  *
  * Links are judged by the nodes' own vectors.  To go by the codes on the node's
  * page, which spares reading its neighbors, costs recall where rows come and go,
- * see README.md; they only tell which link that fills is the longest.
+ * see MEASUREMENTS.md; they only tell which link that fills is the longest.
  *
  *-------------------------------------------------------------------------
  */

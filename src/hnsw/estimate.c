@@ -5,7 +5,7 @@
  *
  * Memory and size follow from the layout.  Time is that of the distances a
  * build computes, measured on this machine with points of its size.  It is a
- * guess: see README.md.
+ * guess: see MEASUREMENTS.md.
  *
  *-------------------------------------------------------------------------
  */
@@ -41,7 +41,7 @@
 /* What an element costs apart from linking: loading, writing, logging, calibrating */
 #define SECONDS_PER_ELEMENT 100e-9
 
-/* A build in shards takes up to so many times as long as one in memory, see README.md */
+/* A build in shards takes about so many times as long as one in memory, see MEASUREMENTS.md */
 #define SHARDS_FACTOR 2.0
 
 /* Seconds that the distance of two points takes, where memory is slow */

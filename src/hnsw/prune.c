@@ -74,7 +74,7 @@ pass_over(const GvHnswCandidate *chosen, GvHnswCandidate *candidates, int n,
  *
  * A candidate is passed over if it is at most as far from one chosen as from
  * the node.  Demanding more than that (alpha > 1) leaves a graph of nearest
- * neighbors where distances concentrate, see README.md.
+ * neighbors where distances concentrate, see MEASUREMENTS.md.
  *
  * Returns how many are chosen.
  * Source: Subramanya et al., NeurIPS 2019 (DiskANN), algorithm 2, alpha = 1.

@@ -26,7 +26,7 @@
 
 /*
  * By inner product three of nine rows are moved, by so much of what rows are
- * apart in each dimension, by twice that and by four times that.  See README.md.
+ * apart in each dimension, by twice that and by four times that.  See MEASUREMENTS.md.
  */
 #define MOVED_EVERY 3
 #define MOVED_BY 0.375f

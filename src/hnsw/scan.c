@@ -3,11 +3,11 @@
  * scan.c
  *		Ordered scans.
  *
- * A scan streams: it searches with ef candidates, returns the better half of
- * what it found in exact order, and goes on with twice the ef when asked for
- * more.  When the graph leads to nothing new, or a good part of it was read,
- * the pages are swept for the rows not seen yet, so a scan ends only with the
- * table.
+ * A scan streams: it searches with ef candidates, returns as many of the rows
+ * found as the search was for, in exact order, and goes on with a larger ef when
+ * asked for more, see aim.c.  When the graph leads to nothing new, or a good part
+ * of it was read, the pages are swept for the rows not seen yet, so a scan ends
+ * only with the table.
  *
  * Rows leave in the order of their exact distances.  A node's own vector gives
  * an interval that holds the distance; only where the intervals of neighbors
