@@ -104,44 +104,47 @@ first_place(const GvBm25Segment *segment, int number)
 
 /*
  * gv_bm25_read_filters
- *		Read the words of all documents.
+ *		Read the words of documents.
  *
- * packed: char[n_docs][packed_size], written
+ * packed: char[n][packed_size], written
  */
 void
-gv_bm25_read_filters(const GvBm25Segment *segment, char *packed)
+gv_bm25_read_filters(const GvBm25Segment *segment, uint32 first, uint32 n, char *packed)
 {
 	const GvAmFilterColumns *columns = &segment->index->filters;
-	uint32		n_docs = segment->head.n_docs;
 	Size		size = columns->packed_size;
 
 	if (columns->n == 0)
 		return;
-	memset(packed, 0, n_docs * size);
+	memset(packed, 0, n * size);
 	for (int number = 0; number < columns->n; number++)
 	{
 		const GvAmFilterColumn *column = &columns->column[number];
 		uint32		per_page = GV_BM25_WORDS_PER_PAGE(column->width);
-		uint32		place = first_place(segment, number);
+		uint32		place = first_place(segment, number) + first / per_page;
+		uint32		offset = first % per_page;
+		char	   *row = packed;
 
-		for (uint32 first = 0; first < n_docs; first += per_page, place++)
+		for (uint32 left = n; left > 0; place++)
 		{
-			uint32		n = Min(per_page, n_docs - first);
+			uint32		part = Min(left, per_page - offset);
 			Buffer		buf = gv_bm25_segment_lock(segment, place, GV_BM25_PAGE_FILTERS);
 			const uint64 *nulls = page_nulls(BufferGetPage(buf));
 			const char *words = page_words(BufferGetPage(buf), column->width);
 
-			for (uint32 i = 0; i < n; i++)
+			for (uint32 i = offset; i < offset + part; i++)
 			{
-				char	   *row = packed + (first + i) * size;
 				uint32		row_nulls;
 
 				memcpy(&row_nulls, row, sizeof(row_nulls));
 				row_nulls |= (uint32) (nulls[i / 64] >> i % 64 & 1) << number;
 				memcpy(row, &row_nulls, sizeof(row_nulls));
 				memcpy(row + column->offset, words + i * column->width, column->width);
+				row += size;
 			}
 			UnlockReleaseBuffer(buf);
+			left -= part;
+			offset = 0;
 		}
 	}
 }

@@ -39,7 +39,8 @@ extern void gv_bm25_gather_norms_of(const GvBm25Segment *segment, int field, con
 									uint32 n, void *norms);
 extern void gv_bm25_fill_filters(Page page, const GvAmFilterColumn *column, int number,
 								 const GvBm25Documents *documents, uint32 first);
-extern void gv_bm25_read_filters(const GvBm25Segment *segment, char *packed);
+extern void gv_bm25_read_filters(const GvBm25Segment *segment, uint32 first, uint32 n,
+								 char *packed);
 extern void gv_bm25_mask_begin(GvBm25Mask *mask, const GvBm25Segment *segment,
 							   const GvAmFilter *filter, uint8 *matches);
 extern void gv_bm25_mask_learn(GvBm25Mask *mask, uint32 window);

@@ -93,9 +93,9 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	documents->filters_size = index->filters.packed_size;
 	documents->filters = MemoryContextAllocHuge(CurrentMemoryContext,
 												(Size) n * documents->filters_size + 1);
-	gv_bm25_read_filters(&from->segment, documents->filters);
+	gv_bm25_read_filters(&from->segment, 0, n, documents->filters);
 
-	gv_bm25_read_dead(&from->segment, dead);
+	gv_bm25_read_dead(&from->segment, 0, n, dead);
 	for (uint32 i = 0; i < n; i++)
 	{
 		if (dead[i / 8] >> i % 8 & 1)

@@ -450,7 +450,7 @@ match_all(Bm25Scan *state, TakeRow take, void *arg)
 		{
 			dead = MemoryContextAllocHuge(CurrentMemoryContext,
 										  ((Size) segment->head.n_docs + 7) / 8);
-			gv_bm25_read_dead(segment, dead);
+			gv_bm25_read_dead(segment, 0, segment->head.n_docs, dead);
 		}
 		match_segment(segment, &allowed.masks[which], dead, take, arg);
 		if (dead)

@@ -724,24 +724,27 @@ gv_bm25_is_dead(const GvBm25Segment *segment, uint32 doc)
 
 /*
  * gv_bm25_read_dead
- *		Read the bits of all documents.
+ *		Read the bits of documents.
  *
- * bits: uint8[n_docs / 8, rounded up], written; the lowest bit first
+ * first: a multiple of 8
+ * bits: uint8[n / 8, rounded up], written; the lowest bit first
  */
 void
-gv_bm25_read_dead(const GvBm25Segment *segment, uint8 *bits)
+gv_bm25_read_dead(const GvBm25Segment *segment, uint32 first, uint32 n, uint8 *bits)
 {
-	uint8	   *out = bits;
-	Size		n = ((Size) segment->head.n_docs + 7) / 8;
+	Size		n_bytes = ((Size) n + 7) / 8;
+	uint32		offset = first % GV_BM25_DEAD_PER_PAGE / 8;
 
-	for (uint32 place = segment->head.dead; n > 0; place++)
+	Assert(first % 8 == 0);
+	for (uint32 place = segment->head.dead + first / GV_BM25_DEAD_PER_PAGE; n_bytes > 0; place++)
 	{
-		Size		part = Min(n, GV_BM25_DEAD_PER_PAGE / 8);
+		Size		part = Min(n_bytes, GV_BM25_DEAD_PER_PAGE / 8 - offset);
 		Buffer		buf = gv_bm25_segment_lock(segment, place, GV_BM25_PAGE_DEAD);
 
-		memcpy(out, gv_bm25_page_bytes(BufferGetPage(buf)), part);
+		memcpy(bits, gv_bm25_page_bytes(BufferGetPage(buf)) + offset, part);
 		UnlockReleaseBuffer(buf);
-		out += part;
-		n -= part;
+		bits += part;
+		n_bytes -= part;
+		offset = 0;
 	}
 }

@@ -110,7 +110,7 @@ extern void gv_bm25_gather_norms(const GvBm25Segment *segment, const uint32 *doc
 extern void gv_bm25_read_tids(const GvBm25Segment *segment, uint32 first, uint32 n,
 							  ItemPointerData *tids);
 extern bool gv_bm25_is_dead(const GvBm25Segment *segment, uint32 doc);
-extern void gv_bm25_read_dead(const GvBm25Segment *segment, uint8 *bits);
+extern void gv_bm25_read_dead(const GvBm25Segment *segment, uint32 first, uint32 n, uint8 *bits);
 
 /* The row of a document */
 static inline ItemPointerData

@@ -147,7 +147,7 @@ delete_in_segment(GvBm25Index *index, const GvBm25SegmentData *entry, Deletion *
 	uint32		n_marked = 0;
 
 	gv_bm25_segment_open(&segment, index, entry);
-	gv_bm25_read_dead(&segment, dead);
+	gv_bm25_read_dead(&segment, 0, entry->n_docs, dead);
 	for (uint32 first = 0; first < entry->n_docs; first += GV_BM25_TID_GROUP)
 	{
 		ItemPointerData tids[GV_BM25_TID_GROUP];

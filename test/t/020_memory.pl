@@ -49,6 +49,8 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE told (id int, body text) WITH (parallel_workers = 2);
 	INSERT INTO told SELECT i, (SELECT string_agg('w' || trunc(2000 * noise(i, j, 3) * noise(i, j, 4))::int, ' ') || ' own' || i FROM generate_series(1, 100) j)
 	FROM generate_series(1, $n) i;
+	CREATE TABLE few_told AS SELECT * FROM told WHERE id <= 100;
+	CREATE INDEX told_words ON few_told USING bm25 (body);
 });
 $n_wide *= $n_wide;
 
@@ -198,6 +200,20 @@ for my $distance (q{v <*> '[1,2,3,4,5,4,3,2]'}, q{v <#> '[1,2,3,4,5,4,3,2]'}, q{
 
 	is($all, 4 * $n, "scan, $distance: all rows");
 	cmp_ok($after - $before, '<=', 1.25 * 64 + 8192, "scan, $distance: takes " . ($after - $before) . ' kB');
+}
+
+# A check, of texts of few words, for of these a session keeps up to 8 MB
+$node->safe_psql('postgres', q{
+	CREATE INDEX low_words ON low USING bm25 ((v::text), id) WITH (text_config = 'simple');
+	CREATE INDEX low_places ON low USING bm25 ((ARRAY[(id % 1000)::text, v::text])) WITH (text_config = 'simple', fields = 'id, v', positions = on)});
+for my $index ('low_words', 'low_places')
+{
+	my ($before, $problems, $after) = split(/\n/, $node->safe_psql('postgres',
+			"$warm_up SELECT gigavec.check('told_words') \\g /dev/null\nSET maintenance_work_mem = '1MB'; SELECT $present;"
+		  . "SELECT count(*) FROM gigavec.check('$index'); SELECT $peak") =~ s/^\n//r);
+
+	is($problems, 0, "check, $index: is sound");
+	cmp_ok($after - $before, '<=', 1.25 * 1024 + 8192, "check, $index: takes " . ($after - $before) . ' kB');
 }
 
 # Sessions do not grow

@@ -20,6 +20,7 @@ use GigavecTest;
 
 my $node = new_server('check', "fsync = off\nfull_page_writes = off\nmax_wal_size = 1GB\n");
 my $image;						# of the index that is damaged
+my $little = q{SET maintenance_work_mem = '1MB'; };
 
 # numbers at a place
 sub get_at { my ($block, $offset, $template) = @_; return unpack($template, substr($image, $block * 8192 + $offset)) }
@@ -116,6 +117,19 @@ my @bm25 = (
 	[ 'a lexeme is another', sub { my $at = index($image, 'again'); substr($image, $at, 5) = 'agaim' if $at > 0 }, qr/The index has other words of the row than the table\.|Lexemes are not in order\.|A lexeme is not found\./ ],
 	[ 'a hash of a new row is wrong', sub { my $lane = (blocks_of($bm_lane))[0]; bm_flip($lane, 24 + 24 + 20 + 8, 0x01) }, qr/A hash of a new row is wrong\./ ]);
 
+# an index with more documents than are read at once in 1 MB, positions and a field: damages in the last part;
+# skips are 16 of superblocks and 485 of blocks, for each lexeme that all rows have
+sub bm_skip { my ($i) = @_; return ((blocks_of($bm_skips))[int($i / 339)], 32 + 24 * ($i % 339)) }
+my @bm25_parts = (
+	[ 'bounds of a late block are too low', sub { my ($block, $at) = bm_skip(16 + 480); put_at($block, $at + 12, "\0" x 6) }, qr/A skip does not bound the postings of its block\./ ],
+	[ 'bounds of a late superblock are too low', sub { my ($block, $at) = bm_skip(15); put_at($block, $at + 12, "\0" x 6) }, qr/A skip does not bound the postings of its block\./ ],
+	[ 'a late block ends too early', sub { my ($block, $at) = bm_skip(16 + 480); put_at($block, $at, pack('V', 7)) }, qr/Postings are not in order\.|A block of postings is not valid\./ ],
+	[ 'the last block ends too late', sub { my ($block, $at) = bm_skip(16 + 484); put_at($block, $at, pack('V', 99999999)) }, qr/Postings are not in order\./ ],
+	[ 'a late length is another', sub { bm_flip((blocks_of($bm_norms))[int(61000 / 2016)], 32 + 4 * (61000 % 2016), 0x20) }, qr/The index has another length of the row than the table\./ ],
+	[ 'a late filter word is another', sub { bm_flip((blocks_of($bm_filters))[61000 / 1920], 5150, 0x01) }, qr/The index has other values of filter columns than the table\./ ],
+	[ 'late documents are dead', sub { put_at((blocks_of($bm_dead))[0], 32 + 61000 / 8, "\xFF") }, qr/More documents are dead than the metapage says\./ ],
+	[ 'a late posting is another', sub { bm_flip((blocks_of($bm_postings))[-1], 32 + 40, 0x01) }, qr/./ ]);
+
 # --- hnsw ----------------------------------------------------------------------
 
 my ($hnsw_nodes, $hnsw_entry, $hnsw_center, $hnsw_tids) = (2, 4, 5, 6);
@@ -189,30 +203,33 @@ my @groups = (
 	[ 'ivfflat', 'ivfflat (v vector_l2_ops) WITH (lists = 4)', [ @ivf, @ivf_flat ] ],
 	[ 'ivfpq', 'ivfpq (v vector_l2_ops) WITH (lists = 4, bits = 4)', \@ivf_fine ],
 	[ 'bm25', q{bm25 (body, id) WITH (text_config = 'simple')}, \@bm25 ],
+	[ 'bm25_parts', q{bm25 ((ARRAY[body]), id) WITH (text_config = 'simple', fields = 'body', positions = on, length = exact)}, \@bm25_parts, 'many' ],
 	[ 'hnsw', 'hnsw (v vector_l2_ops) WITH (m = 8)', \@hnsw ]);
 
 $node->safe_psql('postgres', q{
 	CREATE TABLE base AS SELECT i AS id, point(i, 24)::vector(24) AS v, 'all own' || i || ' w' || i % 7 || ' x' || i % 3 AS body FROM generate_series(1, 1200) i;
 	ALTER TABLE base ALTER v TYPE vector(24);
 	-- vectors that more than one row has
-	INSERT INTO base SELECT 2000 + i, point(1 + i % 2, 24), 'all again' FROM generate_series(1, 30) i});
+	INSERT INTO base SELECT 2000 + i, point(1 + i % 2, 24), 'all again' FROM generate_series(1, 30) i;
+	CREATE TABLE many AS SELECT i AS id, NULL::vector(24) AS v, 'all own' || i || repeat(' all', i % 5) AS body FROM generate_series(1, 62000) i});
 disable_checksums($node);
 my %path;
 for my $group (@groups)
 {
-	my ($name, $kind, $cases) = @$group;
+	my ($name, $kind, $cases, $base) = @$group;
+	$base //= 'base';
 
 	# as many tables as damages, so that the server stops once
 	$node->safe_psql('postgres', join('', map { qq{
 		SET client_min_messages = warning;
-		CREATE TABLE ${name}_$_ (LIKE base);
-		INSERT INTO ${name}_$_ TABLE base;
+		CREATE TABLE ${name}_$_ (LIKE $base);
+		INSERT INTO ${name}_$_ TABLE $base;
 		CREATE INDEX ${name}_${_}_i ON ${name}_$_ USING $kind;
 		DELETE FROM ${name}_$_ WHERE id % 100 = 7;
 		VACUUM ${name}_$_;
 		INSERT INTO ${name}_$_ SELECT 3000 + i, point(i, 24, 1), 'all new' || i FROM generate_series(1, 3) i;
 	} } 0 .. $#$cases));
-	is($node->safe_psql('postgres', join(' UNION ALL ', map { "SELECT * FROM gigavec.check('${name}_${_}_i')" } 0 .. $#$cases)), '', "$name: all are sound");
+	is($node->safe_psql('postgres', $little . join(' UNION ALL ', map { "SELECT * FROM gigavec.check('${name}_${_}_i')" } 0 .. $#$cases)), '', "$name: all are sound");
 	$path{"${name}_$_"} = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('${name}_${_}_i')") for 0 .. $#$cases;
 }
 $node->safe_psql('postgres', 'CHECKPOINT');
@@ -242,7 +259,7 @@ for my $group (@groups)
 		my ($what, $damage, $problem) = @{ $cases->[$i] };
 		my ($out, $err);
 
-		$node->psql('postgres', "SELECT problem FROM gigavec.check('${name}_${i}_i')", stdout => \$out, stderr => \$err, timeout => 120);
+		$node->psql('postgres', "${little}SELECT problem FROM gigavec.check('${name}_${i}_i')", stdout => \$out, stderr => \$err, timeout => 120);
 		like("$out\n$err", $problem, "$name: $what");
 	}
 }
