@@ -179,9 +179,12 @@ for my $way (@ways)
 	}
 	elsif ($way eq 'kill a backend')
 	{
-		my $pid = $node->safe_psql('postgres',
-			q{SELECT pid FROM pg_stat_activity WHERE query LIKE 'INSERT%' OR query LIKE 'VACUUM%' ORDER BY pid LIMIT 1});
+		# whoever writes or reads, or is about to; never all processes
+		my $pid = $node->safe_psql('postgres', q{SELECT pid FROM pg_stat_activity
+			WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+			ORDER BY query LIKE 'INSERT%' OR query LIKE 'VACUUM%' DESC, pid LIMIT 1});
 
+		die 'nobody is there' if !$pid;
 		kill 'KILL', $pid;
 		# the others must be gone before the server starts again
 		for my $psql (@writers, @others)
@@ -216,19 +219,20 @@ for my $way (@ways)
 	check_indexes($name);
 	$node->safe_psql('postgres', 'DELETE FROM items WHERE id < ' . ($cycle - 20) * $n_writers * 10 * $n_steps) if $cycle % 10 == 0;
 }
-# 2 s on a machine that has nothing else to do
-my @recoveries = slurp_file($node->logfile) =~ /redo done at .* elapsed: ([\d.]+) s/g;
+# what the processor did for it, however busy the machine is
+my @recoveries;
+my $log = slurp_file($node->logfile);
+push @recoveries, $1 + $2 while $log =~ /redo done at .* user: ([\d.]+) s, system: ([\d.]+) s,/g;
 my ($slowest) = sort { $b <=> $a } @recoveries;
 cmp_ok(scalar(@recoveries), '>=', @ways / 2, 'recoveries are logged');
-cmp_ok($slowest, '<', 5, "the slowest of " . scalar(@recoveries) . " recoveries took $slowest s");
+cmp_ok($slowest, '<', 2, "the slowest of " . scalar(@recoveries) . " recoveries took $slowest s");
 
 # an idle server: the same answers before and after
 my %answers;
 my $distance = 'v <-> q.q';
 my $l1_distance = 'v <+> q.q';
 $node->safe_psql('postgres', 'VACUUM items');
-# VACUUM does not wait until its log is on disk, this does
-$node->safe_psql('postgres', 'CREATE TABLE flushed ()');
+flush_log($node);
 my $before = top_lists($node, 'items', 'questions', $distance, 10);
 my $before_l1 = top_lists($node, 'items', 'questions', $l1_distance, 10);
 $node->stop('immediate');

@@ -51,15 +51,6 @@ sub nothing_is_left
 	return is_tidy($node, $name);
 }
 
-# Milliseconds that a process has run, where the system tells
-sub run_time
-{
-	my ($pid) = @_;
-
-	open(my $file, '<', "/proc/$pid/schedstat") || return 0;
-	return (split(/ /, <$file>))[0] / 1e6;
-}
-
 # Stop a statement in all ways; when it is to be cancelled: a query that is
 # true while it works
 sub stop_everywhere
@@ -84,7 +75,8 @@ sub stop_everywhere
 		$stopped++ if $session->{stderr} =~ /canceling statement due to statement timeout/;
 		unlike($session->{stderr}, qr/ERROR:(?!  canceling statement due to statement timeout)/, "$name: no other error");
 		$session->{stderr} = '';
-		$session->query('RESET statement_timeout; DROP INDEX IF EXISTS items_new, few_l2_ccnew');
+		end_timeout($session);
+		$session->query('DROP INDEX IF EXISTS items_new, few_l2_ccnew');
 		$session->{stderr} = '';
 	}
 	is($session->query_safe('SELECT 1'), 1, "$name: the session goes on");

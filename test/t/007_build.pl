@@ -39,16 +39,6 @@ $node->safe_psql('postgres', q{
 	DELETE FROM hot WHERE id % 9 = 0;
 });
 
-sub digest
-{
-	my ($index) = @_;
-
-	# but for LSN, checksum and flags
-	return $node->safe_psql('postgres', qq{
-		SELECT count(*) || ' pages: ' || md5(string_agg(md5(substr(get_raw_page('$index', n), 12)), '' ORDER BY n))
-		FROM generate_series(0, pg_relation_size('$index') / 8192 - 1) AS n});
-}
-
 # the same pages whatever the number of workers, the same seed, the same rows
 my %kinds = ('v vector_l2_ops' => 'v <-> q.q', 'v vector_l1_ops' => 'v <+> q.q', 'v vector_cosine_ops' => 'v <=> q.q',
 	'v vector_ip_ops' => 'v <#> q.q', '(v::halfvec(32)) halfvec_l2_ops' => 'v::halfvec(32) <-> q.q::halfvec(32)');
@@ -61,7 +51,7 @@ for my $kind (sort keys %kinds)
 		$node->safe_psql('postgres', qq{
 			SET max_parallel_maintenance_workers = $workers;
 			CREATE INDEX items_v ON items USING hnsw ($kind)});
-		my $digest = digest('items_v');
+		my $digest = digest($node, 'items_v');
 		my $list = top_lists($node, 'items', 'questions', $kinds{$kind}, 10);
 
 		$first //= $digest;
@@ -72,12 +62,12 @@ for my $kind (sort keys %kinds)
 		if ($workers == 3)
 		{
 			$node->safe_psql('postgres', 'REINDEX INDEX items_v');
-			is(digest('items_v'), $first, "$kind: the same pages after REINDEX");
+			is(digest($node, 'items_v'), $first, "$kind: the same pages after REINDEX");
 			$node->safe_psql('postgres', 'REINDEX INDEX CONCURRENTLY items_v');
 			is(top_lists($node, 'items', 'questions', $kinds{$kind}, 10), $answers,
 				"$kind: the same answers after REINDEX CONCURRENTLY");
 			$node->safe_psql('postgres', 'ALTER INDEX items_v SET (seed = 77); REINDEX INDEX items_v');
-			isnt(digest('items_v'), $first, "$kind: other pages with another seed");
+			isnt(digest($node, 'items_v'), $first, "$kind: other pages with another seed");
 		}
 		$node->safe_psql('postgres', 'DROP INDEX items_v');
 	}
@@ -100,7 +90,7 @@ for my $kind ('v vector_l2_ops', 'v vector_ip_ops', 'v vector_l1_ops')
 		$node->safe_psql('postgres', "SELECT count(*) FROM (SELECT FROM ties LIMIT $first) s") for 1 .. 3;
 		$node->safe_psql('postgres', 'SET synchronize_seqscans = ' . ($first > 0 ? 'on' : 'off')
 			. "; CREATE INDEX ties_v ON ties USING hnsw ($kind)");
-		push @digests, digest('ties_v');
+		push @digests, digest($node, 'ties_v');
 		$node->safe_psql('postgres', 'DROP INDEX ties_v');
 	}
 	is($digests[$_], $digests[0], "$kind: the same pages, rows loaded in another order ($_)") for 1, 2;
@@ -169,8 +159,8 @@ for my $kind ('v vector_l2_ops', 'v vector_cosine_ops', 'v vector_ip_ops', 'v ve
 				SET maintenance_work_mem = '$memory';
 				SET max_parallel_maintenance_workers = $workers;
 				CREATE INDEX items_v ON items USING hnsw ($kind)});
-			$first //= digest('items_v');
-			is(digest('items_v'), $first, "$kind, maintenance_work_mem = $memory, $workers workers: the same pages");
+			$first //= digest($node, 'items_v');
+			is(digest($node, 'items_v'), $first, "$kind, maintenance_work_mem = $memory, $workers workers: the same pages");
 			$node->safe_psql('postgres', 'DROP INDEX items_v');
 		}
 	}
@@ -214,8 +204,8 @@ for my $kind (sort keys %of_others)
 			"$name: notice");
 		if ($memory ne '64MB' && $kind !~ /^w/)
 		{
-			$first{$memory} //= digest('others_i');
-			is(digest('others_i'), $first{$memory}, "$name: the same pages");
+			$first{$memory} //= digest($node, 'others_i');
+			is(digest($node, 'others_i'), $first{$memory}, "$name: the same pages");
 		}
 		if ($workers == 0)
 		{

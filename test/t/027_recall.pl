@@ -254,6 +254,7 @@ like(calibration($node, 'items_l2'), qr/ 2000 1$/, 'VACUUM after few inserts lea
 $node->safe_psql('postgres', 'INSERT INTO items SELECT i, point(i, 24) FROM generate_series(2301, 2600) i; VACUUM items');
 # VACUUM knows the number of rows about
 like(calibration($node, $_), qr/ 2[56]\d\d 1$/, "$_: VACUUM after many calibrates") for ('items_l2', 'items_l1');
+flush_log($node);
 $node->stop('immediate');
 $node->start;
 like(calibration($node, $_), qr/ 2[56]\d\d 1$/, "$_: the calibration outlives a crash") for ('items_l2', 'items_l1');

@@ -26,6 +26,7 @@ my $node = new_server('ivf_build', q{
 
 # a share of the rows are alike, some have no direction, some no vector; long ones are stored out of line
 $node->safe_psql('postgres', qq{
+	CREATE EXTENSION pageinspect;
 	ALTER DATABASE postgres SET ivfflat.probes = 30000;
 	ALTER DATABASE postgres SET ivfpq.probes = 30000;
 	CREATE UNLOGGED TABLE items (id int, v vector(24), b bit(40), tenant int, name text);
@@ -41,18 +42,6 @@ $node->safe_psql('postgres', qq{
 	CREATE UNLOGGED TABLE none AS TABLE items WITH NO DATA;
 });
 watch_leftovers($node, '^items');
-
-# the tables are not logged, so that pages tell no time
-sub digest
-{
-	my ($index) = @_;
-
-	return $node->safe_psql('postgres', qq{
-		CHECKPOINT;
-		SELECT count(*) || ' ' || md5(string_agg(md5(substr(page, 13)), '' ORDER BY n))
-		FROM (SELECT n, pg_read_binary_file(pg_relation_filepath('$index'), n * 8192, 8192) AS page
-			FROM generate_series(0, pg_relation_size('$index') / 8192 - 1) n) s});
-}
 
 # bounds are those of all but a few rows in a thousand, so the order is not looked at here
 sub has_all_rows
@@ -98,7 +87,7 @@ for my $kind (
 			my $name = "$index, $workers workers, $memory";
 
 			$node->safe_psql('postgres', with_workers($workers, $memory) . "CREATE INDEX items_new ON $table USING $index");
-			my $digest = digest('items_new');
+			my $digest = digest($node, 'items_new');
 			$first //= $digest;
 			is($digest, $first, "$name: the same index");
 			if ($workers > 1)
@@ -148,7 +137,8 @@ for my $ms (5, 20, 60, 120, 200)
 		$stopped++ if $session->{stderr} =~ /canceling statement due to statement timeout/;
 		unlike($session->{stderr}, qr/ERROR:(?!  canceling statement due to statement timeout)/, "$method, $ms ms: no other error");
 		$session->{stderr} = '';
-		$session->query('RESET statement_timeout; DROP INDEX IF EXISTS items_new');
+		end_timeout($session);
+		$session->query('DROP INDEX IF EXISTS items_new');
 		$session->{stderr} = '';
 	}
 }

@@ -53,14 +53,15 @@ sub check_index
 	return;
 }
 
-# Does a session wait for a lock of the index's pages, or is it done?
+# Does a session wait for a lock of the index's pages, or is it done?  Before it
+# begins, no session has such a statement.
 sub waits_or_is_done
 {
 	my ($what, $name) = @_;
 
 	return ok($node->poll_query_until('postgres', qq{
 			SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'page' AND NOT granted AND relation = 'items_v'::regclass)
-				OR NOT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE '$what%')}),
+				OR EXISTS (SELECT FROM pg_stat_activity WHERE state <> 'active' AND query LIKE '$what%')}),
 		$name);
 }
 

@@ -22,8 +22,9 @@ my $node = new_server('kdtree_build', q{
 	max_parallel_workers = 4
 });
 
-# real numbers, few different ones, one in ten rows all alike; no log, so that pages tell no time
+# real numbers, few different ones, one in ten rows all alike
 $node->safe_psql('postgres', qq{
+	CREATE EXTENSION pageinspect;
 	CREATE UNLOGGED TABLE items (id int, v vector(3), h halfvec(5), tenant int, name text);
 	INSERT INTO items SELECT i, CASE WHEN i % 10 > 0 THEN ARRAY[noise(i, 1, 1), noise(i, 2, 1), (noise(i, 3, 1) * 8)::int] ELSE '{0.5,0.5,3}' END,
 		ARRAY[i % 7, i % 11, i % 13, 1, noise(i, 4, 1)], i % 100, 'name ' || i % 30 FROM generate_series(1, $n) i;
@@ -31,17 +32,6 @@ $node->safe_psql('postgres', qq{
 	CREATE TABLE few AS SELECT * FROM items LIMIT 20;
 	CREATE UNLOGGED TABLE none AS TABLE items WITH NO DATA;
 });
-
-sub digest
-{
-	my ($index) = @_;
-
-	return $node->safe_psql('postgres', qq{
-		CHECKPOINT;
-		SELECT md5(string_agg(md5(substr(page, 13)), '' ORDER BY n))
-		FROM (SELECT n, pg_read_binary_file(pg_relation_filepath('$index'), n * 8192, 8192) AS page
-			FROM generate_series(0, pg_relation_size('$index') / 8192 - 1) n) s});
-}
 
 my %indexes = (
 	'v, tenant' => 'v <-> (SELECT v FROM items WHERE id = 77)',
@@ -62,7 +52,7 @@ for my $columns (sort keys %indexes)
 			SET maintenance_work_mem = '$memory';
 			SET max_parallel_maintenance_workers = $workers;
 			CREATE INDEX items_new ON items USING kdtree ($columns) WITH (fillfactor = 70)});
-		my $digest = digest('items_new');
+		my $digest = digest($node, 'items_new');
 		$first //= $digest;
 		is($digest, $first, "$name: the same index");
 		if ($setting eq '64MB 0' || $setting eq '2MB 3')

@@ -92,7 +92,8 @@ sub stop
 		$stopped++ if $session->{stderr} =~ /canceling statement due to statement timeout/;
 		unlike($session->{stderr}, qr/ERROR:(?!  canceling statement due to statement timeout)/, "$name, $ms ms: no other error");
 		$session->{stderr} = '';
-		$session->query('RESET statement_timeout; DROP INDEX IF EXISTS items_new');
+		end_timeout($session);
+		$session->query('DROP INDEX IF EXISTS items_new');
 		$session->{stderr} = '';
 	}
 	is($session->query_safe('SELECT 1'), 1, "$name: the session goes on");

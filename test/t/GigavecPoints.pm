@@ -71,7 +71,9 @@ sub do_work
 	$node->psql('postgres', join('', "LOAD 'gigavec';\nSET client_min_messages = warning;\n",
 			"SET gigavec.test_point = '$setting';\n",
 			(map { "$_;\n\\if :ERROR\n\\else\n\\echo done " . $n++ . "\n\\endif\n" } @statements),
-			'TABLE leftovers'),
+			# the checkpointer pins a page for as long as it writes it
+			'DO $$BEGIN FOR i IN 1 .. 50 LOOP EXIT WHEN NOT EXISTS (SELECT FROM leftovers); PERFORM pg_sleep(.1); END LOOP; END$$;',
+			"\nTABLE leftovers"),
 		stdout => \$out, stderr => \$err, on_error_stop => 0);
 	$node->wait_for_log(qr/all server processes terminated.*database system is ready to accept connections/s, $offset)
 	  if $err =~ $died;

@@ -23,8 +23,8 @@ our @EXPORT = qw(
   $BY_INDEX $BY_TABLE $LONG
   %EVERY new_server prepare_database make_everything wide_enough start_again disable_checksums
   is_sound is_complete is_whole top_lists make_truth recall ef_for run_beside
-  watch_leftovers is_tidy
-  data_folder copy_vectors pages
+  watch_leftovers is_tidy end_timeout run_time seconds_for
+  data_folder copy_vectors pages digest flush_log
 );
 
 # Settings under which a query ordered by distance uses the index
@@ -176,6 +176,28 @@ sub pages
 		FROM (SELECT n, get_raw_page('$index', n) AS page
 			FROM generate_series(0, pg_relation_size('$index') / current_setting('block_size')::int - 1) AS n) s
 		ORDER BY n});
+}
+
+# All pages of an index as a short text, but for what the log writes into their
+# headers; needs the extension pageinspect.  The file would not do: a checkpoint
+# does not write the pages of an unlogged table.
+sub digest
+{
+	my ($node, $index) = @_;
+
+	return $node->safe_psql('postgres', qq{
+		SELECT count(*) || ' pages: ' || md5(string_agg(md5(substr(get_raw_page('$index', n), 12)), '' ORDER BY n))
+		FROM generate_series(0, pg_relation_size('$index') / current_setting('block_size')::int - 1) AS n});
+}
+
+# What was done so far outlives a crash: a statement that changes no row, such as
+# VACUUM, does not wait until its log is on disk
+sub flush_log
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', q{SELECT pg_logical_emit_message(true, 'gigavec', 'all before this')});
+	return;
 }
 
 # A scan to the end by the index returns each row of the table once, in the
@@ -398,6 +420,45 @@ sub watch_leftovers
 			SELECT 'temporary file ' || name FROM pg_ls_tmpdir()
 			UNION ALL
 			SELECT 'worker ' || pid FROM pg_stat_activity WHERE backend_type = 'parallel worker'});
+	return;
+}
+
+# Milliseconds that a process has run, where the system tells
+sub run_time
+{
+	my ($pid) = @_;
+
+	open(my $file, '<', "/proc/$pid/schedstat") || return 0;
+	return (split(/ /, <$file>))[0] / 1e6;
+}
+
+# Seconds that the processor works for a statement, however busy the machine is;
+# where the system does not tell, those that it takes
+sub seconds_for
+{
+	my ($node, $sql) = @_;
+	my $session = $node->background_psql('postgres');
+	my $pid = $session->query_safe('SELECT pg_backend_pid()');
+	my ($start, $before) = (time, run_time($pid));
+
+	$session->query_safe($sql);
+	my ($took, $worked) = (time - $start, (run_time($pid) - $before) / 1000);
+	$session->quit;
+	return $worked > 0 ? $worked : $took;
+}
+
+# End the statement_timeout of a session, which on a busy machine may come before
+# that is done
+sub end_timeout
+{
+	my ($session) = @_;
+
+	for (1 .. 1000)
+	{
+		$session->query('RESET statement_timeout');
+		last if $session->query('SHOW statement_timeout') eq '0';
+	}
+	$session->{stderr} = '';
 	return;
 }
 
