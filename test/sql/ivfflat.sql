@@ -167,4 +167,30 @@ SET client_min_messages = notice;
 CREATE INDEX shares_l2 ON hnsw_test.shares USING ivfflat (v vector_l2_ops) WITH (lists = 1);
 
 SET client_min_messages = warning;
+-- a directory of several pages, and a center of two
+CREATE TABLE hnsw_test.chained (id integer, v vector(8), w vector(3000));
+INSERT INTO hnsw_test.chained SELECT i, hnsw_test.vec(i, 8), CASE WHEN i <= 40 THEN hnsw_test.vec(i, 3000)::vector END FROM generate_series(1, 3000) i;
+CREATE INDEX chained_v ON hnsw_test.chained USING ivfflat (v vector_l2_ops) WITH (lists = 800, probes = 800);
+CREATE INDEX chained_w ON hnsw_test.chained USING ivfflat (w vector_l2_ops) WITH (lists = 3, probes = 3);
+CREATE VIEW hnsw_test.chains AS SELECT * FROM
+	(SELECT count(*) > 340 AS lists FROM gigavec.stats('hnsw_test.chained_v') s, generate_series(1, s.value) WHERE s.name = 'lists') a,
+	(SELECT count(*) - (SELECT count(*) FROM hnsw_test.chained) AS lost_by_all, count(*) - count(DISTINCT id) AS doubled
+		FROM (SELECT id FROM hnsw_test.chained ORDER BY v <-> '[1,2,3,4,5,4,3,2]' OFFSET 0) x) b,
+	(SELECT count(*) AS lost FROM hnsw_test.chained c WHERE id % 37 = 1
+		AND id <> (SELECT id FROM hnsw_test.chained ORDER BY v <-> c.v LIMIT 1)) c,
+	(SELECT count(*) AS lost_long FROM hnsw_test.chained c
+		WHERE w IS NOT NULL AND id <> (SELECT id FROM hnsw_test.chained ORDER BY w <-> c.w LIMIT 1)) d,
+	(SELECT count(*) AS problems FROM (VALUES ('chained_v'), ('chained_w')) i (i), gigavec.check(('hnsw_test.' || i)::regclass)) e;
+SET enable_seqscan = off;
+SET enable_sort = off;
+TABLE hnsw_test.chains;
+INSERT INTO hnsw_test.chained SELECT 3000 + id, v * array_fill(1.01, ARRAY[8])::vector FROM hnsw_test.chained WHERE id <= 500;
+DELETE FROM hnsw_test.chained WHERE id % 2 = 0;
+VACUUM hnsw_test.chained;
+TABLE hnsw_test.chains;
+RESET enable_seqscan;
+RESET enable_sort;
+DROP VIEW hnsw_test.chains;
+DROP TABLE hnsw_test.chained;
+
 DROP SCHEMA hnsw_test CASCADE;
