@@ -13,6 +13,9 @@
  *		crash	end the process at once, when the log is written up to here
  *		wait	wait as long as another session holds the advisory lock
  *				hashtext(NAME)
+ *		cancel	as if somebody had cancelled the statement here; how many blocks
+ *				are read until that is noticed is told at the end of the
+ *				transaction
  *
  *-------------------------------------------------------------------------
  */
@@ -23,9 +26,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "access/xact.h"
 #include "access/xlog.h"
 #include "common/hashfn.h"
 #include "common/string.h"
+#include "executor/instrument.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/guc.h"
@@ -41,10 +46,11 @@ typedef enum PointAction
 	ACTION_LOG,
 	ACTION_ERROR,
 	ACTION_CRASH,
-	ACTION_WAIT
+	ACTION_WAIT,
+	ACTION_CANCEL
 } PointAction;
 
-static const char *const action_names[] = {"log", "error", "crash", "wait"};
+static const char *const action_names[] = {"log", "error", "crash", "wait", "cancel"};
 
 /* What to do at a point */
 typedef struct PointOrder
@@ -62,6 +68,9 @@ typedef struct PointOrders
 
 static char *setting = NULL;
 static PointOrders *orders = NULL;	/* belongs to the setting */
+
+/* Blocks that had been read when the transaction was cancelled; -1: it was not */
+static int64 n_before_cancel = -1;
 
 /* Read one NAME:ACTION or NAME:ACTION:COUNT; names may have colons */
 static bool
@@ -145,7 +154,7 @@ gv_am_testpoint_init(void)
 {
 	DefineCustomStringVariable("gigavec.test_point",
 							   "Sets what happens at places in the code that tests know.",
-							   "A list of NAME:ACTION:COUNT; the actions are log, error, crash and wait.",
+							   "A list of NAME:ACTION:COUNT; the actions are log, error, crash, wait and cancel.",
 							   &setting, "", PGC_SUSET, GUC_NOT_IN_SAMPLE,
 							   check_setting, assign_setting, NULL);
 }
@@ -174,6 +183,39 @@ crash_at_point(void)
 	kill(getpid(), SIGKILL);
 	for (;;)
 		pause();
+}
+
+/* Blocks that this process has read */
+static int64
+count_blocks(void)
+{
+	return pgBufferUsage.shared_blks_hit + pgBufferUsage.shared_blks_read;
+}
+
+/* At the end of a transaction tell how long it went on after it was cancelled */
+static void
+tell_blocks(XactEvent event, void *arg)
+{
+	if (n_before_cancel < 0 || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT))
+		return;
+	ereport(NOTICE,
+			(errmsg("read %lld blocks after a cancel",
+					(long long) (count_blocks() - n_before_cancel))));
+	n_before_cancel = -1;
+}
+
+/* Do what the signal for it does */
+static void
+cancel_at_point(void)
+{
+	static bool is_registered = false;
+
+	if (!is_registered)
+		RegisterXactCallback(tell_blocks, NULL);
+	is_registered = true;
+	n_before_cancel = count_blocks();
+	QueryCancelPending = true;
+	InterruptPending = true;
 }
 
 /*
@@ -207,6 +249,9 @@ gv_am_reach_point(const char *name)
 				break;
 			case ACTION_WAIT:
 				wait_at_point(name);
+				break;
+			case ACTION_CANCEL:
+				cancel_at_point();
 				break;
 		}
 	}

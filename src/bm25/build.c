@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 
 #include "am/parallel.h"
+#include "am/testpoint.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
 #include "bm25/build.h"
@@ -255,6 +256,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	gv_bm25_init_meta(&index, index_rel);
 	write_empty(index_rel, MAIN_FORKNUM, &index.meta);
 	index.hints = gv_am_hints(index_rel);
+	GV_TEST_POINT("bm25-build-begun");
 
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_SCAN);
 	n_workers = Min(gv_am_parallel_workers(heap, index_rel), Max(max_processes, 1) - 1);

@@ -21,6 +21,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "am/testpoint.h"
 #include "bm25/bm25.h"
 #include "bm25/check.h"
 #include "bm25/delta.h"
@@ -561,7 +562,10 @@ gv_bm25_check(Relation rel, Relation heap, GvAmReportProblem report, void *arg)
 	check.index.overtaken = &overtaken;
 	claim_heads(&check);
 	for (int i = 0; i < check.index.meta.n_segments; i++)
+	{
+		GV_TEST_POINT("bm25-check-segment");
 		check_segment(&check, i);
+	}
 	check_lanes(&check);
 	check_free_pages(&check);
 	check.index.overtaken = NULL;

@@ -358,11 +358,12 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 	buffer.starts = palloc((n_sources + 1) * sizeof(uint32));
 	for (int i = 0; i < n_sources; i++)
 		sources[i]->at_end = !sources[i]->next(sources[i]);
-	for (uint64 n_terms = 0;; n_terms++)
+	for (;;)
 	{
 		int			n_which = 0;
 		uint32		df;
 
+		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n_sources; i++)
 		{
 			int			comparison;
@@ -383,8 +384,6 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 							   buffer.postings, df, buffer.positions.bytes);
 		for (int i = 0; i < n_which; i++)
 			sources[which[i]]->at_end = !sources[which[i]]->next(sources[which[i]]);
-		if (n_terms % 64 == 0)
-			CHECK_FOR_INTERRUPTS();
 	}
 	if (buffer.postings != NULL)
 		pfree(buffer.postings);
