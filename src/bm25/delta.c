@@ -435,11 +435,27 @@ begin_next_lane(GvBm25DeltaScan *scan)
 		if (lane->head == InvalidBlockNumber)
 			continue;
 		scan->owner = lane->id;
+		scan->head = lane->head;
 		scan->n_pages = 0;
+		scan->n_long_pages = 0;
 		copy_lane_page(scan, lane->head);
+		scan->least_pages = lane_page((Page) scan->page.data)->n_pages;
 		return true;
 	}
 	return false;
+}
+
+/*
+ * At the end of a lane: it has as many pages as it had when it was begun, or
+ * more.  One that leaves some out may lose rows that are dead alone, which
+ * count in scores.
+ */
+static void
+end_lane(const GvBm25DeltaScan *scan)
+{
+	if ((uint64) scan->n_pages + scan->n_long_pages < scan->least_pages)
+		gv_bm25_report_corruption(scan->index->rel, scan->head,
+								  "A lane has fewer pages than its first page says.");
 }
 
 /*
@@ -478,7 +494,7 @@ read_long_row(GvBm25DeltaScan *scan, const GvBm25LongRowData *from)
 		scan->long_row = palloc(from->n_bytes);
 		scan->long_size = from->n_bytes;
 	}
-	for (uint32 place = 0; n < from->n_bytes; place++)
+	for (uint32 place = 0; n < from->n_bytes; place++, scan->n_long_pages++)
 	{
 		Buffer		buf = gv_bm25_lock_page(scan->index, blkno, GV_BM25_PAGE_LONG_ROW,
 											from->id, place);
@@ -516,8 +532,13 @@ gv_bm25_delta_next(GvBm25DeltaScan *scan)
 	{
 		CHECK_FOR_INTERRUPTS();
 		if (scan->block != InvalidBlockNumber && lane->next != InvalidBlockNumber)
+		{
 			copy_lane_page(scan, lane->next);
-		else if (!begin_next_lane(scan))
+			continue;
+		}
+		if (scan->block != InvalidBlockNumber)
+			end_lane(scan);
+		if (!begin_next_lane(scan))
 			return false;
 	}
 

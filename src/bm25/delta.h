@@ -23,7 +23,10 @@ typedef struct GvBm25DeltaScan
 	int			n_lanes;		/* 0: those being written, too */
 	uint32		owner;
 	BlockNumber block;			/* of the page, which has been copied */
+	BlockNumber head;
 	uint32		n_pages;		/* read of the lane */
+	uint32		n_long_pages;	/* and of its long rows */
+	uint32		least_pages;	/* that both must be in the end */
 	uint32		offset;			/* of the next row in it */
 
 	/* the row */

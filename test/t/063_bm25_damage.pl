@@ -73,6 +73,40 @@ survive_damages($node,
 			"SELECT count(*) FROM gigavec.check('$index')");
 	});
 
+# A lane that goes from its first page to its last: the rows between are deleted,
+# but count in scores.  Kind and links of a page: see page.h.
+{
+	my $query = "$BY_INDEX SELECT count(*) FROM (SELECT id FROM cut ORDER BY body <\@> 'w7') s";
+
+	$node->safe_psql('postgres', q{
+		CREATE TABLE cut AS SELECT i AS id, words(i) AS body FROM generate_series(1, 50) i;
+		CREATE INDEX cut_body ON cut USING bm25 (body) WITH (text_config = 'simple');
+		INSERT INTO cut SELECT i, words(i) FROM generate_series(1001, 1100) i;
+		DELETE FROM cut WHERE id BETWEEN 1002 AND 1099;
+		CHECKPOINT});
+	my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('cut_body')");
+	$node->stop;
+	my $image = slurp_file($path);
+	my ($head) = grep { unpack('v', substr($image, $_ * 8192 + 8184, 2)) == 3 && unpack('V', substr($image, $_ * 8192 + 36, 4)) != 0xFFFFFFFF } 1 .. length($image) / 8192 - 1;
+	my ($next, $tail, $n_pages) = unpack('VVV', substr($image, $head * 8192 + 32, 12));
+	cmp_ok($n_pages, '>=', 4, "a lane has $n_pages pages");
+	isnt($next, $tail, 'some are between the first and the last');
+	open(my $file, '+<:raw', $path) || die "could not open $path: $!";
+	seek($file, $head * 8192 + 32, 0);
+	print $file pack('V', $tail);
+	close($file);
+	$node->start;
+	for my $sql (q{SELECT * FROM gigavec.check('cut_body')}, $query)
+	{
+		my (undef, undef, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql");
+
+		like($err, qr/ERROR:  XX002: index "cut_body" contains a damaged page at block $head\n.*A lane has fewer pages than its first page says\./,
+			'a lane that leaves pages out: ' . substr($sql, -40));
+	}
+	$node->safe_psql('postgres', 'REINDEX INDEX cut_body');
+	is_sound($node, 'cut_body', 'REINDEX after that');
+}
+
 # A metapage of another version, or of another access method
 survive_metapages($node, 'items_byte',
 	cases => [
