@@ -406,6 +406,9 @@ gv_hnsw_build_write_tid(GvHnswChunkWriter *writer, uint32 *first, uint32 owner,
 		{
 			if (BufferIsValid(writer->buf))
 				UnlockReleaseBuffer(writer->buf);
+			gv_hnsw_check_places(writer->build->index,
+								 RelationGetNumberOfBlocks(writer->build->index),
+								 GV_HNSW_CHUNKS_PER_PAGE);
 			writer->buf = gv_hnsw_build_append_page(writer->build, GV_HNSW_PAGE_TIDS);
 			gv_hnsw_init_tid_page(BufferGetPage(writer->buf));
 			writer->slot = 0;

@@ -25,6 +25,9 @@
  */
 #define MAX_ENTRY_POINT_DIMS 32
 
+/* Blocks that others may add after the size of an index was looked at */
+#define BLOCKS_TO_SPARE 1024
+
 /*
  * gv_hnsw_report_corruption
  *		Raise the error for a page that is not what it must be.
@@ -38,6 +41,29 @@ gv_hnsw_report_corruption(Relation rel, BlockNumber blkno, const char *what)
 					RelationGetRelationName(rel), blkno),
 			 errdetail_internal("%s", what),
 			 errhint("Rebuild the index with REINDEX.")));
+}
+
+/*
+ * gv_hnsw_check_places
+ *		Raise an error if an index is so large that places on its next block have
+ *		no numbers.
+ *
+ * n_blocks: of the index
+ * per_block: places for nodes, or for chunks of tids
+ */
+void
+gv_hnsw_check_places(Relation rel, BlockNumber n_blocks, uint32 per_block)
+{
+	BlockNumber last = GV_HNSW_NULL_NORM_OWNER / per_block - BLOCKS_TO_SPARE;
+
+	if (n_blocks > last)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("hnsw index \"%s\" is too large to take another row",
+						RelationGetRelationName(rel)),
+				 errdetail("It has %u blocks and can take such a row with %u at most.",
+						   n_blocks, last),
+				 errhint("Partition the table.")));
 }
 
 /*

@@ -381,6 +381,7 @@ write_node(Insertion *ins)
 		blkno = GetPageWithFreeSpace(ix->rel, request);
 	}
 
+	gv_hnsw_check_places(ix->rel, n_blocks, ix->layout.nodes_per_page);
 	if (!put_node(ins, gv_hnsw_new_buffer(&ix->layout, ix->rel), image, size))
 		elog(ERROR, "could not add a node to index \"%s\"", RelationGetRelationName(ix->rel));
 }

@@ -126,6 +126,8 @@ add_chunk(GvHnswIndex *index, GvXlog *xlog, uint32 next, uint32 owner, ItemPoint
 	}
 	if (buf == InvalidBuffer)
 	{
+		gv_hnsw_check_places(index->rel, RelationGetNumberOfBlocks(index->rel),
+							 GV_HNSW_CHUNKS_PER_PAGE);
 		buf = gv_hnsw_new_buffer(&index->layout, index->rel);
 		locked->buf[locked->n++] = buf;
 		page = gv_xlog_new_page(xlog, buf);
