@@ -54,7 +54,7 @@
  * Part of the rows that are in two lists where lists spill: the fewer dimensions,
  * the fewer lists are about as near as the nearest.  By the logarithm of their
  * number rows in lists are within .15 of those of all sets that were looked at, see
- * README.md.
+ * MEASUREMENTS.md.
  */
 #define SPILLED_PART 0.15
 #define SPILLED_BY_LOG_DIM 0.101

@@ -50,7 +50,7 @@
  * or when so large a part of the rows has come since.  sift-bsds-200k: of 100,000
  * rows half were deleted, others came; recall@10 at 10 of 1,264 lists was .705 with
  * some split and merged, and .729 with a fresh index; after training it is a fresh
- * index's (README.md).  What comes before that half is for splits and merges.
+ * index's (MEASUREMENTS.md).  What comes before that half is for splits and merges.
  */
 #define NEW_ROWS 0.5
 
