@@ -27,8 +27,35 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 #endif
 
+#include "access/amapi.h"
+#include "access/genam.h"
+#include "access/gist_private.h"
+#include "access/relscan.h"
+#include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
+#include "nodes/pathnodes.h"
+#include "storage/bufmgr.h"
+#include "storage/lmgr.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/regproc.h"
+#include "utils/rel.h"
+
+/* Headers that only some versions have, or under another name */
+#if PG_VERSION_NUM >= 170000
+#include "storage/procarray.h"
+#else
+#include "storage/sinvaladt.h"
+#endif
+#if PG_VERSION_NUM >= 160000
+#include "nodes/miscnodes.h"
+#include "storage/relfilelocator.h"
+#include "varatt.h"
+#else
+#include "storage/relfilenode.h"
+#endif
 
 /*
  * GV_FUNCTION
@@ -44,18 +71,11 @@
 #define GV_FUNCTION(name) PG_FUNCTION_INFO_V1(name)
 #endif
 
-/* 16 moved the macros for variable-length values to a header of their own */
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
-
 /*
  * Soft errors came with 16: ereturn() hands an error over to a caller that
  * asked for it (COPY ... ON_ERROR, pg_input_is_valid), else raises it.
  */
-#if PG_VERSION_NUM >= 160000
-#include "nodes/miscnodes.h"
-#else
+#if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...) \
 	do { \
 		(void) (context); \
@@ -86,9 +106,7 @@ gv_base_vacuum_delay(void)
 }
 
 /* Relation file locators got their name in 16 */
-#include "utils/rel.h"
 #if PG_VERSION_NUM >= 160000
-#include "storage/relfilelocator.h"
 typedef RelFileLocator GvRelFileLocator;
 #define GvRelFileLocatorEquals(a, b) RelFileLocatorEquals(a, b)
 static inline GvRelFileLocator
@@ -97,7 +115,6 @@ gv_rel_locator(Relation rel)
 	return rel->rd_locator;
 }
 #else
-#include "storage/relfilenode.h"
 typedef RelFileNode GvRelFileLocator;
 #define GvRelFileLocatorEquals(a, b) RelFileNodeEquals(a, b)
 static inline GvRelFileLocator
@@ -108,7 +125,6 @@ gv_rel_locator(Relation rel)
 #endif
 
 /* Access methods say since 17 that they build in parallel */
-#include "access/amapi.h"
 static inline void
 gv_am_set_can_build_parallel(IndexAmRoutine *am)
 {
@@ -125,7 +141,6 @@ gv_am_set_can_build_parallel(IndexAmRoutine *am)
  *
  * Since 18 paths are disabled by a count instead of a high cost.
  */
-#include "nodes/pathnodes.h"
 #define GV_DISABLED_NODES 2
 static inline double
 gv_disabled_cost(IndexPath *path)
@@ -144,7 +159,6 @@ gv_disabled_cost(IndexPath *path)
  *		Count a search of an index, for EXPLAIN ANALYZE, which shows their number
  *		since 18.
  */
-#include "access/relscan.h"
 static inline void
 gv_base_count_search(IndexScanDesc scan)
 {
@@ -163,7 +177,6 @@ gv_base_count_search(IndexScanDesc scan)
  * Since 17 that is how the functions of an index run in maintenance; before,
  * they may depend on the path of whoever maintains it.
  */
-#include "utils/guc.h"
 static inline void
 gv_base_restrict_search_path(void)
 {
@@ -177,7 +190,6 @@ gv_base_restrict_search_path(void)
  *		Allocate what a check hook of a setting hands to its assign hook; NULL if
  *		out of memory.  Since 16 such memory has a context of its own.
  */
-#include "utils/guc.h"
 static inline void *
 gv_base_guc_malloc(Size size)
 {
@@ -193,7 +205,6 @@ gv_base_guc_malloc(Size size)
  *		Begin a scan of an index that nobody watches.  Since 18 a watcher can be
  *		named.
  */
-#include "access/genam.h"
 static inline IndexScanDesc
 gv_base_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int n_keys,
 						int n_order_bys)
@@ -209,8 +220,6 @@ gv_base_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int n_
  * gv_base_owns_relation
  *		Does a role own a relation?  16 has one function for all kinds of objects.
  */
-#include "catalog/pg_class.h"
-#include "utils/acl.h"
 static inline bool
 gv_base_owns_relation(Oid relation, Oid role)
 {
@@ -227,7 +236,6 @@ gv_base_owns_relation(Oid relation, Oid role)
  *
  * Since 16 errors may be handed to a caller that asks for them.
  */
-#include "utils/regproc.h"
 static inline List *
 gv_base_name_to_list(const char *name)
 {
@@ -245,8 +253,6 @@ gv_base_name_to_list(const char *name)
  * Since 16 by many at once, which a file system allots without writing them.
  * Returns by how many.
  */
-#include "storage/bufmgr.h"
-#include "storage/lmgr.h"
 #define GV_BASE_EXTEND_AT_ONCE 64
 static inline uint32
 gv_base_extend(Relation rel, uint32 n_blocks)
@@ -281,7 +287,6 @@ gv_base_extend(Relation rel, uint32 n_blocks)
  *		Tell standbys that a page of an index is used again, by the record that
  *		GiST has for that: queries as old as xid end there.
  */
-#include "access/gist_private.h"
 static inline void
 gv_base_log_page_reuse(Relation rel, BlockNumber blkno, FullTransactionId xid)
 {
@@ -298,12 +303,6 @@ gv_base_log_page_reuse(Relation rel, BlockNumber blkno, FullTransactionId xid)
  *		Return the process of a virtual transaction, NULL if it is gone.  17 has
  *		another name for what counts processes.
  */
-#include "storage/lock.h"
-#if PG_VERSION_NUM >= 170000
-#include "storage/procarray.h"
-#else
-#include "storage/sinvaladt.h"
-#endif
 static inline struct PGPROC *
 gv_base_proc_of(VirtualTransactionId xid)
 {
