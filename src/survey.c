@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 
+#include "base/compare.h"
 #include "base/compat.h"
 #include "survey.h"
 
@@ -74,15 +75,6 @@ list_leaves(Relation heap)
 	return leaves;
 }
 
-static int
-compare_hashes(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return (x > y) - (x < y);
-}
-
 /* How many of the values are different */
 static int
 count_distinct(const Datum *values, int n)
@@ -92,7 +84,7 @@ count_distinct(const Datum *values, int n)
 
 	for (int i = 0; i < n; i++)
 		hashes[i] = gv_am_value_hash(values[i]);
-	qsort(hashes, n, sizeof(uint64), compare_hashes);
+	qsort(hashes, n, sizeof(uint64), gv_base_compare_uint64);
 	for (int i = 0; i < n; i++)
 	{
 		if (i == 0 || hashes[i] != hashes[i - 1])

@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "am/filter.h"
+#include "base/compare.h"
 #include "base/compat.h"
 
 /* So many values compared with 64 words side by side are faster than word by word */
@@ -36,15 +37,6 @@ typedef struct Bound
 	int64		word;
 	int			rest;			/* the constant is below (-1), at (0), or above (1) the word */
 } Bound;
-
-static int
-compare_words(const void *a, const void *b)
-{
-	int64		x = *(const int64 *) a;
-	int64		y = *(const int64 *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
 
 /* A float8 among the words of float4 */
 static Bound
@@ -164,7 +156,7 @@ finish_list(GvAmFilter *filter, GvAmFilterKey *key)
 		filter->never = true;
 		return;
 	}
-	qsort(key->list, key->n_list, sizeof(int64), compare_words);
+	qsort(key->list, key->n_list, sizeof(int64), gv_base_compare_int64);
 	for (int i = 0; i < key->n_list; i++)
 	{
 		if (n == 0 || key->list[i] != key->list[n - 1])

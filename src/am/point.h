@@ -22,6 +22,13 @@
 /* Likewise of what is added to squared distances: the sum is no infinity */
 #define GV_AM_MAX_BIAS 1e37f
 
+/*
+ * Inner product: this part of the rows get the length of the longest of them.
+ * Were it all, a few long rows would make the additional element so large that
+ * it drowns the others.
+ */
+#define GV_AM_NORM_QUANTILE 0.98
+
 /* What gv_am_rotate_value finds out about a value beside its point */
 typedef struct GvAmRotated
 {

@@ -13,6 +13,7 @@
 #include "utils/guc.h"
 
 #include "am/recall.h"
+#include "base/compare.h"
 #include "base/compat.h"
 
 /* ef grows by this factor from one step of the fit to the next, at least by 1 */
@@ -441,15 +442,6 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 	}
 }
 
-static int
-compare_difficulties(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /*
  * The difficulty that one in a few rows exceeds, by all that was found
  *
@@ -467,7 +459,7 @@ find_tail(const GvAmTrial *trials, int n_trials, float *difficulties)
 	}
 	if (n == 0)
 		return 0;
-	qsort(difficulties, n, sizeof(float), compare_difficulties);
+	qsort(difficulties, n, sizeof(float), gv_base_compare_float);
 	return difficulties[(int) (n * (1 - TAIL_PART))];
 }
 
@@ -492,7 +484,7 @@ gv_am_recall_fit(const GvAmTrial *trials, int n_trials, int n_buckets, int least
 	table->n_trials = n_trials;
 	for (int i = 0; i < n_trials; i++)
 		difficulties[i] = trials[i].difficulty;
-	qsort(difficulties, n_trials, sizeof(float), compare_difficulties);
+	qsort(difficulties, n_trials, sizeof(float), gv_base_compare_float);
 	for (int b = 1; b < n_buckets; b++)
 		table->bound[b - 1] = difficulties[(Size) n_trials * b / n_buckets];
 	if (n_buckets > 1 && n_buckets < GV_AM_RECALL_MAX_BUCKETS)

@@ -34,6 +34,7 @@
 #include "utils/tuplesort.h"
 
 #include "am/sort.h"
+#include "base/compare.h"
 #include "base/random.h"
 #include "hnsw/build_shard.h"
 #include "hnsw/entry.h"
@@ -54,9 +55,6 @@
 
 #define KMEANS_ROUNDS 6
 #define BALANCE_ROUNDS 40
-
-/* Inner product: see build_load.c */
-#define NORM_QUANTILE 0.98
 
 /* State of the division */
 typedef struct Division
@@ -280,15 +278,6 @@ next_sorted(Division *division, GvHnswMember *member)
 	return true;
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /* Keep the first rows of the sort, which are a random sample: so many and in so much memory */
 static void
 take_sample(Division *division, uint32 n_max, Size room)
@@ -320,8 +309,8 @@ take_sample(Division *division, uint32 n_max, Size room)
 
 		for (uint32 i = 0; i < n; i++)
 			norms[i] = division->sample[i]->norm;
-		gv_am_sort(norms, n, sizeof(float), compare_floats);
-		meta->max_norm = norms[(uint32) (n * NORM_QUANTILE)];
+		gv_am_sort(norms, n, sizeof(float), gv_base_compare_float);
+		meta->max_norm = norms[(uint32) (n * GV_AM_NORM_QUANTILE)];
 		pfree(norms);
 		division->direction = palloc0(sizeof(float) * build->graph.dims);
 		division->direction[meta->dim] = 1;

@@ -20,19 +20,13 @@
 #include "utils/memutils.h"
 
 #include "am/sort.h"
+#include "base/compare.h"
 #include "base/random.h"
 #include "hnsw/build_shard.h"
 #include "quant/rotation.h"
 
 /* Pages of the table that are looked at to foretell its number of rows */
 #define N_SAMPLED_PAGES 64
-
-/*
- * Inner product: this part of the rows get the length of the longest of them.
- * Were it all, a few long rows would make the additional element so large
- * that it drowns the others.
- */
-#define NORM_QUANTILE 0.98
 
 /* A batch holds at most this part of the rows linked before it */
 #define BATCH_FRACTION 50
@@ -524,15 +518,6 @@ chain_equal_rows(GvHnswBuild *build, uint32 *rows, uint32 n)
 	return n_kept;
 }
 
-static int
-compare_floats(const void *a, const void *b)
-{
-	float		x = *(const float *) a;
-	float		y = *(const float *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /*
  * Give all points their additional element, now that the norms are known.
  */
@@ -551,8 +536,8 @@ add_missing_norms(GvHnswBuild *build, const uint32 *rows, uint32 n)
 	norms = MemoryContextAllocHuge(CurrentMemoryContext, n * sizeof(float));
 	for (uint32 i = 0; i < n; i++)
 		norms[i] = graph->norm[rows[i]];
-	gv_am_sort(norms, n, sizeof(float), compare_floats);
-	meta->max_norm = norms[(uint32) (n * NORM_QUANTILE)];
+	gv_am_sort(norms, n, sizeof(float), gv_base_compare_float);
+	meta->max_norm = norms[(uint32) (n * GV_AM_NORM_QUANTILE)];
 	pfree(norms);
 
 	direction[meta->dim] = 1;

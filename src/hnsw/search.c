@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "am/sort.h"
+#include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "hnsw/filter.h"
@@ -867,15 +868,6 @@ gv_hnsw_search_resume(GvHnswSearch *search, int ef)
 	return gv_pool_advance(pool);
 }
 
-static int
-compare_elements(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /*
  * gv_hnsw_search_redirect
  *		Let nodes that do not pass the filter seem farther than they are, from
@@ -895,7 +887,7 @@ gv_hnsw_search_redirect(GvHnswSearch *search, int ef)
 		add_detours(search, &key, &id, 1);
 		pool->element[i] = gv_pool_element(key, id) | (element & GV_POOL_EXPANDED);
 	}
-	qsort(pool->element, pool->n, sizeof(uint64), compare_elements);
+	qsort(pool->element, pool->n, sizeof(uint64), gv_base_compare_uint64);
 	pool->cursor = 0;
 	for (int64 i = 0; i < search->n_spilled; i++)
 		add_detours(search, &search->spilled[i].key, &search->spilled[i].id, 1);

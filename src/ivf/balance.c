@@ -22,6 +22,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "ivf/build.h"
@@ -734,15 +735,6 @@ number_lists(Balance *balance)
 		plan->is_brought[list] = balance->fate[list] != FATE_STAYS;
 }
 
-static int
-compare_blocks(const void *a, const void *b)
-{
-	BlockNumber x = *(const BlockNumber *) a;
-	BlockNumber y = *(const BlockNumber *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /* Have all centroids written together where they have come to lie far apart */
 static void
 pack_centroids(Balance *balance)
@@ -758,7 +750,7 @@ pack_centroids(Balance *balance)
 		if (plan->lists[list].centroid_blkno != InvalidBlockNumber)
 			blocks[n++] = plan->lists[list].centroid_blkno;
 	}
-	qsort(blocks, n, sizeof(BlockNumber), compare_blocks);
+	qsort(blocks, n, sizeof(BlockNumber), gv_base_compare_uint32);
 	for (uint32 i = 0; i < n; i++)
 		n_pages += i == 0 || blocks[i] != blocks[i - 1];
 	pfree(blocks);

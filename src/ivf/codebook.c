@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "base/compare.h"
 #include "ivf/build.h"
 #include "quant/opq.h"
 #include "quant/rotation.h"
@@ -454,15 +455,6 @@ measure_error(const GvIvfCoder *coder, const Trial *x, const Trial *q, double *e
 	return isfinite(*error);
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /* Rows of the sample that serve as trials */
 static uint32
 count_trials(const GvIvfCoder *coder)
@@ -525,7 +517,7 @@ measure_deviations(const GvIvfCoder *coder, const uint32 *list)
 	if (n_errors > 0)
 	{
 		/* as a normal number of their deviation, or as they are */
-		qsort(errors, n_errors, sizeof(double), compare_doubles);
+		qsort(errors, n_errors, sizeof(double), gv_base_compare_double);
 		result *= sqrt(sum / n_errors);
 		result = Max(result, errors[(int) ((n_errors - 1) * (1 - PART_BEYOND))]);
 	}

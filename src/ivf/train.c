@@ -19,6 +19,7 @@
 #include "utils/memutils.h"
 #include "utils/varbit.h"
 
+#include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
 #include "ivf/build.h"
@@ -42,13 +43,6 @@
 
 /* With fewer rows than this there is one list, unless lists were asked for */
 #define MIN_TRAINED_ROWS 1000
-
-/*
- * Inner product: this part of the rows get the length of the longest of them.
- * Were it all, a few long rows would make the additional element so large
- * that it drowns the others.
- */
-#define NORM_QUANTILE 0.98
 
 /* Room for rows of the sample beyond those that are expected */
 #define MIN_SAMPLE_ROOM 1024
@@ -162,15 +156,6 @@ scan_pages(Relation heap, Relation index, IndexInfo *index_info, BlockNumber n_t
 	}
 }
 
-static int
-compare_doubles(const void *a, const void *b)
-{
-	double		x = *(const double *) a;
-	double		y = *(const double *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /* The square of the mean of the sample's rows */
 static double
 squared_mean(const Sample *sample)
@@ -219,9 +204,9 @@ choose_geometry(Sample *sample)
 													sizeof(double) * sample->n);
 
 		memcpy(sorted, sample->norm2, sizeof(double) * sample->n);
-		qsort(sorted, sample->n, sizeof(double), compare_doubles);
+		qsort(sorted, sample->n, sizeof(double), gv_base_compare_double);
 		/* a row of numbers near the largest is longer than any float32 */
-		meta->max_norm = (float) Min(sqrt(sorted[Min((int64) (sample->n * NORM_QUANTILE),
+		meta->max_norm = (float) Min(sqrt(sorted[Min((int64) (sample->n * GV_AM_NORM_QUANTILE),
 													 sample->n - 1)]), FLT_MAX);
 		pfree(sorted);
 	}

@@ -23,6 +23,7 @@
 #include "utils/memutils.h"
 
 #include "am/sort.h"
+#include "base/compare.h"
 #include "kdtree/build.h"
 
 /* Children of an inner page below which fewer save nothing */
@@ -194,15 +195,6 @@ add_child(GvKdtreeBuild *build, PageInMaking *making, const GvKdtreeBox *box, Bl
 
 /* --- in memory ------------------------------------------------------------- */
 
-static int
-compare_numbers(const void *a, const void *b)
-{
-	uint64		x = *(const uint64 *) a;
-	uint64		y = *(const uint64 *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /* Make a leaf of rows in memory, in the order of their tids */
 static void
 build_leaf(GvKdtreeBuild *build, uint64 first, uint64 n, BlockNumber blkno, GvKdtreeBox *box)
@@ -214,7 +206,7 @@ build_leaf(GvKdtreeBuild *build, uint64 first, uint64 n, BlockNumber blkno, GvKd
 	begin_page(build, &making, 0);
 	for (uint64 i = 0; i < n; i++)
 		build->order[i] = gv_kdtree_row_tid(rows, gv_kdtree_row(rows, first + i)) << 16 | i;
-	gv_am_sort(build->order, n, sizeof(uint64), compare_numbers);
+	gv_am_sort(build->order, n, sizeof(uint64), gv_base_compare_uint64);
 	for (uint64 i = 0; i < n; i++)
 	{
 		float	   *row = gv_kdtree_row(rows, first + (build->order[i] & 0xFFFF));

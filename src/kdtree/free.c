@@ -25,6 +25,7 @@
 
 #include "am/testpoint.h"
 #include "am/xlog.h"
+#include "base/compare.h"
 #include "base/compat.h"
 #include "kdtree/free.h"
 
@@ -150,15 +151,6 @@ free_child(GvKdtreeIndex *ix, Buffer parent_buf, int place, Buffer buf)
 	return true;
 }
 
-static int
-compare_blocks(const void *a, const void *b)
-{
-	BlockNumber x = *(const BlockNumber *) a;
-	BlockNumber y = *(const BlockNumber *) b;
-
-	return x < y ? -1 : (x > y ? 1 : 0);
-}
-
 /*
  * gv_kdtree_free_leaves
  *		Take empty leaves out of their parents.
@@ -176,7 +168,7 @@ gv_kdtree_free_leaves(GvKdtreeIndex *ix, const BlockNumber *parents, BlockNumber
 
 	if (n_leaves == 0)
 		return 0;
-	qsort(leaves, n_leaves, sizeof(BlockNumber), compare_blocks);
+	qsort(leaves, n_leaves, sizeof(BlockNumber), gv_base_compare_uint32);
 	for (BlockNumber p = 0; p < n_parents; p++)
 	{
 		Buffer		parent_buf;
@@ -196,7 +188,8 @@ gv_kdtree_free_leaves(GvKdtreeIndex *ix, const BlockNumber *parents, BlockNumber
 
 			if (gv_kdtree_page_head(parent)->n <= 1)
 				break;
-			if (bsearch(&child, leaves, n_leaves, sizeof(BlockNumber), compare_blocks) == NULL)
+			if (bsearch(&child, leaves, n_leaves, sizeof(BlockNumber),
+						gv_base_compare_uint32) == NULL)
 				continue;
 			buf = ReadBuffer(ix->rel, child);
 			if (!ConditionalLockBuffer(buf))
