@@ -134,33 +134,33 @@ write_empty(Relation index, ForkNumber fork, const GvBm25MetaPageData *meta)
 	write_new_page(index, fork, GV_BM25_FREE_BLKNO, page.data);
 }
 
+/* Let a page have another content; the build logs it later */
+static void
+write_page(Relation index, BlockNumber blkno, const char *content)
+{
+	Buffer		buf = ReadBuffer(index, blkno);
+
+	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	START_CRIT_SECTION();
+	memcpy(BufferGetPage(buf), content, BLCKSZ);
+	MarkBufferDirty(buf);
+	END_CRIT_SECTION();
+	UnlockReleaseBuffer(buf);
+}
+
 /* Change the metapage and the list of free pages to what was built */
 static void
 write_result(GvBm25Index *index, const GvBm25Space *space, const GvBm25SegmentData *entry)
 {
 	PGAlignedBlock page;
-	Buffer		buf;
 
 	index->meta.segment[0] = *entry;
 	index->meta.n_segments = 1;
 	gv_bm25_write_meta((Page) page.data, &index->meta);
-	buf = ReadBuffer(index->rel, GV_BM25_META_BLKNO);
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	START_CRIT_SECTION();
-	memcpy(BufferGetPage(buf), page.data, BLCKSZ);
-	MarkBufferDirty(buf);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buf);
-
+	write_page(index->rel, GV_BM25_META_BLKNO, page.data);
 	gv_bm25_write_free((Page) page.data, space->free.extent,
 					   Min(space->free.n, GV_BM25_MAX_FREE_EXTENTS));
-	buf = ReadBuffer(index->rel, GV_BM25_FREE_BLKNO);
-	LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-	START_CRIT_SECTION();
-	memcpy(BufferGetPage(buf), page.data, BLCKSZ);
-	MarkBufferDirty(buf);
-	END_CRIT_SECTION();
-	UnlockReleaseBuffer(buf);
+	write_page(index->rel, GV_BM25_FREE_BLKNO, page.data);
 }
 
 /*

@@ -42,7 +42,7 @@ typedef struct KnownCounts
 /* Valid if counts.df is not NULL */
 static KnownCounts known;
 
-/* Open an index of our own */
+/* Open an index of bm25 to read it */
 static Relation
 open_index(Oid index)
 {

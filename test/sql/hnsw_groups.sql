@@ -24,53 +24,44 @@ LANGUAGE sql IMMUTABLE AS $$
 	SELECT string_agg((CASE WHEN hnsw_test.number(i, j) % 5 = 0 THEN hnsw_test.number(i, j + 1000) ELSE hnsw_test.number(i % 60, j) END % 3 / 2)::text, '' ORDER BY j)::bit(203)
 	FROM generate_series(1, 203) j
 $$;
--- The part of the ten nearest that are found at ef, and whether the index is sound
-CREATE FUNCTION hnsw_test.found(operator text, enough float8) RETURNS TABLE (recall text, is_sound boolean)
+-- Builds an index: is enough of the ten nearest found at ef, and is the index sound?
+CREATE FUNCTION hnsw_test.build(opclass name, operator text, enough float8) RETURNS TABLE (recall text, is_sound boolean)
 LANGUAGE plpgsql SET hnsw.ef_search = 60 AS $$
 DECLARE found float8; truth float8[]; asked record; n integer := 0;
 BEGIN
+	EXECUTE format('CREATE INDEX items_v ON hnsw_test.items USING hnsw (v %I)', opclass);
 	FOR asked IN SELECT v::text AS v FROM hnsw_test.items WHERE id % 67 = 0 ORDER BY id LOOP
 		truth := hnsw_test.nearest('hnsw_test.items', operator, asked.v, 10, false);
 		n := n + (SELECT count(*) FROM unnest(hnsw_test.nearest('hnsw_test.items', operator, asked.v, 10, true)) d WHERE d <= truth[10] + 1e-5);
 	END LOOP;
 	found := n / 10.0 / (SELECT count(*) FROM hnsw_test.items WHERE id % 67 = 0);
-	RETURN QUERY SELECT CASE WHEN found >= enough THEN 'enough' ELSE found::text END,
-		NOT EXISTS (SELECT FROM gigavec.check('hnsw_test.items_v'));
+	recall := CASE WHEN found >= enough THEN 'enough' ELSE found::text END;
+	is_sound := NOT EXISTS (SELECT FROM gigavec.check('hnsw_test.items_v'));
+	DROP INDEX hnsw_test.items_v;
+	RETURN NEXT;
 END $$;
 
 -- bits, whose number is no multiple of 32
 CREATE TABLE hnsw_test.items (id integer, v bit(203));
 INSERT INTO hnsw_test.items SELECT i, hnsw_test.bits(i) FROM generate_series(1, 2700) i;
 INSERT INTO hnsw_test.items VALUES (2701, repeat('0', 203)::bit(203));
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v bit_hamming_ops);
-SELECT * FROM hnsw_test.found('<~>', .95);
-DROP INDEX hnsw_test.items_v;
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v bit_jaccard_ops);
-SELECT * FROM hnsw_test.found('<%>', .95);
+SELECT opclass, b.* FROM (VALUES ('bit_hamming_ops', '<~>', .95), ('bit_jaccard_ops', '<%>', .95)) c(opclass, operator, enough),
+	hnsw_test.build(opclass, operator, enough) b;
 DROP TABLE hnsw_test.items;
 
 -- sparsevec by each distance, also without any elements
 CREATE TABLE hnsw_test.items (id integer, v sparsevec(20000));
 INSERT INTO hnsw_test.items SELECT i, hnsw_test.sparse(i, 20) FROM generate_series(1, 2700) i;
 INSERT INTO hnsw_test.items VALUES (2701, '{}/20000');
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v sparsevec_ip_ops);
-SELECT * FROM hnsw_test.found('<#>', .8);
-DROP INDEX hnsw_test.items_v;
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v sparsevec_cosine_ops);
-SELECT * FROM hnsw_test.found('<=>', .9);
-DROP INDEX hnsw_test.items_v;
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v sparsevec_l2_ops);
-SELECT * FROM hnsw_test.found('<->', .9);
-DROP INDEX hnsw_test.items_v;
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v sparsevec_l1_ops);
-SELECT * FROM hnsw_test.found('<+>', .8);
+SELECT opclass, b.* FROM (VALUES ('sparsevec_ip_ops', '<#>', .8), ('sparsevec_cosine_ops', '<=>', .9),
+	('sparsevec_l2_ops', '<->', .9), ('sparsevec_l1_ops', '<+>', .8)) c(opclass, operator, enough),
+	hnsw_test.build(opclass, operator, enough) b;
 DROP TABLE hnsw_test.items;
 
 -- some of too many elements for a group
 CREATE TABLE hnsw_test.items (id integer, v sparsevec(20000));
 INSERT INTO hnsw_test.items SELECT i, hnsw_test.sparse(i, CASE WHEN i % 40 = 7 THEN 1500 ELSE 15 END) FROM generate_series(1, 2100) i;
-CREATE INDEX items_v ON hnsw_test.items USING hnsw (v sparsevec_cosine_ops);
-SELECT * FROM hnsw_test.found('<=>', .9);
+SELECT * FROM hnsw_test.build('sparsevec_cosine_ops', '<=>', .9);
 DROP TABLE hnsw_test.items;
 
 SET client_min_messages = warning;
