@@ -103,9 +103,9 @@ gv_hnsw_define_settings(void)
 					   AccessExclusiveLock);
 
 	DefineCustomIntVariable("hnsw.ef_search",
-							"Sets the number of candidates whose recall a search is to have.",
+							"Sets the number of candidates that a search of an hnsw index keeps.",
 							"More candidates give a higher recall and take longer. "
-							"An index with codes keeps more than that to find as much. "
+							"Where the index knows distances by codes only, a search keeps some more, so that it finds as much. "
 							"With 0 a search keeps as many as \"gigavec.target_recall\" needs. "
 							"A value set for the session, role or database overrides the index's own.",
 							&gv_hnsw_ef_search, 0, 0,
@@ -117,12 +117,12 @@ gv_hnsw_define_settings(void)
 							 &gv_hnsw_iterative_scan, GV_HNSW_ITERATIVE_STRICT,
 							 iterative_scan_values, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("hnsw.max_scan_tuples",
-							"Sets the number of rows after which a scan does not go on.",
+							"Sets the number of rows after which a scan of an hnsw index ends.",
 							"The default sets no limit, so that a filter never leaves too few rows.",
 							&gv_hnsw_max_scan_tuples, INT_MAX, 1, INT_MAX,
 							PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomRealVariable("hnsw.scan_mem_multiplier",
-							 "Sets the multiple of \"work_mem\" that a scan may use.",
+							 "Sets the multiple of \"work_mem\" that a scan of an hnsw index may use.",
 							 NULL, &gv_hnsw_scan_mem_multiplier, 1, 1, 1000,
 							 PGC_USERSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("hnsw");
