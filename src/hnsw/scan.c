@@ -233,6 +233,21 @@ pop_ready(GvHnswScan *so, ReadyItem *item)
 	gv_hnsw_ready_pop(so->ready, so->n_ready--, item);
 }
 
+/* Make a node that was found ready */
+static void
+push_found(GvHnswScan *so, const GvHnswFound *found)
+{
+	ReadyItem	item;
+
+	item.key = found->key;
+	item.is_asked = false;
+	item.tid = found->tid;
+	item.id = found->id;
+	item.tid_chunk = found->tid_chunk;
+	gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, found);
+	push_ready(so, &item);
+}
+
 /* Make the nodes found since the last call ready */
 static void
 take_found(GvHnswScan *so)
@@ -242,20 +257,12 @@ take_found(GvHnswScan *so)
 	for (; so->n_taken < search->n_found; so->n_taken++)
 	{
 		GvHnswFound *found = &search->found[so->n_taken];
-		ReadyItem	item;
 
 		if (so->strategy.filter &&
 			!gv_hnsw_strategy_passes(&so->strategy, found->id, found->key))
 			continue;
-		if (found->state != GV_HNSW_NODE_LIVE)
-			continue;
-		item.key = found->key;
-		item.is_asked = false;
-		item.tid = found->tid;
-		item.id = found->id;
-		item.tid_chunk = found->tid_chunk;
-		gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, found);
-		push_ready(so, &item);
+		if (found->state == GV_HNSW_NODE_LIVE)
+			push_found(so, found);
 	}
 }
 
@@ -307,6 +314,63 @@ keep_nearest(GvHnswFound *swept, int64 n, int64 limit)
 }
 
 /*
+ * Note the nodes of a page that pass and have not been returned.
+ *
+ * swept: GvHnswFound[nodes_per_page], written
+ *
+ * Returns how many there are.
+ */
+static int
+sweep_page(GvHnswScan *so, Page page, BlockNumber blkno, GvHnswFound *swept)
+{
+	GvHnswIndex *ix = &so->ix;
+	int			n = 0;
+
+	for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+	{
+		uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+		GvHnswFound *f = &swept[n];
+		GvHnswNode	node;
+
+		/* nothing is read of nodes that do not pass: it is not in the caches */
+		if (so->strategy.filter && !gv_hnsw_passing_has(&so->strategy.passing, id))
+			continue;
+		node = so->strategy.filter ? gv_hnsw_known_node(ix, page, slot) :
+			gv_hnsw_page_node(ix, page, slot);
+		if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
+			gv_idset_contains(&so->search.seen, id))
+			continue;
+		memset(f, 0, sizeof(*f));
+		if (gv_hnsw_layout_has_codes(&ix->layout))
+		{
+			f->key_bias = node->u.key_bias;
+			f->key = gv_hnsw_node_key(&ix->layout, node, so->search.z) + f->key_bias;
+			f->error = node->own_error;
+		}
+		else
+			f->key = gv_am_exact_key(ix->opclass, so->query,
+									 gv_hnsw_node_value(&so->search, node));
+		if (so->sweeping &&
+			(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
+			continue;
+		if (so->radius_key < INFINITY)
+		{
+			ReadyItem	item;
+
+			gv_hnsw_ready_set_interval(&ix->layout, so->rounding, &item, f);
+			if (gv_hnsw_ready_is_beyond(&item, so->radius_key))
+				continue;
+		}
+		f->id = id;
+		f->state = node->state;
+		f->tid = node->tid;
+		f->tid_chunk = node->tid_chunk;
+		n++;
+	}
+	return n;
+}
+
+/*
  * Sweep the pages for nodes not expanded, and make the nearest of them ready,
  * as many as work_mem allows.
  *
@@ -343,7 +407,6 @@ sweep(GvHnswScan *so)
 		 blkno < n_blocks; blkno = next)
 	{
 		Buffer		buf;
-		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
 		next = gv_hnsw_strategy_next_block(&so->strategy, blkno + 1, n_blocks);
@@ -354,49 +417,7 @@ sweep(GvHnswScan *so)
 		}
 		buf = gv_am_read_buffer(ix->hints, ix->rel, blkno);
 		LockBuffer(buf, BUFFER_LOCK_SHARE);
-		page = BufferGetPage(buf);
-		for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
-		{
-			uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
-			GvHnswNode	node;
-			GvHnswFound *f;
-
-			/* nothing is read of nodes that do not pass: it is not in the caches */
-			if (so->strategy.filter && !gv_hnsw_passing_has(&so->strategy.passing, id))
-				continue;
-			node = so->strategy.filter ? gv_hnsw_known_node(ix, page, slot) :
-				gv_hnsw_page_node(ix, page, slot);
-			if (node == NULL || node->state != GV_HNSW_NODE_LIVE ||
-				gv_idset_contains(&so->search.seen, id))
-				continue;
-			f = &swept[n];
-			memset(f, 0, sizeof(*f));
-			if (gv_hnsw_layout_has_codes(&ix->layout))
-			{
-				f->key_bias = node->u.key_bias;
-				f->key = gv_hnsw_node_key(&ix->layout, node, so->search.z) + f->key_bias;
-				f->error = node->own_error;
-			}
-			else
-				f->key = gv_am_exact_key(ix->opclass, so->query,
-										 gv_hnsw_node_value(&so->search, node));
-			if (so->sweeping &&
-				(f->key < so->swept_key || (f->key == so->swept_key && id <= so->swept_id)))
-				continue;
-			if (so->radius_key < INFINITY)
-			{
-				ReadyItem	item;
-
-				gv_hnsw_ready_set_interval(&ix->layout, so->rounding, &item, f);
-				if (gv_hnsw_ready_is_beyond(&item, so->radius_key))
-					continue;
-			}
-			f->id = id;
-			f->state = node->state;
-			f->tid = node->tid;
-			f->tid_chunk = node->tid_chunk;
-			n++;
-		}
+		n += sweep_page(so, BufferGetPage(buf), blkno, &swept[n]);
 		UnlockReleaseBuffer(buf);
 		if (n >= 2 * limit)
 		{
@@ -418,17 +439,7 @@ sweep(GvHnswScan *so)
 		so->sweeping = true;
 	}
 	for (int64 i = 0; i < n; i++)
-	{
-		ReadyItem	item;
-
-		item.key = swept[i].key;
-		item.is_asked = false;
-		item.tid = swept[i].tid;
-		item.id = swept[i].id;
-		item.tid_chunk = swept[i].tid_chunk;
-		gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, &swept[i]);
-		push_ready(so, &item);
-	}
+		push_found(so, &swept[i]);
 	pfree(swept);
 	so->counts.swept += n;
 	so->sweep_done = !truncated;
@@ -602,12 +613,53 @@ set_may_return(GvHnswScan *so)
 		so->may_return = Max(10, better_half(so));
 }
 
-/* Prepare the query; returns its point, or NULL without codes */
+/* Fetch the cache, and make of the query what the graph knows */
+static const GvHnswCache *
+set_query(GvHnswScan *so)
+{
+	GvHnswIndex *ix = &so->ix;
+	GvHnswCache *cache = gv_hnsw_cache(ix);
+
+	so->key_offset = 0;
+	so->key_factor = 1;
+	if (gv_hnsw_layout_has_codes(&ix->layout))
+	{
+		GvAmRotated rotated;
+		double		unit2 = (double) cache->inverse_unit * cache->inverse_unit;
+
+		gv_hnsw_search_set_point(&so->search,
+								 gv_hnsw_transform(ix, cache, so->query, true, &rotated));
+		so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center);
+
+		/* how exact keys translate into squared distances of points */
+		if (ix->meta.metric == GV_AM_METRIC_L2)
+			so->key_factor = unit2;
+		else if (ix->meta.metric == GV_AM_METRIC_COSINE)
+			so->key_factor = 2;
+		else
+		{
+			double		norm2 = -gv_am_exact_key(ix->opclass, so->query, so->query);
+
+			/* the query was multiplied by a scale */
+			so->key_factor = 2 * unit2 * rotated.scale;
+			so->key_offset = unit2 * (rotated.scale * rotated.scale * norm2 +
+									  (double) ix->meta.max_norm * ix->meta.max_norm);
+		}
+	}
+	else
+		so->search.value = so->query;
+	so->radius_key = gv_hnsw_ready_radius_key(ix->meta.metric, so->radius, so->key_offset,
+											  so->key_factor);
+	return cache;
+}
+
+/* Begin a scan: the first search */
 static void
 start_scan(IndexScanDesc scan, GvHnswScan *so)
 {
 	MemoryContext old_context;
 	GvHnswIndex *ix = &so->ix;
+	const GvHnswCache *cache;
 	Datum		value;
 	bool		is_null;
 
@@ -639,8 +691,6 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 
 	memset(&so->search, 0, sizeof(so->search));
 	so->query = value;
-	so->key_offset = 0;
-	so->key_factor = 1;
 	so->n_taken = 0;
 	so->n_returned = 0;
 	so->exhausted = false;
@@ -666,56 +716,19 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 											sizeof(GvHnswSpilled) / 2), 1024);
 	gv_hnsw_search_init(&so->search, ix, so->context, so->ef);
 
+	cache = set_query(so);
+	if (so->strategy.filter)
+		search_with_filter(so, cache);
+	else
 	{
-		GvHnswCache *cache;
-
-		if (gv_hnsw_layout_has_codes(&ix->layout))
-		{
-			GvAmRotated rotated;
-			double		unit2;
-			float	   *z;
-
-			cache = gv_hnsw_cache(ix);
-			z = gv_hnsw_transform(ix, cache, value, true, &rotated);
-			gv_hnsw_search_set_point(&so->search, z);
-			so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center);
-
-			/* how exact keys translate into squared distances of points */
-			unit2 = (double) cache->inverse_unit * cache->inverse_unit;
-			if (ix->meta.metric == GV_AM_METRIC_L2)
-				so->key_factor = unit2;
-			else if (ix->meta.metric == GV_AM_METRIC_COSINE)
-				so->key_factor = 2;
-			else
-			{
-				double		norm2 = -gv_am_exact_key(ix->opclass, value, value);
-
-				/* the query was multiplied by a scale */
-				so->key_factor = 2 * unit2 * rotated.scale;
-				so->key_offset = unit2 * (rotated.scale * rotated.scale * norm2 +
-										  (double) ix->meta.max_norm * ix->meta.max_norm);
-			}
-		}
+		gv_hnsw_search_seed(&so->search, cache);
+		so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
+		if (gv_hnsw_aim_needs_sweep(&so->aim, ix, so->ef))
+			end_search(so);
 		else
 		{
-			cache = gv_hnsw_cache(ix);
-			so->search.value = value;
-		}
-		so->radius_key = gv_hnsw_ready_radius_key(ix->meta.metric, so->radius, so->key_offset,
-												  so->key_factor);
-		if (so->strategy.filter)
-			search_with_filter(so, cache);
-		else
-		{
-			gv_hnsw_search_seed(&so->search, cache);
-			so->ef = gv_hnsw_aim_narrow(&so->aim, &so->ix.meta, &so->search, so->ef);
-			if (gv_hnsw_aim_needs_sweep(&so->aim, ix, so->ef))
-				end_search(so);
-			else
-			{
-				run_search(so);
-				widen_search(so);
-			}
+			run_search(so);
+			widen_search(so);
 		}
 	}
 	set_may_return(so);
