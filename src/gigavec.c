@@ -57,7 +57,7 @@ check_simd(int *newval, void **extra, GucSource source)
 	if (*newval == SIMD_AUTO || gv_distance_level_supported((GvSimdLevel) *newval))
 		return true;
 	GUC_check_errcode(ERRCODE_FEATURE_NOT_SUPPORTED);
-	GUC_check_errdetail("This machine or this build does not have them; its best level is \"%s\".",
+	GUC_check_errdetail("This machine or this build lacks its instructions; the best that it has is \"%s\".",
 						best);
 	GUC_check_errhint("Set \"gigavec.simd\" to \"auto\".");
 	return false;
