@@ -7,9 +7,9 @@
  * holds 1 MB of lexemes and 255 positions of each.  For whatever to_tsvector
  * takes the lexemes and positions are those of to_tsvector.
  *
- * Most words of a text have been seen before, so what a word became is kept,
- * in bounded memory, until a text search object changes.  A dictionary that
- * looks at several words at once (a thesaurus) is asked every time.
+ * Most words of a text have been seen before, so what a word became is kept, see
+ * words.c.  A dictionary that looks at several words at once (a thesaurus) is
+ * asked every time.
  *
  *-------------------------------------------------------------------------
  */
@@ -20,60 +20,19 @@
 #include "miscadmin.h"
 #include "tsearch/ts_cache.h"
 #include "tsearch/ts_public.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "base/compat.h"
 #include "bm25/bigram.h"
 #include "bm25/tokens.h"
+#include "bm25/words.h"
 
 /*
  * Bytes that the parser gets at once: it makes wide characters of them.  More
  * than to_tsvector takes, so that what it takes is never cut.
  */
 #define PIECE_SIZE (1024 * 1024)
-
-/* What became of words is forgotten beyond so many words, or bytes */
-#define CACHE_MAX_WORDS (64 * 1024)
-#define CACHE_MAX_BYTES (8 * 1024 * 1024)
-
-/* Slots of a tokenizer that has seen nothing: most of them read one query */
-#define CACHE_MIN_SLOTS 64
-
-/* Longer words are not kept */
-#define CACHE_MAX_WORD 64
-
-/* A lexeme that a word became */
-typedef struct Lexeme
-{
-	const char *lexeme;
-	uint32		len;
-	bool		partial;
-	uint32		advance;		/* positions after the lexeme before; of a word's
-								 * first lexeme 1 or more */
-	uint64		hash;
-} Lexeme;
-
-/* What a word became */
-typedef struct Word
-{
-	uint32		hash;
-	int			type;			/* of token, by the parser */
-	uint32		len;
-	int			n_lexemes;
-	uint32		advance;		/* positions that the word takes; 0: no word */
-	Lexeme	   *lexemes;
-	char		word[FLEXIBLE_ARRAY_MEMBER];
-} Word;
-
-/* A token of the parser */
-typedef struct RawToken
-{
-	int			type;
-	int			len;
-	char	   *word;
-} RawToken;
 
 /* A lexeme of the document in the making */
 typedef struct OpenTerm
@@ -97,13 +56,7 @@ struct GvBm25Tokenizer
 	int			n_boosts;
 	GvBm25Fields fields;
 
-	/* words seen before */
-	MemoryContext cache_context;
-	uint64		generation;		/* of text search objects when it was begun */
-	Word	  **cache;			/* Word *[n_cache] or NULL; by hash */
-	uint32		n_cache;		/* a power of two, more than twice n_words */
-	uint32		n_words;
-	Size		n_bytes;
+	GvBm25Words words;			/* seen before */
 
 	/* the piece of text at hand */
 	MemoryContext piece_context;	/* the parser's */
@@ -112,7 +65,7 @@ struct GvBm25Tokenizer
 	TSParserCacheEntry *parser;
 	void	   *parser_state;
 	bool		at_end;
-	RawToken   *ahead;			/* tokens that have been read, not yet used */
+	GvBm25RawToken *ahead;		/* tokens that have been read, not yet used */
 	int			n_ahead;
 	int			max_ahead;
 
@@ -137,31 +90,6 @@ struct GvBm25Tokenizer
 	const char *base;			/* the scanned text */
 	Size		base_size;
 };
-
-/* Counts the changes of text search objects in this session */
-static uint64 objects_generation = 1;
-
-static void
-objects_changed(Datum arg, int cache_id, uint32 hash_value)
-{
-	objects_generation++;
-}
-
-/* Watch the text search objects; once a session */
-static void
-watch_objects(void)
-{
-	static bool watching = false;
-
-	if (watching)
-		return;
-	CacheRegisterSyscacheCallback(TSPARSEROID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSTEMPLATEOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSDICTOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGOID, objects_changed, (Datum) 0);
-	CacheRegisterSyscacheCallback(TSCONFIGMAP, objects_changed, (Datum) 0);
-	watching = true;
-}
 
 /*
  * gv_bm25_check_tokenizer
@@ -196,13 +124,12 @@ gv_bm25_tokenizer_create(MemoryContext context, Oid config, int flags)
 	GvBm25Tokenizer *tokenizer;
 
 	gv_bm25_check_tokenizer(config, flags);
-	watch_objects();
 	own = AllocSetContextCreate(context, "bm25 tokenizer", ALLOCSET_SMALL_SIZES);
 	tokenizer = MemoryContextAllocZero(own, sizeof(GvBm25Tokenizer));
 	tokenizer->config = config;
 	tokenizer->flags = flags;
 	tokenizer->context = own;
-	tokenizer->cache_context = AllocSetContextCreate(own, "bm25 words", ALLOCSET_DEFAULT_SIZES);
+	gv_bm25_words_init(&tokenizer->words, own);
 	tokenizer->piece_context = AllocSetContextCreate(own, "bm25 parser", ALLOCSET_DEFAULT_SIZES);
 	tokenizer->word_context = AllocSetContextCreate(own, "bm25 dictionaries",
 													ALLOCSET_DEFAULT_SIZES);
@@ -263,104 +190,6 @@ gv_bm25_tokenizer_flags(const GvBm25Tokenizer *tokenizer)
 	return tokenizer->flags;
 }
 
-/* Forget the words */
-static void
-reset_cache(GvBm25Tokenizer *tokenizer)
-{
-	MemoryContextReset(tokenizer->cache_context);
-	tokenizer->cache = NULL;
-	tokenizer->n_cache = 0;
-	tokenizer->n_words = 0;
-	tokenizer->n_bytes = 0;
-	tokenizer->generation = objects_generation;
-}
-
-/* Double the slots */
-static void
-grow_cache(GvBm25Tokenizer *tokenizer)
-{
-	Word	  **old = tokenizer->cache;
-	uint32		n_old = tokenizer->n_cache;
-	uint32		mask;
-
-	tokenizer->n_cache = old ? n_old * 2 : CACHE_MIN_SLOTS;
-	mask = tokenizer->n_cache - 1;
-	tokenizer->cache = MemoryContextAllocZero(tokenizer->cache_context,
-											  sizeof(Word *) * tokenizer->n_cache);
-	for (uint32 i = 0; i < n_old; i++)
-	{
-		uint32		slot;
-
-		if (old[i] == NULL)
-			continue;
-		slot = old[i]->hash & mask;
-		while (tokenizer->cache[slot] != NULL)
-			slot = (slot + 1) & mask;
-		tokenizer->cache[slot] = old[i];
-	}
-	if (old)
-		pfree(old);
-}
-
-/* The slot of a word: what it became, or NULL where it should be put */
-static Word **
-find_word(GvBm25Tokenizer *tokenizer, const RawToken *token, uint32 hash)
-{
-	uint32		mask;
-
-	if (2 * tokenizer->n_words >= tokenizer->n_cache)
-		grow_cache(tokenizer);
-	mask = tokenizer->n_cache - 1;
-	for (uint32 i = hash & mask;; i = (i + 1) & mask)
-	{
-		Word	   *word = tokenizer->cache[i];
-
-		if (word == NULL ||
-			(word->hash == hash && word->type == token->type && word->len == (uint32) token->len &&
-			 memcmp(word->word, token->word, token->len) == 0))
-			return &tokenizer->cache[i];
-	}
-}
-
-/* Keep what a token became; word is in memory of the dictionaries */
-static void
-keep_word(GvBm25Tokenizer *tokenizer, const RawToken *token, const Word *word, uint32 hash)
-{
-	Size		size = MAXALIGN(offsetof(Word, word) + token->len);
-	Size		total = size + MAXALIGN(sizeof(Lexeme) * word->n_lexemes);
-	char	   *memory;
-	Word	   *kept;
-	Word	  **slot;
-
-	for (int i = 0; i < word->n_lexemes; i++)
-		total += word->lexemes[i].len;
-	if (total > CACHE_MAX_BYTES / 16)
-		return;
-	if (tokenizer->n_words >= CACHE_MAX_WORDS || tokenizer->n_bytes + total > CACHE_MAX_BYTES)
-		reset_cache(tokenizer);
-	slot = find_word(tokenizer, token, hash);
-	memory = MemoryContextAlloc(tokenizer->cache_context, total);
-	kept = (Word *) memory;
-	*kept = *word;
-	kept->hash = hash;
-	kept->type = token->type;
-	kept->len = token->len;
-	memcpy(kept->word, token->word, token->len);
-	memory += size;
-	kept->lexemes = (Lexeme *) memory;
-	memory += MAXALIGN(sizeof(Lexeme) * word->n_lexemes);
-	for (int i = 0; i < word->n_lexemes; i++)
-	{
-		kept->lexemes[i] = word->lexemes[i];
-		kept->lexemes[i].lexeme = memory;
-		memcpy(memory, word->lexemes[i].lexeme, word->lexemes[i].len);
-		memory += word->lexemes[i].len;
-	}
-	*slot = kept;
-	tokenizer->n_words++;
-	tokenizer->n_bytes += total;
-}
-
 /* Double the slots of the document's terms */
 static void
 grow_slots(GvBm25Tokenizer *tokenizer)
@@ -386,7 +215,7 @@ grow_slots(GvBm25Tokenizer *tokenizer)
 
 /* Find a lexeme among the document's, or add it; returns its number */
 static int
-find_term(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme)
+find_term(GvBm25Tokenizer *tokenizer, const GvBm25WordLexeme *lexeme)
 {
 	uint32		mask = tokenizer->n_slots - 1;
 	uint32		slot;
@@ -421,7 +250,7 @@ find_term(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme)
 
 /* Note that a lexeme stands at a position of the document */
 static void
-add_occurrence(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
+add_occurrence(GvBm25Tokenizer *tokenizer, const GvBm25WordLexeme *lexeme, uint32 position)
 {
 	int			number = find_term(tokenizer, lexeme);
 	OpenTerm   *term = &tokenizer->terms[number];
@@ -446,12 +275,12 @@ add_occurrence(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position
 
 /* Add a lexeme at a position to the document */
 static void
-add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
+add_lexeme(GvBm25Tokenizer *tokenizer, const GvBm25WordLexeme *lexeme, uint32 position)
 {
 	bool		is_new = tokenizer->last_length_position != position;
 	int			field = tokenizer->field;
 	char		marked[GV_BM25_MAX_LEXEME];
-	Lexeme		of_field;
+	GvBm25WordLexeme of_field;
 
 	/* PostgreSQL's parser makes none; it would be taken for a field's */
 	if (tokenizer->fields.n > 0 && gv_bm25_is_of_field(lexeme->lexeme, lexeme->len))
@@ -474,13 +303,13 @@ add_lexeme(GvBm25Tokenizer *tokenizer, const Lexeme *lexeme, uint32 position)
 
 /* Take what a word became; the word is where it stands in the text */
 static void
-take_word(GvBm25Tokenizer *tokenizer, const Word *word, const char *text, Size size)
+take_word(GvBm25Tokenizer *tokenizer, const GvBm25Word *word, const char *text, Size size)
 {
 	uint32		position = tokenizer->position;
 
 	for (int i = 0; i < word->n_lexemes; i++)
 	{
-		const Lexeme *lexeme = &word->lexemes[i];
+		const GvBm25WordLexeme *lexeme = &word->lexemes[i];
 
 		position += lexeme->advance;
 		if (tokenizer->callback)
@@ -513,19 +342,19 @@ take_word(GvBm25Tokenizer *tokenizer, const Word *word, const char *text, Size s
  * the words around them apart.  A lexeme may ask for a position more.
  */
 static void
-make_word(const TSLexeme *answer, Word *word)
+make_word(const TSLexeme *answer, GvBm25Word *word)
 {
 	uint32		pending = 1;
 	int			n = 0;
 
 	while (answer[n].lexeme != NULL)
 		n++;
-	memset(word, 0, offsetof(Word, word));
-	word->lexemes = palloc(sizeof(Lexeme) * Max(n, 1));
+	memset(word, 0, offsetof(GvBm25Word, word));
+	word->lexemes = palloc(sizeof(GvBm25WordLexeme) * Max(n, 1));
 	word->advance = 1;
 	for (int i = 0; i < n; i++)
 	{
-		Lexeme	   *lexeme = &word->lexemes[word->n_lexemes];
+		GvBm25WordLexeme *lexeme = &word->lexemes[word->n_lexemes];
 		Size		len = strlen(answer[i].lexeme);
 
 		if (answer[i].flags & TSL_ADDPOS)
@@ -558,12 +387,12 @@ get_dictionaries(GvBm25Tokenizer *tokenizer, int type)
  * The i-th token from here on that has dictionaries, read if need be; NULL
  * after the last.
  */
-static RawToken *
+static GvBm25RawToken *
 peek_token(GvBm25Tokenizer *tokenizer, int i)
 {
 	while (i >= tokenizer->n_ahead)
 	{
-		RawToken   *token;
+		GvBm25RawToken *token;
 		MemoryContext old;
 
 		if (tokenizer->at_end)
@@ -573,8 +402,9 @@ peek_token(GvBm25Tokenizer *tokenizer, int i)
 		{
 			tokenizer->max_ahead = Max(16, tokenizer->max_ahead * 2);
 			tokenizer->ahead = tokenizer->ahead ?
-				repalloc_huge(tokenizer->ahead, sizeof(RawToken) * tokenizer->max_ahead) :
-				MemoryContextAlloc(tokenizer->context, sizeof(RawToken) * tokenizer->max_ahead);
+				repalloc_huge(tokenizer->ahead, sizeof(*tokenizer->ahead) * tokenizer->max_ahead) :
+				MemoryContextAlloc(tokenizer->context,
+								   sizeof(*tokenizer->ahead) * tokenizer->max_ahead);
 		}
 		token = &tokenizer->ahead[tokenizer->n_ahead];
 		token->word = NULL;
@@ -600,7 +430,8 @@ consume_tokens(GvBm25Tokenizer *tokenizer, int n)
 {
 	tokenizer->n_ahead -= n;
 	if (tokenizer->n_ahead > 0)
-		memmove(tokenizer->ahead, tokenizer->ahead + n, sizeof(RawToken) * tokenizer->n_ahead);
+		memmove(tokenizer->ahead, tokenizer->ahead + n,
+				sizeof(*tokenizer->ahead) * tokenizer->n_ahead);
 }
 
 /* Is a dictionary one of those of a type of token? */
@@ -641,7 +472,7 @@ ask_for_several(GvBm25Tokenizer *tokenizer, Oid dictionary, TSLexeme *best, Dict
 	*n_used = 1;
 	for (int i = 1; state->getnext; i++)
 	{
-		RawToken   *next = peek_token(tokenizer, i);
+		GvBm25RawToken *next = peek_token(tokenizer, i);
 		TSLexeme   *answer;
 
 		if (next != NULL && !takes_type(tokenizer, dictionary, next->type))
@@ -665,15 +496,15 @@ ask_for_several(GvBm25Tokenizer *tokenizer, Oid dictionary, TSLexeme *best, Dict
  * many tokens were used; *alone is whether nothing but the first one counted.
  */
 static int
-ask_dictionaries(GvBm25Tokenizer *tokenizer, Word *word, bool *alone)
+ask_dictionaries(GvBm25Tokenizer *tokenizer, GvBm25Word *word, bool *alone)
 {
-	RawToken   *first = peek_token(tokenizer, 0);
+	GvBm25RawToken *first = peek_token(tokenizer, 0);
 	ListDictionary *dictionaries = get_dictionaries(tokenizer, first->type);
 	char	   *text = first->word;
 	int			len = first->len;
 
 	*alone = true;
-	memset(word, 0, offsetof(Word, word));
+	memset(word, 0, offsetof(GvBm25Word, word));
 	for (int i = 0; i < dictionaries->len; i++)
 	{
 		DictSubState state = {false, false, NULL};
@@ -702,23 +533,23 @@ ask_dictionaries(GvBm25Tokenizer *tokenizer, Word *word, bool *alone)
 
 /* Take the first token, and maybe some after it */
 static void
-take_token(GvBm25Tokenizer *tokenizer, RawToken *token)
+take_token(GvBm25Tokenizer *tokenizer, GvBm25RawToken *token)
 {
-	RawToken	first = *token;
+	GvBm25RawToken first = *token;
 	uint32		hash = 0;
-	bool		short_enough = first.len <= CACHE_MAX_WORD;
+	bool		short_enough = first.len <= GV_BM25_MAX_KEPT_WORD;
 	MemoryContext old;
-	Word		word;
+	GvBm25Word	word;
 	bool		alone;
 	int			n_used;
 	Size		size = first.len;
 
 	if (short_enough)
 	{
-		Word	   *known;
+		GvBm25Word *known;
 
 		hash = hash_bytes((const unsigned char *) first.word, first.len) + (uint32) first.type;
-		known = *find_word(tokenizer, &first, hash);
+		known = *gv_bm25_words_find(&tokenizer->words, &first, hash);
 		if (known)
 		{
 			take_word(tokenizer, known, first.word, size);
@@ -731,13 +562,13 @@ take_token(GvBm25Tokenizer *tokenizer, RawToken *token)
 	MemoryContextSwitchTo(old);
 	if (n_used > 1)
 	{
-		RawToken   *last = &tokenizer->ahead[n_used - 1];
+		GvBm25RawToken *last = &tokenizer->ahead[n_used - 1];
 
 		size = last->word + last->len - first.word;
 	}
 	take_word(tokenizer, &word, first.word, size);
 	if (alone && short_enough)
-		keep_word(tokenizer, &first, &word, hash);
+		gv_bm25_words_keep(&tokenizer->words, &first, &word, hash);
 	consume_tokens(tokenizer, n_used);
 	MemoryContextReset(tokenizer->word_context);
 }
@@ -747,7 +578,7 @@ static void
 parse_piece(GvBm25Tokenizer *tokenizer, const char *text, int length)
 {
 	MemoryContext old = MemoryContextSwitchTo(tokenizer->piece_context);
-	RawToken   *token;
+	GvBm25RawToken *token;
 
 	tokenizer->parser_state = DatumGetPointer(FunctionCall2(&tokenizer->parser->prsstart,
 															PointerGetDatum(text),
@@ -796,10 +627,10 @@ parse_text(GvBm25Tokenizer *tokenizer, const char *text, Size length)
 static void
 take_characters(GvBm25Tokenizer *tokenizer, const char *text, Size size)
 {
-	Word		word;
-	Lexeme		lexeme;
+	GvBm25Word	word;
+	GvBm25WordLexeme lexeme;
 
-	memset(&word, 0, offsetof(Word, word));
+	memset(&word, 0, offsetof(GvBm25Word, word));
 	lexeme.lexeme = text;
 	lexeme.len = size;
 	lexeme.partial = false;
@@ -840,8 +671,7 @@ read_text(GvBm25Tokenizer *tokenizer, const char *text, Size length)
 	tokenizer->parser = lookup_ts_parser_cache(tokenizer->map->prsId);
 	MemoryContextReset(tokenizer->piece_context);
 	MemoryContextReset(tokenizer->word_context);
-	if (tokenizer->generation != objects_generation)
-		reset_cache(tokenizer);
+	gv_bm25_words_begin(&tokenizer->words);
 	if (!(tokenizer->flags & GV_BM25_TOKENS_CJK_BIGRAM))
 	{
 		parse_text(tokenizer, text, length);
