@@ -431,3 +431,28 @@ gv_am_check_dim(const GvAmOpclass *opclass, Datum value, int dim)
 				(errcode(ERRCODE_DATA_EXCEPTION),
 				 errmsg("expected %d dimensions, not %d", dim, value_dim)));
 }
+
+/*
+ * gv_am_check_query_dim
+ *		Raise an error if a query vector does not have the index's dimensions.
+ *
+ * The message is that of the distance operator, which a search without the
+ * index would raise.
+ */
+void
+gv_am_check_query_dim(const GvAmOpclass *opclass, int query_dim, int dim)
+{
+	static const char *const types[] = {
+		[GV_AM_ELEMENT_FLOAT] = "vector",
+		[GV_AM_ELEMENT_HALF] = "halfvec",
+		[GV_AM_ELEMENT_SPARSE] = "sparsevec"
+	};
+
+	if (query_dim == dim)
+		return;
+	if (opclass->element == GV_AM_ELEMENT_BIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_EXCEPTION),
+				 errmsg("different bit lengths %d and %d", dim, query_dim)));
+	gv_type_refuse_different_dims(dim, query_dim, types[opclass->element]);
+}

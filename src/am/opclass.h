@@ -76,5 +76,6 @@ extern bool gv_am_values_equal(Datum a, Datum b);
 extern Datum gv_am_zero_value(const GvAmOpclass *opclass, int dim);
 extern int	gv_am_column_dim(Relation index);
 extern void gv_am_check_dim(const GvAmOpclass *opclass, Datum value, int dim);
+extern void gv_am_check_query_dim(const GvAmOpclass *opclass, int query_dim, int dim);
 
 #endif							/* GV_AM_OPCLASS_H */

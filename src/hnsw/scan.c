@@ -687,7 +687,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	if (is_null)
 		value = gv_am_zero_value(ix->opclass, ix->meta.dim);
 	else
-		gv_am_check_dim(ix->opclass, value, ix->meta.dim);
+		gv_am_check_query_dim(ix->opclass, gv_am_value_dim(ix->opclass, value), ix->meta.dim);
 
 	memset(&so->search, 0, sizeof(so->search));
 	so->query = value;

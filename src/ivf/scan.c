@@ -287,7 +287,7 @@ start_scan(IndexScanDesc scan, GvIvfScan *so)
 	if (is_null)
 		value = gv_am_zero_value(ix->opclass, ix->meta.dim);
 	else
-		gv_am_check_dim(ix->opclass, value, ix->meta.dim);
+		gv_am_check_query_dim(ix->opclass, gv_am_value_dim(ix->opclass, value), ix->meta.dim);
 
 	so->k = so->limit > 0 ? so->limit : FIRST_K;
 	so->n_probes = gv_ivf_option_probes(rel, &so->target);

@@ -470,10 +470,7 @@ add_ball(IndexScanDesc scan, GvKdtreeScan *so, ScanKey key, Datum *value, Region
 	int			dim = gv_kdtree_read_ball(key->sk_argument, &radius, center);
 	Datum		around;
 
-	if (dim != so->ix.dim)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_EXCEPTION),
-				 errmsg("expected %d dimensions, not %d", so->ix.dim, dim)));
+	gv_am_check_query_dim(so->ix.opclass, dim, so->ix.dim);
 	region->has_ball = true;
 	around = make_value(&so->ix, center);
 	if (*value == (Datum) 0 && scan->numberOfOrderBys == 0)
@@ -556,7 +553,10 @@ start_scan(IndexScanDesc scan, GvKdtreeScan *so)
 	gv_kdtree_open(&so->ix, scan->indexRelation);
 	is_null = scan->numberOfOrderBys > 0 && (scan->orderByData->sk_flags & SK_ISNULL) != 0;
 	if (scan->numberOfOrderBys > 0 && !is_null)
+	{
 		value = PointerGetDatum(PG_DETOAST_DATUM(scan->orderByData->sk_argument));
+		gv_am_check_query_dim(so->ix.opclass, gv_am_value_dim(so->ix.opclass, value), so->ix.dim);
+	}
 	choose_region(scan, so, &value, &region);
 	filter = gv_am_filter_compile(&so->ix.filters, scan->keyData, scan->numberOfKeys);
 	so->recheck = region.has_ball || (filter != NULL && filter->recheck);

@@ -41,5 +41,21 @@ BEGIN
 	DROP INDEX dims_v;
 END $$;
 SELECT method, r.* FROM unnest('{hnsw,ivfflat,ivfpq,kdtree}'::text[]) method, dims_run(method) r;
-DROP FUNCTION dims_run, dims_try;
+
+-- a query vector of other dimensions: what a search by an index says and what one without it says
+CREATE TABLE dims_types (v vector(3), h halfvec(3), s sparsevec(3), b bit(3));
+INSERT INTO dims_types SELECT v, v, v::vector, i::bit(3) FROM (SELECT i, ARRAY[i, 1, i % 7] AS v FROM generate_series(1, 100) i) x;
+CREATE INDEX ON dims_types USING hnsw (v vector_l2_ops);
+CREATE INDEX ON dims_types USING hnsw (h halfvec_l2_ops);
+CREATE INDEX ON dims_types USING hnsw (s sparsevec_l2_ops);
+CREATE INDEX ON dims_types USING hnsw (b bit_hamming_ops);
+CREATE FUNCTION dims_order(key text, by_index boolean) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM set_config('enable_seqscan', (NOT by_index)::text, true), set_config('enable_indexscan', by_index::text, true);
+	RETURN dims_try('SELECT v FROM dims_types ORDER BY ' || key || ' LIMIT 1');
+END $$;
+SELECT key, dims_order(key, true), dims_order(key, true) = dims_order(key, false) AS same
+FROM unnest(ARRAY['v <-> ''[1,2]''', 'h <-> ''[1,2,3,4]''', 's <-> ''{1:1}/2''', 'b <~> B''10''', 'b <~> B''101''']) key;
+DROP TABLE dims_types;
+DROP FUNCTION dims_order, dims_run, dims_try;
 DROP TABLE dims_items;
