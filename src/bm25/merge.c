@@ -10,6 +10,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
@@ -72,6 +74,9 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	from->source.next = next_term;
 	from->source.read = read_term;
 	from->source.has_positions = gv_bm25_has_positions(index);
+	/* of rounded lengths the sum would be wrong, and more so with each merge */
+	from->source.counts_dead = from->segment.head.norm_size == 1;
+	from->source.n_kept = from->source.n_dropped = 0;
 	documents->n = n;
 	documents->total_length = entry->total_length;
 	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
@@ -100,7 +105,8 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	{
 		if (dead[i / 8] >> i % 8 & 1)
 		{
-			documents->total_length -= Min(documents->total_length, documents->lengths[i]);
+			if (!from->source.counts_dead)
+				documents->total_length -= Min(documents->total_length, documents->lengths[i]);
 			documents->lengths[i] = 0;
 		}
 	}
@@ -215,7 +221,6 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 		if (all->n % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	all->total_length = Max(all->total_length, all->n);
 	pfree(numbered);
 }
 
@@ -285,9 +290,14 @@ merge_parts(PostingBuffer *buffer, int n_parts)
 	}
 }
 
-/* Collect the postings of a lexeme, by their new numbers; returns how many */
+/*
+ * Collect the postings of a lexeme, by their new numbers; returns how many.
+ *
+ * is_of_field: they are there once more, and not counted
+ */
 static uint32
-collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingBuffer *buffer)
+collect_postings(GvBm25Source **sources, const int *which, int n_which, bool is_of_field,
+				 PostingBuffer *buffer)
 {
 	uint64		total = 0;
 	uint32		n = 0;
@@ -318,7 +328,10 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 		for (uint32 j = 0; j < source->df; j++)
 		{
 			uint32		doc = source->map[in[j].doc];
+			uint32		tf = in[j].tf;
 
+			if (!is_of_field)
+				*(doc == GV_BM25_NO_DOC ? &source->n_dropped : &source->n_kept) += tf;
 			if (doc == GV_BM25_NO_DOC)
 				continue;
 			if (n > 0 && doc < buffer->postings[n - 1].doc)
@@ -326,7 +339,7 @@ collect_postings(GvBm25Source **sources, const int *which, int n_which, PostingB
 				is_sorted = false;
 				are_parts_sorted &= n == buffer->starts[i];
 			}
-			buffer->postings[n++] = (GvBm25Posting) {doc, in[j].tf, in[j].positions};
+			buffer->postings[n++] = (GvBm25Posting) {doc, tf, in[j].positions};
 		}
 	}
 	buffer->starts[n_which] = n;
@@ -350,7 +363,7 @@ compare_sources(const GvBm25Source *a, const GvBm25Source *b)
 
 /* Write all lexemes of the sources */
 static void
-merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
+merge_terms(GvBm25Index *index, GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 {
 	PostingBuffer buffer = {0};
 	int		   *which = palloc(n_sources * sizeof(int));
@@ -378,7 +391,9 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 		}
 		if (n_which == 0)
 			break;
-		df = collect_postings(sources, which, n_which, &buffer);
+		df = collect_postings(sources, which, n_which,
+							  gv_bm25_field_of(index, sources[which[0]]->lexeme,
+											   sources[which[0]]->len) > 0, &buffer);
 		if (df > 0)
 			gv_bm25_writer_add(writer, sources[which[0]]->lexeme, sources[which[0]]->len,
 							   buffer.postings, df, buffer.positions.bytes);
@@ -393,6 +408,30 @@ merge_terms(GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 		pfree(buffer.positions.bytes);
 	pfree(buffer.starts);
 	pfree(which);
+}
+
+/*
+ * Take the lengths of documents that are gone from the sum.
+ *
+ * Where each position holds one lexeme they are as many as their lexemes occur; else
+ * the rest of the source tells how many occur at a position.
+ */
+static void
+drop_lengths(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
+{
+	for (int i = 0; i < n_sources; i++)
+	{
+		uint64		length = sources[i]->documents.total_length;
+		uint64		n = sources[i]->n_kept + sources[i]->n_dropped;
+		uint64		dropped = sources[i]->n_dropped;
+
+		if (!sources[i]->counts_dead || dropped == 0)
+			continue;
+		if (n != length)
+			dropped = (uint64) rint((double) length * dropped / n);
+		all->total_length -= Min(all->total_length, dropped);
+	}
+	all->total_length = Max(all->total_length, all->n);
 }
 
 /*
@@ -415,7 +454,8 @@ gv_bm25_merge_sources(GvBm25Index *index, GvBm25Source **sources, int n_sources,
 	if (documents.n == 0)
 		return false;
 	writer = gv_bm25_writer_begin(index, space, &documents);
-	merge_terms(sources, n_sources, writer);
+	merge_terms(index, sources, n_sources, writer);
+	drop_lengths(sources, n_sources, &documents);
 	gv_bm25_writer_finish(writer, entry);
 	return true;
 }

@@ -32,6 +32,10 @@ struct GvBm25Source
 
 	bool		has_positions;
 	GvBm25Documents documents;
+	bool		counts_dead;	/* total_length counts documents of length 0, whose lengths
+								 * nobody knows any more */
+	uint64		n_kept;			/* occurrences of lexemes: in the new segment */
+	uint64		n_dropped;		/* and in documents of length 0 */
 	uint32	   *map;			/* uint32[documents.n]: numbers in the new segment */
 	bool		at_end;
 };

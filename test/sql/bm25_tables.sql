@@ -101,6 +101,28 @@ CREATE INDEX grown_body ON grown USING bm25 (body) WITH (text_config = 'simple')
 INSERT INTO grown SELECT i, (SELECT string_agg('w' || hashint8extended(i, j) % 1000, ' ') FROM generate_series(1, 60) j) FROM generate_series(1, 2000) i;
 SELECT value < 120 AS small FROM gigavec.stats('grown_body') WHERE name = 'pages';
 SELECT * FROM gigavec.check('grown_body');
+-- the mean length of rows stays what it is, however many have been replaced: lengths that are
+-- rounded to a byte are not taken from it
+CREATE TABLE turned (id integer, body text);
+CREATE INDEX turned_byte ON turned USING bm25 (body) WITH (text_config = 'simple');
+CREATE INDEX turned_exact ON turned USING bm25 (body) WITH (text_config = 'simple', length = exact);
+CREATE INDEX turned_fields ON turned USING bm25 ((ARRAY[body, id::text])) WITH (text_config = 'simple', fields = 'body', positions = on);
+CREATE INDEX turned_twice ON turned USING bm25 ((to_tsvector('simple', body) || to_tsvector('simple', ''))) WITH (text_config = 'simple');
+INSERT INTO turned SELECT i, repeat('all ', 50 + i % 13) || 'own' || i FROM generate_series(1, 200) i;
+CREATE PROCEDURE turn(n integer) LANGUAGE plpgsql AS $$
+BEGIN
+	FOR part IN 0 .. 3 LOOP
+		UPDATE turned SET body = repeat('all ', 50 + (id + n) % 13) || 'own' || id WHERE id % 4 = part AND id > 1;
+	END LOOP;
+END $$;
+CALL turn(1); VACUUM turned; CALL turn(2); VACUUM turned; CALL turn(3); VACUUM turned; CALL turn(4); VACUUM turned;
+CALL turn(5); VACUUM turned; CALL turn(6); VACUUM turned; CALL turn(7); VACUUM turned; CALL turn(8); VACUUM turned;
+SELECT count(gigavec.merge(index)) FROM unnest('{turned_byte,turned_exact,turned_fields,turned_twice}'::regclass[]) index;
+SELECT index, max(value) FILTER (WHERE name = 'rows') AS rows, max(value) FILTER (WHERE name = 'dead_rows') AS dead_rows,
+	round(max(value) FILTER (WHERE name = 'average_length')::numeric, 2) AS average_length
+FROM unnest('{turned_byte,turned_exact,turned_fields,turned_twice}'::regclass[]) index, gigavec.stats(index) GROUP BY 1 ORDER BY 1;
+SELECT round(avg(array_length(string_to_array(body, ' '), 1)), 2) AS average_length FROM turned;
+DROP TABLE turned;
 -- temporary and unlogged tables
 CREATE TEMP TABLE passing AS SELECT i AS id, 'word' || i % 7 || ' text' AS body FROM generate_series(1, 100) i;
 CREATE INDEX ON passing USING bm25 (body);
