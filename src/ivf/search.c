@@ -33,6 +33,12 @@
 /* How often a list that is written anew again and again is begun with */
 #define MAX_ATTEMPTS 1000
 
+/* Of so many rows an index with one list has the nearest for sure, if it has vectors */
+#define SURE_ROWS 1024
+
+/* What makes errors of bounds so rare that it is for sure: so many times the deviations */
+#define SURE_FACTOR 2.0f
+
 /* For more rows than this all are in order from the start */
 #define MAX_WANTED 1000
 
@@ -293,6 +299,9 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 	uint8	   *codes = gv_ivf_block_codes(layout, block);
 	GvIvfEstimates estimates;
 	float		products[GV_FASTSCAN_LANES] = {0};
+	/* few rows, whose vectors cost next to nothing */
+	bool		is_sure = gv_ivf_keeps_vectors(layout) && search->n_rows < SURE_ROWS &&
+		search->index->meta.n_lists <= GV_IVF_FIRST_LIST + 1;
 
 	if (n < layout->lanes && layout->code_dims > 0)
 	{
@@ -316,9 +325,12 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 	for (; passing != 0; passing &= passing - 1)
 	{
 		int			lane = pg_rightmost_one_pos32(passing);
+		float		estimate = estimates.estimate[lane];
 		float		lower = estimates.lower[lane];
 
-		add_row(search, block, lane, lower, 2 * estimates.estimate[lane] - lower,
+		if (is_sure)
+			lower -= (SURE_FACTOR - 1) * (estimate - lower);
+		add_row(search, block, lane, lower, 2 * estimate - lower,
 				false)->sign_product = products[lane];
 	}
 }

@@ -193,4 +193,13 @@ RESET enable_sort;
 DROP VIEW hnsw_test.chains;
 DROP TABLE hnsw_test.chained;
 
+-- few rows, in one list: ivfflat has the nearest for sure, in order
+CREATE TABLE hnsw_test.few (id integer, v vector(200));
+INSERT INTO hnsw_test.few SELECT i, hnsw_test.vec(i, 200) FROM generate_series(1, 300) i;
+CREATE INDEX few_l2 ON hnsw_test.few USING ivfflat (v);
+CREATE INDEX few_cosine ON hnsw_test.few USING ivfflat (v vector_cosine_ops) WITH (lists = 1);
+SELECT operator, count(*), count(*) FILTER (WHERE hnsw_test.same(hnsw_test.nearest('hnsw_test.few', operator, q, 10, true), hnsw_test.nearest('hnsw_test.few', operator, q, 10, false))) AS exact
+FROM generate_series(1001, 1250) i, CAST(hnsw_test.vec(i, 200)::vector AS text) q, unnest('{<->,<=>}'::text[]) operator GROUP BY 1 ORDER BY 1;
+DROP TABLE hnsw_test.few;
+
 DROP SCHEMA hnsw_test CASCADE;
