@@ -5,11 +5,11 @@
  *
  * Passes over the pages, in physical order:
  *	1. Take out the tids of dead rows.
- *	2. Write lists anew that hold many rows that are gone: new pages of the next
+ *	2. Free pages that belong to nobody: of lists trained before, and what a crash
+ *	   or an error has left.  They serve the lists that are written next.
+ *	3. Write lists anew that hold many rows that are gone: new pages of the next
  *	   generation first, then the directory's entry, in one record.  The pages
  *	   before serve the next list.
- *	3. Free pages that belong to nobody: of lists trained before, and what a crash
- *	   has left.
  *
  *-------------------------------------------------------------------------
  */
@@ -151,6 +151,16 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	UnlockReleaseBuffer(buf);
 }
 
+/* Pass 2: free the pages that belong to nobody; what is free can be found from now on */
+static void
+free_orphans(Vacuum *vacuum)
+{
+	if (vacuum->found_orphans)
+		gv_ivf_free_orphans(&vacuum->used, vacuum->strategy);
+	vacuum->found_orphans = false;
+	IndexFreeSpaceMapVacuum(vacuum->ix.rel);
+}
+
 /* Note a page of the list that is written anew */
 static void
 note_old(Vacuum *vacuum, BlockNumber blkno)
@@ -226,7 +236,7 @@ copy_rows(Vacuum *vacuum, GvIvfWriter *writer, Page page)
 	pfree(codes);
 }
 
-/* Pass 2 for a list: write it anew, without the rows that are gone */
+/* Pass 3 for a list: write it anew, without the rows that are gone */
 static void
 rewrite_list(Vacuum *vacuum, uint32 list)
 {
@@ -354,6 +364,8 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	}
 	note_removed(vacuum);
 	GV_TEST_POINT("ivf-vacuum-removed");
+	/* or a VACUUM that never comes to its end would take more pages each time */
+	free_orphans(vacuum);
 	for (uint32 list = 0; list < vacuum->ix.meta.n_lists; list++)
 	{
 		ListCount  *count = &vacuum->list[list];
@@ -368,9 +380,7 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		MemoryContextReset(vacuum->list_context);
 	}
 	GV_TEST_POINT("ivf-vacuum-rewritten");
-	if (vacuum->found_orphans)
-		gv_ivf_free_orphans(&vacuum->used, vacuum->strategy);
-	IndexFreeSpaceMapVacuum(info->index);
+	free_orphans(vacuum);
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
