@@ -24,12 +24,24 @@
 
 /*
  * The mean recall of the trials, less so many standard errors, must reach the
- * level: so it does in five of six cases whatever the sample.
+ * level: so it does in five of six cases whatever the sample.  How far queries
+ * are moved is a guess, so that of those need not be as sure.
  */
 #define STANDARD_ERRORS 1.0
+#define MOVED_STANDARD_ERRORS 0.5
 
-/* No bucket's queries find less than the level by more than this */
+/*
+ * That certainty costs no more than so many times what the mean takes: where
+ * few trials find little, a little more recall takes many times the ef.
+ */
+#define CERTAINTY_PRICE 1.2
+
+/*
+ * No bucket's queries find less than the level by more than this; the second,
+ * where trials were moved: of which buckets queries will be is not known
+ */
 #define BUCKET_SLACK 0.02
+#define MIXED_BUCKET_SLACK 0.01
 
 /*
  * A query is strange that is farther from rows than the last bucket's easiest.
@@ -275,14 +287,17 @@ sum_trials(Fit *fit, const GvAmRecallTable *table)
 }
 
 /*
- * The mean recall with such steps, of rows as they are less what it may be too
- * high by chance; of those moved where that is less
+ * The mean recall with such steps, less what it may be too high by chance, of
+ * rows as they are or of those moved, whichever is less
+ *
+ * least_mean: written: the same, chance left out
  */
 static double
-lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS])
+lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS], double *least_mean)
 {
 	double		least = 1;
 
+	*least_mean = 1;
 	for (int i = 0; i < lengthof(fit->kind); i++)
 	{
 		const Kind *kind = &fit->kind[i];
@@ -297,9 +312,41 @@ lower_bound(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS])
 			variance += kind->sum2[b][step[b]] / kind->n;
 		}
 		variance = Max(variance - mean * mean, 0) / Max(kind->n - 1, 1);
-		least = Min(least, i == 0 ? mean - STANDARD_ERRORS * sqrt(variance) : mean);
+		least = Min(least, mean - sqrt(variance) *
+					(i == 0 ? STANDARD_ERRORS : MOVED_STANDARD_ERRORS));
+		*least_mean = Min(*least_mean, mean);
 	}
 	return least;
+}
+
+/* What the trials cost with such steps */
+static double
+sum_cost(const Fit *fit, const int step[GV_AM_RECALL_MAX_BUCKETS])
+{
+	double		cost = 0;
+
+	for (int b = 0; b < fit->n_buckets; b++)
+		cost += fit->cost[b][step[b]];
+	return cost;
+}
+
+/*
+ * Has the fit reached a level, as surely as can be had for the price?
+ *
+ * mean_cost: 0 at first; written when the mean has reached it
+ */
+static bool
+has_reached(const Fit *fit, double level, double *mean_cost)
+{
+	double		mean;
+
+	if (lower_bound(fit, fit->step, &mean) >= level)
+		return true;
+	if (mean < level)
+		return false;
+	if (*mean_cost == 0)
+		*mean_cost = sum_cost(fit, fit->step);
+	return sum_cost(fit, fit->step) >= *mean_cost * CERTAINTY_PRICE;
 }
 
 /*
@@ -341,16 +388,17 @@ find_step(const Fit *fit, int step, double ef)
 }
 
 /*
- * Take one ef for all buckets where that costs no more: a search need not find
- * out its bucket then.
+ * Take one ef for all buckets where that finds as much and costs no more: a
+ * search need not find out its bucket then.
+ *
+ * level: the least that must be found
  */
 static void
 take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
 {
-	double		cost = 0;
+	double		cost = sum_cost(fit, step);
+	double		mean;
 
-	for (int b = 0; b < fit->n_buckets; b++)
-		cost += fit->cost[b][step[b]];
 	for (int s = 0; s < fit->n_steps; s++)
 	{
 		int			all[GV_AM_RECALL_MAX_BUCKETS];
@@ -363,7 +411,7 @@ take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
 		}
 		if (cost_of_all > cost)
 			break;
-		if (lower_bound(fit, all) >= level)
+		if (lower_bound(fit, all, &mean) >= level)
 		{
 			memcpy(step, all, sizeof(all));
 			break;
@@ -378,12 +426,51 @@ take_one(const Fit *fit, double level, int step[GV_AM_RECALL_MAX_BUCKETS])
 static int
 sufficient_step(const Fit *fit, int bucket, double level, int step)
 {
+	double		slack = fit->kind[1].n > 0 ? MIXED_BUCKET_SLACK : BUCKET_SLACK;
+
 	for (int s = step; s < fit->n_steps; s++)
 	{
-		if (fit->sum[bucket][s] >= (level - BUCKET_SLACK) * fit->n_in[bucket])
+		if (fit->sum[bucket][s] >= (level - slack) * fit->n_in[bucket])
 			return s;
 	}
 	return step;
+}
+
+/*
+ * Go on to a level by the best moves.
+ *
+ * bucket: written: of the last move
+ * from, to: of that move, which ends where it is enough; not written without a move
+ *
+ * Returns false if nothing brings more: all steps are the last then.
+ */
+static bool
+climb(Fit *fit, double level, int *bucket, int *from, int *to)
+{
+	double		mean_cost = 0;
+	int			step = 0;
+
+	while (!has_reached(fit, level, &mean_cost))
+	{
+		if (!best_move(fit, bucket, &step))
+		{
+			/* but for chance it is reached */
+			if (mean_cost > 0)
+				return true;
+			for (int b = 0; b < fit->n_buckets; b++)
+				fit->step[b] = fit->n_steps - 1;
+			return false;
+		}
+		*from = fit->step[*bucket];
+		*to = step;
+		while (fit->step[*bucket] < step)
+		{
+			fit->step[*bucket]++;
+			if (has_reached(fit, level, &mean_cost))
+				break;
+		}
+	}
+	return true;
 }
 
 /* Fit one number of rows: from level to level by the best moves */
@@ -400,38 +487,30 @@ fit_k(Fit *fit, const GvAmRecallTable *table,
 		fit->step[b] = find_step(fit, 0, fit->least_ef);
 	for (int level = 0; level < GV_AM_RECALL_N_LEVELS; level++)
 	{
+		double		recall = gv_am_recall_level[level];
 		int			chosen[GV_AM_RECALL_MAX_BUCKETS] = {0};
+		double		mean_cost = 0;
+		double		mean;
 		int			to;
 
-		from = sufficient_step(fit, bucket, gv_am_recall_level[level], from);
+		from = sufficient_step(fit, bucket, recall, from);
 		for (int b = 0; b < fit->n_buckets; b++)
-			fit->step[b] = sufficient_step(fit, b, gv_am_recall_level[level], fit->step[b]);
-		while (!is_last && lower_bound(fit, fit->step) < gv_am_recall_level[level])
-		{
-			int			step = 0;
-
-			if (best_move(fit, &bucket, &step))
-			{
-				from = fit->step[bucket];
-				fit->step[bucket] = step;
-				continue;
-			}
-			is_last = true;
-			for (int b = 0; b < fit->n_buckets; b++)
-				fit->step[b] = fit->n_steps - 1;
-		}
-
-		/* the last move may have been longer than needed */
+			fit->step[b] = sufficient_step(fit, b, recall, fit->step[b]);
 		to = fit->step[bucket];
-		for (int s = from; s < to && !is_last; s++)
+		is_last = is_last || !climb(fit, recall, &bucket, &from, &to);
+		if (is_last)
+			to = fit->step[bucket];
+
+		/* the last move, of a level before, may have been longer than needed */
+		for (int s = from; s < to && fit->step[bucket] == to && !is_last; s++)
 		{
 			fit->step[bucket] = s;
-			if (lower_bound(fit, fit->step) >= gv_am_recall_level[level])
+			if (has_reached(fit, recall, &mean_cost))
 				break;
 			fit->step[bucket] = to;
 		}
 		memcpy(chosen, fit->step, sizeof(chosen));
-		take_one(fit, gv_am_recall_level[level], chosen);
+		take_one(fit, is_last ? recall : Min(recall, lower_bound(fit, chosen, &mean)), chosen);
 		for (int b = 0; b < fit->n_buckets; b++)
 		{
 			ef[level][b] = (uint16) fit->ef[chosen[b]];

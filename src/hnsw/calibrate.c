@@ -43,10 +43,11 @@
 /*
  * Query vectors.  With 256 the recall of the ten nearest is known to about .006
  * at .95; finding the truth for them takes two hundredths of a build's time.
- * Without codes distances cost more.
+ * There are twice as many where they are of two kinds, and where vectors are so
+ * short that distances cost little.
  */
 #define N_QUERIES 256
-#define N_EXACT_QUERIES 128
+#define SHORT_DIMS 64
 
 /* Fewer query vectors, or fewer nodes, tell nothing */
 #define MIN_QUERIES GV_HNSW_MIN_CALIBRATION_QUERIES
@@ -72,9 +73,13 @@
 #define MANY_EVERY 6
 #define FEW_K 10
 
-/* So many trials make another bucket, four buckets at most */
+/*
+ * So many trials make another bucket, four buckets at most; seven where queries
+ * are of another kind than rows, and may all be of one of them
+ */
 #define TRIALS_PER_BUCKET 24
 #define MAX_BUCKETS 4
+#define MAX_MIXED_BUCKETS 7
 
 /* A calibration is stale when the number of rows has changed by this part */
 #define STALE_PART 0.2
@@ -615,10 +620,16 @@ static void
 fit(Calibration *calibration, GvAmRecallTable *table)
 {
 	int			n_trials = count_trials(calibration);
+	int			max_buckets = MAX_BUCKETS;
 
+	for (int i = 0; i < n_trials; i++)
+	{
+		if (calibration->trial[i].is_moved)
+			max_buckets = MAX_MIXED_BUCKETS;
+	}
 	show_done(calibration, 2 * (int64) calibration->n_questions);
 	gv_am_recall_fit(calibration->trial, n_trials,
-					 Max(Min(n_trials / TRIALS_PER_BUCKET, MAX_BUCKETS), 1),
+					 Max(Min(n_trials / TRIALS_PER_BUCKET, max_buckets), 1),
 					 GV_HNSW_PROBE_EXPANSIONS, table);
 }
 
@@ -671,8 +682,11 @@ count_wanted(const Calibration *calibration)
 	bool		has_codes = gv_hnsw_layout_has_codes(layout);
 	Size		size = sizeof(GvHnswQuestion) + sizeof(GvAmTrial) + sizeof(Truth) +
 		(has_codes ? layout->padded_dim * (sizeof(float) + sizeof(int8)) : BLCKSZ / 4);
-	int			n = has_codes ? N_QUERIES : N_EXACT_QUERIES;
+	int			n = N_QUERIES;
 
+	if (has_codes && (layout->padded_dim <= SHORT_DIMS ||
+					  calibration->ix.meta.metric == GV_AM_METRIC_INNER_PRODUCT))
+		n *= 2;
 	if ((uint64) RelationGetNumberOfBlocks(calibration->ix.rel) * layout->nodes_per_page <
 		MIN_NODES)
 		return 0;

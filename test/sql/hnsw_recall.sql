@@ -19,7 +19,7 @@ CREATE INDEX items_v ON hnsw_test.items USING hnsw (v vector_l2_ops);
 SELECT hnsw_test.calibration('hnsw_test.items_v');
 SELECT array_agg(value ORDER BY name) = array_agg(value ORDER BY value) AS rise, min(value) >= 10 AS suffice
 FROM gigavec.stats('hnsw_test.items_v') WHERE name LIKE 'calibrated_ef%';
-SELECT value BETWEEN 24 AND 256 FROM gigavec.stats('hnsw_test.items_v') WHERE name = 'calibrated_queries';
+SELECT value BETWEEN 257 AND 512 FROM gigavec.stats('hnsw_test.items_v') WHERE name = 'calibrated_queries';
 
 -- the recall asked for is the recall found: rows as queries, and queries of one's own; for
 -- .99 some of them read all nodes instead of expanding so many
