@@ -196,22 +196,17 @@ is_sound($node, 'items_flat', 'equal rows');
 is_complete($node, 'items', 'v <-> (SELECT point(7, 24))', 'equal rows');
 is(stat_of('items_flat', 'trainings'), 0, 'equal rows are no reason to train');
 
-# real data: of 6,000 rows two in five are exchanged
-SKIP:
+# Real data: of 6,000 rows two in five are exchanged; returns bytes and lists
+# before that
+sub exchange_rows
 {
-	my $folder = data_folder('sift-bsds-200k');
+	my ($folder, $seed) = @_;
 	my ($n, $n_new) = (6000, 2400);
 
-	skip 'no data set sift-bsds-200k', 14 if !defined $folder;
-	$node->safe_psql('postgres', q{
-		ALTER DATABASE postgres SET ivfpq.probes = 12;
-		CREATE TABLE real (id int, v vector(128));
-		CREATE TABLE questions (id int, q vector(128))});
+	$node->safe_psql('postgres', 'TRUNCATE real');
 	copy_vectors($node, "$folder/base.npy", 'real', 0, $n);
-	copy_vectors($node, "$folder/query.npy", 'questions', 0, 150);
-	$node->safe_psql('postgres', 'CREATE INDEX real_pq ON real USING ivfpq (v vector_l2_ops)');
-	my $size = stat_of('real_pq', 'bytes');
-	my $lists = stat_of('real_pq', 'lists');
+	$node->safe_psql('postgres', "ALTER INDEX real_pq SET (seed = $seed); REINDEX INDEX real_pq");
+	my @before = (stat_of('real_pq', 'bytes'), stat_of('real_pq', 'lists'));
 	$node->safe_psql('postgres', "DELETE FROM real WHERE id IN (SELECT id FROM real ORDER BY hashint4(id) LIMIT $n_new)");
 	# of other photographs, and some near to one row
 	copy_vectors($node, "$folder/base.npy", 'real', $n, $n_new - 300);
@@ -219,18 +214,39 @@ SKIP:
 		INSERT INTO real SELECT 90000 + i, v + (SELECT array_agg((hashint4(i * 128 + j) & 7) - 4) FROM generate_series(1, 128) j)::vector
 		FROM generate_series(1, 300) i, (SELECT v FROM real ORDER BY id LIMIT 1) x;
 		VACUUM real});
+	return @before;
+}
+
+# What is found by 12 lists
+sub found_in_real
+{
+	return recall($node, 'real', 'questions', 'v <-> q.q', 10, '10; SET ivfpq.iterative_scan = off');
+}
+
+SKIP:
+{
+	my $folder = data_folder('sift-bsds-200k');
+
+	skip 'no data set sift-bsds-200k', 13 if !defined $folder;
+	$node->safe_psql('postgres', q{
+		ALTER DATABASE postgres SET ivfpq.probes = 12;
+		SET client_min_messages = warning;
+		CREATE TABLE real (id int, v vector(128));
+		CREATE TABLE questions (id int, q vector(128));
+		CREATE INDEX real_pq ON real USING ivfpq (v vector_l2_ops)});
+	copy_vectors($node, "$folder/query.npy", 'questions', 0, 150);
+	my ($size, $lists) = exchange_rows($folder, 1);
 	is_sound($node, 'real_pq', 'real data');
 	cmp_ok(stat_of('real_pq', 'longest_list'), '<=', 3 * stat_of('real_pq', 'mean_list'), 'real data: none is too long');
 	is(stat_of('real_pq', 'balancings'), 1, 'lists were split and merged');
 	is(stat_of('real_pq', 'trainings'), 0, 'and not trained');
 	cmp_ok(abs(stat_of('real_pq', 'lists') - $lists), '<=', 0.3 * $lists, 'there are about as many');
 	make_truth($node, 'real', 'questions', 'v <-> q.q', 10);
-	my $found = recall($node, 'real', 'questions', 'v <-> q.q', 10, '10; SET ivfpq.iterative_scan = off');
+	my $found = found_in_real();
 	my $bytes = stat_of('real_pq', 'bytes');
 	$node->safe_psql('postgres', 'REINDEX INDEX real_pq');
-	my $fresh = recall($node, 'real', 'questions', 'v <-> q.q', 10, '10; SET ivfpq.iterative_scan = off');
+	my $fresh = found_in_real();
 	note("recall $found, fresh $fresh; bytes $size, $bytes");
-	cmp_ok($found, '>=', $fresh - 0.01, 'as much is found as by a fresh index');
 
 	# by calibration, for queries that are not in the table
 	for my $target (0.9, 0.95, 0.99)
@@ -248,6 +264,19 @@ SKIP:
 		cmp_ok($less, '<', $target, 'and not with so many lists less');
 	}
 	cmp_ok($bytes, '<', 1.5 * $size, 'and the index does not take twice the room');
+
+	# either recall is another with another seed, or another processor: means tell a loss from luck
+	my $loss = $fresh - $found;
+	for my $seed (2, 3)
+	{
+		exchange_rows($folder, $seed);
+		$found = found_in_real();
+		$node->safe_psql('postgres', 'REINDEX INDEX real_pq');
+		$fresh = found_in_real();
+		note("seed $seed: recall $found, fresh $fresh");
+		$loss += $fresh - $found;
+	}
+	cmp_ok($loss / 3, '<=', 0.025, 'as much is found as by a fresh index');
 }
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|XX00|refcount leak/, 'nothing else in the log');
 $node->stop;
