@@ -14,13 +14,11 @@
 #include "access/tableam.h"
 #include "access/xloginsert.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "miscadmin.h"
-#include "pgstat.h"
-#include "utils/backend_progress.h"
 #include "utils/memutils.h"
 
 #include "am/parallel.h"
+#include "am/progress.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "bm25/bm25.h"
@@ -177,7 +175,7 @@ gv_bm25_build_write_segment(GvBm25Build *build)
 	GvBm25SegmentData entry;
 	ListCell   *cell;
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_MERGE);
+	gv_am_report_phase(GV_BM25_PHASE_MERGE);
 	if (build->runs != NIL)
 		gv_bm25_build_write_run(build);
 	sources = palloc((list_length(build->runs) + 1) * sizeof(GvBm25Source *));
@@ -258,7 +256,7 @@ gv_bm25_build(Relation heap, Relation index_rel, IndexInfo *index_info)
 	index.hints = gv_am_hints(index_rel);
 	GV_TEST_POINT("bm25-build-begun");
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_BM25_PHASE_SCAN);
+	gv_am_report_phase(GV_BM25_PHASE_SCAN);
 	n_workers = Min(gv_am_parallel_workers(heap, index_rel), Max(max_processes, 1) - 1);
 	build.index = &index;
 	if (n_workers == 0 ||

@@ -26,6 +26,7 @@
 #include "storage/smgr.h"
 #include "utils/memutils.h"
 
+#include "am/progress.h"
 #include "am/sort.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -337,7 +338,7 @@ link_rows(GvHnswBuild *build)
 	uint64		n_before = build->shards ? build->shards->n_linked : 0;
 	BlockNumber n_blocks = gv_hnsw_build_count_blocks(build);
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LINK);
+	gv_am_report_phase(GV_HNSW_PHASE_LINK);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL,
 								 build->shards ? build->shards->n_members : n_order);
 	for (uint32 done = Min(n_order, 1); done < n_order; done += batch)
@@ -425,7 +426,7 @@ insert_remaining_rows(GvHnswBuild *build)
 					n_rows),
 			 errdetail("Building will take significantly more time."),
 			 errhint("Increase \"maintenance_work_mem\" to speed up builds.")));
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_INSERT);
+	gv_am_report_phase(GV_HNSW_PHASE_INSERT);
 
 	build->loaded = MemoryContextAllocHuge(CurrentMemoryContext,
 										   n_rows * sizeof(ItemPointerData));
@@ -509,7 +510,7 @@ build_in_memory(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 
 	begin_processes(build, local);
 	GV_TEST_POINT("hnsw-build-begun");
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
+	gv_am_report_phase(GV_HNSW_PHASE_LOAD);
 	if (build->parallel)
 		gv_hnsw_build_run_job(build, GV_HNSW_JOB_LOAD, 0,
 							  build->parallel->context->nworkers_launched + 1);
@@ -558,7 +559,7 @@ build_in_shards(GvHnswBuild *build, GvHnswBuildShared *local, IndexBuildResult *
 	Size		size = 0;
 
 	local->in_shards = true;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_LOAD);
+	gv_am_report_phase(GV_HNSW_PHASE_LOAD);
 	gv_hnsw_build_divide(build);
 	shards = build->shards;
 	reltuples = local->reltuples;

@@ -33,6 +33,7 @@
 #include "utils/memutils.h"
 #include "utils/tuplesort.h"
 
+#include "am/progress.h"
 #include "am/sort.h"
 #include "base/compare.h"
 #include "base/random.h"
@@ -820,7 +821,7 @@ gv_hnsw_build_divide(GvHnswBuild *build)
 	shards->shard = palloc0(sizeof(GvHnswShard) * shards->n_shards);
 
 	old_context = MemoryContextSwitchTo(context);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_DIVIDE);
+	gv_am_report_phase(GV_HNSW_PHASE_DIVIDE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, (int64) n);
 	division.n_cells = Max(Min(shards->n_shards * CELLS_PER_SHARD, MAX_CELLS),

@@ -20,6 +20,7 @@
 #include "pgstat.h"
 #include "utils/memutils.h"
 
+#include "am/progress.h"
 #include "hnsw/build_shard.h"
 #include "hnsw/entry.h"
 #include "hnsw/filter.h"
@@ -474,7 +475,7 @@ gv_hnsw_build_merge(GvHnswBuild *build)
 	Merge		merge = {build, .items = {build}};
 	Buffer		buf;
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
+	gv_am_report_phase(GV_HNSW_PHASE_WRITE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_DONE, 0);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, shards->n_nodes);
 	build->shared->n_nodes = shards->n_nodes;

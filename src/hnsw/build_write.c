@@ -12,11 +12,10 @@
  */
 #include "postgres.h"
 
-#include "commands/progress.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "utils/memutils.h"
 
+#include "am/progress.h"
 #include "base/compat.h"
 #include "hnsw/build.h"
 #include "hnsw/entry.h"
@@ -618,7 +617,7 @@ gv_hnsw_build_write_index(GvHnswBuild *build)
 	GvHnswChunkWriter writer = {build, InvalidBuffer, 0};
 
 	n_node_pages = has_codes ? number_nodes_with_codes(build) : number_exact_nodes(build);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_WRITE);
+	gv_am_report_phase(GV_HNSW_PHASE_WRITE);
 
 	/* the metapage and the node pages get their places before others come */
 	gv_hnsw_build_extend(build, n_node_pages == 0 ? 1 :

@@ -28,6 +28,7 @@
 #include "utils/float.h"
 #include "utils/memutils.h"
 
+#include "am/progress.h"
 #include "am/recall.h"
 #include "am/xlog.h"
 #include "base/compat.h"
@@ -795,7 +796,7 @@ gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values, in
 void
 gv_hnsw_calibrate_build(Relation index, double n_rows, double n_table_rows)
 {
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_CALIBRATE);
+	gv_am_report_phase(GV_HNSW_PHASE_CALIBRATE);
 	calibrate_rows(index, true, n_rows, n_table_rows);
 }
 
@@ -877,7 +878,7 @@ gv_hnsw_calibrate_begin(GvHnswBuild *build)
 	}
 	for (int i = 0; i < n; i++)
 		calibration->question_id[i] = calibration->question[i].id;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_HNSW_PHASE_CALIBRATE);
+	gv_am_report_phase(GV_HNSW_PHASE_CALIBRATE);
 	init_shared(calibration, n_places);
 	build->calibration = calibration;
 	gv_hnsw_build_begin_job(build, GV_HNSW_JOB_FIND_TRUTH, 0, count_truth_items(calibration));

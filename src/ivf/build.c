@@ -20,6 +20,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/progress.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
@@ -208,7 +209,7 @@ gv_ivf_build(Relation heap, Relation index, IndexInfo *index_info)
 
 	MemoryContextSwitchTo(old_context);
 	MemoryContextDelete(context);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_IVF_PHASE_CALIBRATE);
+	gv_am_report_phase(GV_IVF_PHASE_CALIBRATE);
 	gv_ivf_calibrate(index, heap, result->index_tuples);
 	/* one list was asked for; and one that is emptied at each commit is built as often */
 	if (!is_trained && gv_ivf_options_lists((GvIvfOptions *) index->rd_options) != 1 &&

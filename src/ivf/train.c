@@ -12,13 +12,12 @@
 
 #include "access/tableam.h"
 #include "catalog/index.h"
-#include "commands/progress.h"
 #include "miscadmin.h"
-#include "pgstat.h"
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 #include "utils/varbit.h"
 
+#include "am/progress.h"
 #include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
@@ -303,7 +302,7 @@ void
 gv_ivf_report_phase(const GvIvfTraining *training, int64 phase)
 {
 	if (training->is_build)
-		pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, phase);
+		gv_am_report_phase(phase);
 }
 
 static void

@@ -22,6 +22,7 @@
 #include "utils/memutils.h"
 
 #include "am/parallel.h"
+#include "am/progress.h"
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "kdtree/build.h"
@@ -164,7 +165,7 @@ build_alone(GvKdtreeBuild *build, Relation heap, IndexInfo *index_info,
 
 	result->heap_tuples = gv_kdtree_build_load(build, heap, index_info, NULL, true);
 	n = build->tape.file ? build->tape.n : build->rows.n;
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_WRITE);
+	gv_am_report_phase(GV_KDTREE_PHASE_WRITE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, n);
 	gv_kdtree_build_plan(build, n, &root);
 	gv_kdtree_build_extend(build, &root);
@@ -216,7 +217,7 @@ gv_kdtree_build(Relation heap, Relation index, IndexInfo *index_info)
 	check_dim(index, build->ix.dim);
 	build->reports = true;
 
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_LOAD);
+	gv_am_report_phase(GV_KDTREE_PHASE_LOAD);
 	n_workers = gv_am_parallel_workers(heap, index);
 	if (n_workers == 0 ||
 		!gv_kdtree_build_in_parallel(build, heap, index_info, n_workers, result))

@@ -22,6 +22,7 @@
 #include "utils/wait_event.h"
 
 #include "am/parallel.h"
+#include "am/progress.h"
 #include "base/compat.h"
 #include "kdtree/build.h"
 
@@ -314,7 +315,7 @@ gv_kdtree_build_in_parallel(GvKdtreeBuild *build, Relation heap, IndexInfo *inde
 
 	process.scan = parallel.scan;
 	gv_am_parallel_run(&parallel, JOB_LOAD, shared->n_processes, work, &process);
-	pgstat_progress_update_param(PROGRESS_CREATEIDX_SUBPHASE, GV_KDTREE_PHASE_WRITE);
+	gv_am_report_phase(GV_KDTREE_PHASE_WRITE);
 	pgstat_progress_update_param(PROGRESS_CREATEIDX_TUPLES_TOTAL, shared->n_rows);
 	gv_kdtree_build_plan(build, shared->n_rows, &root);
 	gv_kdtree_build_extend(build, &root);
