@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * routine.c
- *		What the descriptions of the access methods have in common.
+ *		What the access methods have in common: descriptions, results of VACUUM.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "commands/vacuum.h"
+#include "storage/bufmgr.h"
+#include "utils/relcache.h"
 
 #include "am/filter.h"
 #include "am/routine.h"
@@ -56,4 +58,27 @@ gv_am_make_routine(void)
 	am->aminitparallelscan = NULL;
 	am->amparallelrescan = NULL;
 	return am;
+}
+
+/*
+ * gv_am_cleanup_result
+ *		What amvacuumcleanup returns: the result of the deletion or, where nothing
+ *		was deleted, one with the table's count of rows for that of the index.
+ *
+ * A partial index has fewer rows than that, and an index that leaves out nulls
+ * may have; the planner asks for the number of a partial index only, so that is
+ * left as it was.
+ */
+IndexBulkDeleteResult *
+gv_am_cleanup_result(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
+{
+	if (stats == NULL)
+	{
+		stats = palloc0(sizeof(IndexBulkDeleteResult));
+		stats->num_index_tuples = info->num_heap_tuples;
+		stats->estimated_count = info->estimated_count ||
+			RelationGetIndexPredicate(info->index) != NIL;
+	}
+	stats->num_pages = RelationGetNumberOfBlocks(info->index);
+	return stats;
 }

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * routine.h
- *		What the descriptions of the access methods have in common.
+ *		What the access methods have in common: descriptions, results of VACUUM.
  *
  *-------------------------------------------------------------------------
  */
@@ -11,7 +11,10 @@
 #include "postgres.h"
 
 #include "access/amapi.h"
+#include "access/genam.h"
 
 extern IndexAmRoutine *gv_am_make_routine(void);
+extern IndexBulkDeleteResult *gv_am_cleanup_result(IndexVacuumInfo *info,
+												   IndexBulkDeleteResult *stats);
 
 #endif							/* GV_AM_ROUTINE_H */

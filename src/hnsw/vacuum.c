@@ -28,6 +28,7 @@
 #include "storage/lmgr.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "base/idset.h"
@@ -659,13 +660,5 @@ gv_hnsw_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (info->analyze_only)
 		return stats;
 	gv_hnsw_calibrate_stale(info, stats);
-	/* nothing was deleted: the table's count serves as ours */
-	if (stats == NULL)
-	{
-		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		stats->num_index_tuples = info->num_heap_tuples;
-		stats->estimated_count = info->estimated_count;
-	}
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
-	return stats;
+	return gv_am_cleanup_result(info, stats);
 }

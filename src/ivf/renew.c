@@ -442,9 +442,10 @@ renew_if_due(GvIvfIndex *index, Relation heap, double n_rows, BufferAccessStrate
  *		VACUUM.
  *
  * n_rows: of the index
+ * is_guess: it may have fewer
  */
 void
-gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy)
+gv_ivf_maintain(Relation rel, double n_rows, bool is_guess, BufferAccessStrategy strategy)
 {
 	GvIvfIndex	index;
 	Relation	heap = table_open(IndexGetRelation(RelationGetRelid(rel), false),
@@ -462,6 +463,14 @@ gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy)
 			gv_ivf_free_orphans(&used, strategy);
 			IndexFreeSpaceMapVacuum(rel);
 		}
+	}
+	/* a partial index, or one of a column with nulls, would be trained each time */
+	if (is_guess && (is_due(&index, n_rows) || gv_ivf_calibration_is_stale(&index.meta, n_rows)))
+	{
+		GvIvfUsed	used;
+
+		gv_ivf_used_read(&used, &index);
+		n_rows = gv_ivf_count_rows(&used, strategy);
 	}
 	renew_if_due(&index, heap, n_rows, strategy);
 	if (gv_ivf_calibration_is_stale(&index.meta, n_rows))

@@ -29,7 +29,8 @@ typedef struct GvIvfPlan
 } GvIvfPlan;
 
 /* renew.c */
-extern void gv_ivf_maintain(Relation rel, double n_rows, BufferAccessStrategy strategy);
+extern void gv_ivf_maintain(Relation rel, double n_rows, bool is_guess,
+							BufferAccessStrategy strategy);
 
 /* balance.c */
 extern bool gv_ivf_plan_balance(GvIvfPlan *plan, GvIvfIndex *index, Relation heap,

@@ -191,6 +191,51 @@ gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy)
 	}
 }
 
+/* The rows of a page of the set in use, those that it is the first list of */
+static int
+count_page_rows(const GvIvfUsed *used, Page page, BlockNumber blkno)
+{
+	const GvIvfLayout *layout = &used->index->layout;
+	GvIvfRowsPage rows = gv_ivf_page_rows(page);
+	int			n = 0;
+
+	if (!gv_ivf_page_is(page, GV_IVF_PAGE_ROWS) || rows->list >= used->current.n_lists ||
+		rows->generation != used->current.list[rows->list].generation)
+		return 0;
+	if (rows->n_rows > layout->rows_per_page)
+		gv_ivf_report_corruption(used->index->rel, blkno, "A list of rows is damaged.");
+	for (int i = 0; i < rows->n_rows; i++)
+	{
+		ItemPointer tid = &gv_ivf_block_tids(gv_ivf_block(layout, rows, i / layout->lanes))
+			[i % layout->lanes];
+
+		n += ItemPointerIsValid(tid) && !gv_ivf_is_second(tid);
+	}
+	return n;
+}
+
+/*
+ * gv_ivf_count_rows
+ *		Count the rows of an index.
+ */
+double
+gv_ivf_count_rows(const GvIvfUsed *used, BufferAccessStrategy strategy)
+{
+	double		n = 0;
+
+	for (BlockNumber blkno = GV_IVF_META_BLKNO + 1; blkno < used->n_blocks; blkno++)
+	{
+		Buffer		buf;
+
+		gv_base_vacuum_delay();
+		buf = ReadBufferExtended(used->index->rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		n += count_page_rows(used, BufferGetPage(buf), blkno);
+		UnlockReleaseBuffer(buf);
+	}
+	return n;
+}
+
 /*
  * gv_ivf_drop_retired
  *		Forget the set of lists before, if no scan can be reading it any more.

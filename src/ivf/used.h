@@ -34,6 +34,7 @@ extern bool gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno
 extern void gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno,
 							   BufferAccessStrategy strategy);
 extern void gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy);
+extern double gv_ivf_count_rows(const GvIvfUsed *used, BufferAccessStrategy strategy);
 extern void gv_ivf_drop_retired(GvIvfIndex *index);
 
 #endif							/* GV_IVF_USED_H */

@@ -22,6 +22,7 @@
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/ivf.h"
@@ -395,16 +396,11 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 IndexBulkDeleteResult *
 gv_ivf_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
+	bool		is_guess = stats == NULL;
+
 	if (info->analyze_only)
 		return stats;
-	/* nothing was deleted: the table's count serves as ours */
-	if (stats == NULL)
-	{
-		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		stats->num_index_tuples = info->num_heap_tuples;
-		stats->estimated_count = info->estimated_count;
-	}
-	gv_ivf_maintain(info->index, stats->num_index_tuples, info->strategy);
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
-	return stats;
+	gv_ivf_maintain(info->index, is_guess ? info->num_heap_tuples : stats->num_index_tuples,
+					is_guess, info->strategy);
+	return gv_am_cleanup_result(info, stats);
 }

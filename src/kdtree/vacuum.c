@@ -19,6 +19,7 @@
 #include "storage/indexfsm.h"
 #include "storage/lmgr.h"
 
+#include "am/routine.h"
 #include "am/testpoint.h"
 #include "am/xlog.h"
 #include "base/compat.h"
@@ -182,13 +183,5 @@ gv_kdtree_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 {
 	if (info->analyze_only)
 		return stats;
-	/* nothing was deleted: the table's count serves as ours */
-	if (stats == NULL)
-	{
-		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		stats->num_index_tuples = info->num_heap_tuples;
-		stats->estimated_count = info->estimated_count;
-	}
-	stats->num_pages = RelationGetNumberOfBlocks(info->index);
-	return stats;
+	return gv_am_cleanup_result(info, stats);
 }
