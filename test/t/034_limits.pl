@@ -47,7 +47,9 @@ sub lengthen
 	{
 		my $name = $i == 0 ? $path : "$path.$i";
 
-		open(my $file, $i == 0 ? '+<' : '+>>', $name) or return 0;
+		my $mode = $i == 0 ? '+<' : '+>>';
+
+		open(my $file, $mode, $name) or return 0;
 		truncate($file, 8192 * ($i < $n_files ? BLOCKS_PER_FILE : $rest)) or return 0;
 		close($file);
 		chown($owner, $group, $name);
