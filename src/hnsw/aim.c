@@ -66,6 +66,9 @@
 #define GROWTH_EXPONENT 2.0
 #define GROWTH_MAX_EXPONENT 0.8
 
+/* That is a rule, not measured: searches take so many times more, when rows have grown so */
+#define UNMEASURED_MARGIN 1.5
+
 /* The recall that a search for neighbors aims at, and its cost in ef_construction */
 #define LINKING_RECALL 0.95
 #define MAX_LINKING_FACTOR 4
@@ -100,27 +103,42 @@ gv_hnsw_aim_rows_now(const GvHnswMetaPageData *meta, Relation rel)
 		PLACE_UNIT / meta->calibrated_places;
 }
 
+/* How many times the rows of the calibration an index has, 1 at least */
+static double
+grown_times(const GvHnswMetaPageData *meta, Relation rel)
+{
+	double		rows = (double) meta->calibrated_rows;
+
+	if (meta->calibration.n_buckets == 0 || rows < 2)
+		return 1;
+	return Max(gv_hnsw_aim_rows_now(meta, rel) / rows, 1);
+}
+
+/* By how much ef grows when the rows are so many times as many */
+static double
+ef_growth(const GvHnswMetaPageData *meta, double times, double target)
+{
+	double		exponent;
+
+	if (times <= 1)
+		return 1;
+	exponent = GROWTH_EXPONENT / log((double) meta->calibrated_rows) *
+		log((double) gv_hnsw_aim_mean_ef(meta, target) / GROWTH_EASY_EF);
+	exponent = GROWTH_LEAST_EXPONENT + Max(exponent, 0);
+	return pow(times, Min(exponent, GROWTH_MAX_EXPONENT));
+}
+
 /*
  * gv_hnsw_aim_growth
- *		Return by how much ef must be larger for the rows that have come since the
- *		calibration.
+ *		Return by how much the ef of searches must be larger for the rows that have
+ *		come since the calibration.
  */
 double
 gv_hnsw_aim_growth(const GvHnswMetaPageData *meta, Relation rel, double target)
 {
-	double		rows = (double) meta->calibrated_rows;
-	double		rows_now;
-	double		exponent;
+	double		times = grown_times(meta, rel);
 
-	if (meta->calibration.n_buckets == 0 || rows < 2)
-		return 1;
-	rows_now = gv_hnsw_aim_rows_now(meta, rel);
-	if (rows_now <= rows)
-		return 1;
-	exponent = GROWTH_EXPONENT / log(rows) *
-		log((double) gv_hnsw_aim_mean_ef(meta, target) / GROWTH_EASY_EF);
-	exponent = GROWTH_LEAST_EXPONENT + Max(exponent, 0);
-	return pow(rows_now / rows, Min(exponent, GROWTH_MAX_EXPONENT));
+	return ef_growth(meta, times, target) * Min(times, UNMEASURED_MARGIN);
 }
 
 /*
@@ -422,7 +440,7 @@ gv_hnsw_aim_linking_ef(const GvHnswIndex *index)
 	if (meta->calibration.n_buckets == 0 || meta->padded_dim == 0)
 		return ef;
 	wanted = gv_hnsw_aim_mean_ef(meta, LINKING_RECALL) *
-		gv_hnsw_aim_growth(meta, index->rel, LINKING_RECALL);
+		ef_growth(meta, grown_times(meta, index->rel), LINKING_RECALL);
 	return (int) Min(Max(ef, wanted), ef * MAX_LINKING_FACTOR);
 }
 
