@@ -150,7 +150,7 @@ read_segment(void *arg)
 	norms = palloc((Size) n * segment.head.norm_size);
 	gv_bm25_read_norms(&segment, 0, n, norms);
 	dead = palloc((n + 7) / 8);
-	gv_bm25_read_dead(&segment, dead);
+	gv_bm25_read_dead(&segment, 0, n, dead);
 	tids = palloc(n * sizeof(ItemPointerData));
 	gv_bm25_read_tids(&segment, 0, n, tids);
 	for (uint32 i = 0; i < n; i++)
