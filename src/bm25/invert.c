@@ -5,8 +5,12 @@
  *
  * Lexemes are found by a table of open addressing; the postings of each are
  * varints in chunks that double in size, the first in the entry itself, with the
- * positions of each after its tf.  All of
- * it comes from large pieces of memory that are freed together.
+ * positions of each after its tf.  All of it comes from large pieces of memory that
+ * are freed together.
+ *
+ * A build sees rows in the order of their pages, but not within a page that was
+ * updated (HOT), and may begin anywhere.  Documents are then numbered anew, and the
+ * postings of one lexeme at a time sorted.
  *
  *-------------------------------------------------------------------------
  */
@@ -47,6 +51,16 @@ typedef struct Entry
 	uint8		bytes[FIRST_CHUNK];
 } Entry;
 
+/* Where numbers of an entry are read */
+typedef struct EntryReader
+{
+	const Entry *entry;
+	const Chunk *chunk;			/* NULL: the bytes of the entry */
+	const uint8 *in;
+	const uint8 *end;
+	uint32		doc;			/* of the posting read last */
+} EntryReader;
+
 struct GvBm25Invert
 {
 	GvBm25Source source;		/* must be first */
@@ -59,6 +73,12 @@ struct GvBm25Invert
 	uint32		n_entries;
 	uint32		docs_size;		/* of the arrays in source.documents */
 	uint32		next_entry;		/* of the sorted table */
+	EntryReader reader;			/* of the entry before it */
+	uint32	   *numbers;		/* uint32[documents.n]: of documents by their rows, as they came;
+								 * NULL: they came so */
+	GvBm25Posting *sorted;		/* all postings of the entry, if so */
+	Size		sorted_size;
+	GvBm25Bytes sorted_positions;
 };
 
 static void *
@@ -94,17 +114,13 @@ next_entry(GvBm25Source *source)
 	source->lexeme = entry->lexeme;
 	source->len = entry->len;
 	source->df = entry->df;
+	invert->reader.entry = entry;
+	invert->reader.chunk = NULL;
+	invert->reader.in = entry->bytes;
+	invert->reader.end = entry->bytes + FIRST_CHUNK;
+	invert->reader.doc = 0;
 	return true;
 }
-
-/* Where numbers of an entry are read */
-typedef struct EntryReader
-{
-	const Entry *entry;
-	const Chunk *chunk;			/* NULL: the bytes of the entry */
-	const uint8 *in;
-	const uint8 *end;
-} EntryReader;
 
 /* The next number, which may go on in the next chunk */
 static inline uint32
@@ -129,31 +145,83 @@ read_number(EntryReader *reader)
 	return value;
 }
 
-/* read of GvBm25Source */
+/* Read the next postings of the entry, in the order in which they came */
 static void
-read_entry(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
+read_postings(GvBm25Invert *invert, GvBm25Posting *postings, uint32 n, GvBm25Bytes *positions)
 {
-	GvBm25Invert *invert = (GvBm25Invert *) source;
-	const Entry *entry = invert->table[invert->next_entry - 1];
-	EntryReader reader = {entry, NULL, entry->bytes, entry->bytes + FIRST_CHUNK};
-	uint32		doc = 0;
+	EntryReader *reader = &invert->reader;
 
-	for (uint32 i = 0; i < entry->df; i++)
+	for (uint32 i = 0; i < n; i++)
 	{
-		doc += read_number(&reader);
-		postings[i].doc = doc;
-		postings[i].tf = read_number(&reader);
+		reader->doc += read_number(reader);
+		postings[i].doc = reader->doc;
+		postings[i].tf = read_number(reader);
 		postings[i].positions = 0;
-		if (!source->has_positions)
+		if (!invert->source.has_positions)
 			continue;
 		postings[i].positions = positions->n;
 		for (uint32 j = 0; j < postings[i].tf; j++)
 		{
 			uint8		varint[GV_BM25_MAX_VARINT];
-			uint8	   *end = gv_bm25_put_varint(varint, read_number(&reader));
+			uint8	   *end = gv_bm25_put_varint(varint, read_number(reader));
 
 			gv_bm25_append_bytes(positions, varint, end - varint);
 		}
+	}
+}
+
+static int
+compare_postings(const void *a, const void *b)
+{
+	uint32		x = ((const GvBm25Posting *) a)->doc;
+	uint32		y = ((const GvBm25Posting *) b)->doc;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Read all postings of the entry, and put them into the order of rows */
+static void
+sort_postings(GvBm25Invert *invert)
+{
+	uint32		df = invert->source.df;
+
+	if (df > invert->sorted_size)
+	{
+		if (invert->sorted != NULL)
+			pfree(invert->sorted);
+		invert->sorted_size = Max(df, invert->sorted_size * 2);
+		invert->sorted = MemoryContextAllocHuge(invert->context,
+												invert->sorted_size * sizeof(GvBm25Posting));
+	}
+	invert->sorted_positions.n = 0;
+	read_postings(invert, invert->sorted, df, &invert->sorted_positions);
+	for (uint32 i = 0; i < df; i++)
+		invert->sorted[i].doc = invert->numbers[invert->sorted[i].doc];
+	gv_am_sort(invert->sorted, df, sizeof(GvBm25Posting), compare_postings);
+}
+
+/* read of GvBm25Source */
+static void
+read_entry(GvBm25Source *source, GvBm25Posting *postings, uint32 n, GvBm25Bytes *positions)
+{
+	GvBm25Invert *invert = (GvBm25Invert *) source;
+
+	if (invert->numbers == NULL)
+	{
+		read_postings(invert, postings, n, positions);
+		return;
+	}
+	if (source->n_read == 0)
+		sort_postings(invert);
+	memcpy(postings, invert->sorted + source->n_read, n * sizeof(GvBm25Posting));
+	for (uint32 i = 0; i < n && source->has_positions; i++)
+	{
+		const uint8 *first = invert->sorted_positions.bytes + postings[i].positions;
+		const uint8 *end = invert->sorted_positions.bytes + invert->sorted_positions.n;
+
+		postings[i].positions = positions->n;
+		gv_bm25_append_bytes(positions, first,
+							 gv_bm25_skip_varints(first, end, postings[i].tf) - first);
 	}
 }
 
@@ -353,6 +421,53 @@ compare_entries(const void *a, const void *b)
 	return x->len < y->len ? -1 : x->len > y->len;
 }
 
+static int
+compare_rows(const void *a, const void *b, void *arg)
+{
+	ItemPointer tids = arg;
+
+	return ItemPointerCompare(&tids[*(const uint32 *) a], &tids[*(const uint32 *) b]);
+}
+
+/* Put elements of an array into an order */
+static void *
+permute(GvBm25Invert *invert, void *elements, Size size, const uint32 *order)
+{
+	uint32		n = invert->source.documents.n;
+	char	   *result = MemoryContextAllocHuge(invert->context, n * size + 1);
+
+	for (uint32 i = 0; i < n; i++)
+		memcpy(result + i * size, (char *) elements + order[i] * size, size);
+	pfree(elements);
+	return result;
+}
+
+/* Number documents in the order of their rows, if they did not come in it */
+static void
+order_documents(GvBm25Invert *invert)
+{
+	GvBm25Documents *documents = &invert->source.documents;
+	uint32	   *order;
+	uint32		n = documents->n;
+	uint32		i = 1;
+
+	while (i < n && ItemPointerCompare(&documents->tids[i - 1], &documents->tids[i]) < 0)
+		i++;
+	if (i >= n)
+		return;
+	order = MemoryContextAllocHuge(invert->context, n * sizeof(uint32));
+	for (i = 0; i < n; i++)
+		order[i] = i;
+	gv_am_sort_arg(order, n, sizeof(uint32), compare_rows, documents->tids);
+	documents->tids = permute(invert, documents->tids, sizeof(ItemPointerData), order);
+	documents->lengths = permute(invert, documents->lengths, sizeof(uint32), order);
+	documents->filters = permute(invert, documents->filters, documents->filters_size, order);
+	invert->numbers = MemoryContextAllocHuge(invert->context, n * sizeof(uint32));
+	for (i = 0; i < n; i++)
+		invert->numbers[order[i]] = i;
+	pfree(order);
+}
+
 /*
  * gv_bm25_invert_source
  *		Return what was added as a source; nothing can be added after that.
@@ -370,6 +485,7 @@ gv_bm25_invert_source(GvBm25Invert *invert)
 	Assert(n == invert->n_entries);
 	gv_am_sort(invert->table, n, sizeof(Entry *), compare_entries);
 	invert->next_entry = 0;
+	order_documents(invert);
 	return &invert->source;
 }
 

@@ -20,6 +20,7 @@
 #include "bm25/filter.h"
 #include "bm25/invert.h"
 #include "bm25/merge.h"
+#include "bm25/positions.h"
 
 /* Segments of a tier that are merged, and how much larger those of the next are */
 #define TIER 8
@@ -33,6 +34,7 @@ typedef struct SegmentSource
 	GvBm25Source source;		/* must be first */
 	GvBm25Segment segment;
 	GvBm25TermScan scan;
+	GvBm25PostingScan postings;
 } SegmentSource;
 
 static bool
@@ -45,16 +47,17 @@ next_term(GvBm25Source *source)
 	source->lexeme = from->scan.lexeme;
 	source->len = from->scan.len;
 	source->df = from->scan.entry.df;
+	gv_bm25_postings_begin(&from->postings, &from->segment, &from->scan.entry);
 	return true;
 }
 
 static void
-read_term(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
+read_term(GvBm25Source *source, GvBm25Posting *postings, uint32 n, GvBm25Bytes *positions)
 {
 	SegmentSource *from = (SegmentSource *) source;
 
-	gv_bm25_read_postings(&from->segment, &from->scan.entry, postings,
-						  source->has_positions ? positions : NULL);
+	(void) gv_bm25_postings_next(&from->postings, postings,
+								 source->has_positions ? positions : NULL);
 }
 
 /*
@@ -83,6 +86,12 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 											 (Size) n * sizeof(ItemPointerData));
 	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
 	gv_bm25_read_tids(&from->segment, 0, n, documents->tids);
+	for (uint32 i = 1; i < n; i++)
+	{
+		if (ItemPointerCompare(&documents->tids[i - 1], &documents->tids[i]) >= 0)
+			gv_bm25_segment_damaged(&from->segment, from->segment.head.tids,
+									"Rows of a segment are not in order.");
+	}
 	if (from->segment.head.norm_size == 1)
 	{
 		uint8	   *norms = MemoryContextAllocHuge(CurrentMemoryContext, n);
@@ -114,40 +123,11 @@ gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 	return &from->source;
 }
 
-static int
-compare_tids(const void *a, const void *b, void *arg)
-{
-	ItemPointer tids = arg;
-
-	return ItemPointerCompare(&tids[*(const uint32 *) a], &tids[*(const uint32 *) b]);
-}
-
-/* The documents of a source in the order of their rows; NULL if they are in it */
-static uint32 *
-order_documents(const GvBm25Documents *documents)
-{
-	uint32	   *order;
-	uint32		i = 1;
-
-	while (i < documents->n &&
-		   ItemPointerCompare(&documents->tids[i - 1], &documents->tids[i]) < 0)
-		i++;
-	if (i >= documents->n)
-		return NULL;
-	order = MemoryContextAllocHuge(CurrentMemoryContext, (Size) documents->n * sizeof(uint32));
-	for (i = 0; i < documents->n; i++)
-		order[i] = i;
-	gv_am_sort_arg(order, documents->n, sizeof(uint32), compare_tids, documents->tids);
-	return order;
-}
-
 /* A source, and its document that has a number next */
 typedef struct Numbered
 {
 	GvBm25Documents *documents;
 	uint32	   *map;
-	uint32	   *order;			/* NULL: as they are */
-	uint32		next;			/* in the order */
 	uint32		doc;
 } Numbered;
 
@@ -155,13 +135,11 @@ typedef struct Numbered
 static bool
 find_next(Numbered *numbered)
 {
-	while (numbered->next < numbered->documents->n)
+	while (numbered->doc < numbered->documents->n)
 	{
-		numbered->doc = numbered->order ? numbered->order[numbered->next] : numbered->next;
 		if (numbered->documents->lengths[numbered->doc] > 0)
 			return true;
-		numbered->map[numbered->doc] = GV_BM25_NO_DOC;
-		numbered->next++;
+		numbered->map[numbered->doc++] = GV_BM25_NO_DOC;
 	}
 	return false;
 }
@@ -182,7 +160,6 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 												 (Size) sources[i]->documents.n * sizeof(uint32));
 		numbered[i].documents = &sources[i]->documents;
 		numbered[i].map = sources[i]->map;
-		numbered[i].order = order_documents(&sources[i]->documents);
 	}
 	if (n >= GV_BM25_NO_DOC)
 		ereport(ERROR,
@@ -216,138 +193,173 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 			memcpy(all->filters + (Size) all->n * all->filters_size,
 				   best->documents->filters + (Size) best->doc * all->filters_size,
 				   all->filters_size);
-		best->map[best->doc] = all->n++;
-		best->next++;
+		best->map[best->doc++] = all->n++;
 		if (all->n % 4096 == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
 	pfree(numbered);
 }
 
-static int
-compare_postings(const void *a, const void *b)
+/* The postings of a lexeme from one source, a block at a time */
+typedef struct Stream
 {
-	uint32		x = ((const GvBm25Posting *) a)->doc;
-	uint32		y = ((const GvBm25Posting *) b)->doc;
-
-	return x < y ? -1 : x > y;
-}
-
-/* Postings in memory, as many as a lexeme has needed */
-typedef struct PostingBuffer
-{
-	GvBm25Posting *postings;
-	GvBm25Posting *other;		/* as many, once they had to be merged */
-	Size		size;
+	GvBm25Source *source;
+	uint32		n;				/* of the block, without those of dead documents */
+	uint32		next;
 	GvBm25Bytes positions;
-	uint32	   *starts;			/* uint32[sources + 1]: where each source's begin */
-} PostingBuffer;
+	GvBm25Posting postings[GV_BM25_BLOCK];
+} Stream;
 
-/* Merge two ascending lists */
-static void
-merge_two(const GvBm25Posting *a, uint32 n_a, const GvBm25Posting *b, uint32 n_b,
-		  GvBm25Posting *out)
+/* Read the next block that is not empty, by new numbers; false at the end */
+static bool
+load_block(Stream *stream, bool is_of_field)
 {
-	const GvBm25Posting *end_a = a + n_a;
-	const GvBm25Posting *end_b = b + n_b;
+	GvBm25Source *source = stream->source;
+	uint32		n;
 
-	while (a < end_a && b < end_b)
-		*out++ = a->doc < b->doc ? *a++ : *b++;
-	while (a < end_a)
-		*out++ = *a++;
-	while (b < end_b)
-		*out++ = *b++;
+	stream->n = stream->next = 0;
+	while (stream->n == 0 &&
+		   (n = gv_bm25_source_read(source, stream->postings, &stream->positions)) > 0)
+	{
+		uint64		n_kept = 0;
+		uint64		n_dropped = 0;
+
+		for (uint32 i = 0; i < n; i++)
+		{
+			uint32		doc = source->map[stream->postings[i].doc];
+			uint32		tf = stream->postings[i].tf;
+
+			if (unlikely(doc == GV_BM25_NO_DOC))
+			{
+				n_dropped += tf;
+				continue;
+			}
+			n_kept += tf;
+			if (stream->n < i)
+				stream->postings[stream->n] = stream->postings[i];
+			stream->postings[stream->n++].doc = doc;
+		}
+		/* those of fields are there once more, and not counted */
+		if (!is_of_field)
+		{
+			source->n_kept += n_kept;
+			source->n_dropped += n_dropped;
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+	return stream->n > 0;
 }
 
-/* Merge the lists of n_parts sources, each ascending, two by two */
-static void
-merge_parts(PostingBuffer *buffer, int n_parts)
+/* A stream in a heap, by the document that it is at */
+typedef struct Head
 {
-	uint32	   *starts = buffer->starts;
+	uint32		doc;
+	Stream	   *stream;
+} Head;
 
-	if (buffer->other == NULL)
-		buffer->other = MemoryContextAllocHuge(CurrentMemoryContext,
-											   buffer->size * sizeof(GvBm25Posting));
-	while (n_parts > 1)
+/* Let a place of a heap have the stream that belongs there */
+static void
+sink(Head *heap, int n, int i)
+{
+	Head		head = heap[i];
+
+	for (;;)
 	{
-		GvBm25Posting *from = buffer->postings;
-		int			n = 0;
+		int			child = 2 * i + 1;
 
-		for (int i = 0; i < n_parts; i += 2)
-		{
-			uint32		middle = starts[i + 1];
-			uint32		end = starts[Min(i + 2, n_parts)];
-
-			merge_two(from + starts[i], middle - starts[i], from + middle, end - middle,
-					  buffer->other + starts[i]);
-			starts[n++] = starts[i];
-			CHECK_FOR_INTERRUPTS();
-		}
-		starts[n] = starts[n_parts];
-		n_parts = n;
-		buffer->postings = buffer->other;
-		buffer->other = from;
+		if (child + 1 < n && heap[child + 1].doc < heap[child].doc)
+			child++;
+		if (child >= n || head.doc < heap[child].doc)
+			break;
+		heap[i] = heap[child];
+		i = child;
 	}
+	heap[i] = head;
+}
+
+/* The postings of a lexeme on their way to the writer */
+typedef struct Output
+{
+	GvBm25Writer *writer;
+	bool		has_positions;
+	uint32		n;				/* of the block, which is written when there is a further one */
+	GvBm25Bytes positions;
+	GvBm25Posting postings[GV_BM25_BLOCK];
+} Output;
+
+/* Write the block */
+static void
+write_block(Output *output)
+{
+	gv_bm25_writer_put(output->writer, output->postings, output->n, output->positions.bytes);
+	output->n = 0;
+	output->positions.n = 0;
+}
+
+/* Append the positions of the posting that a stream is at, as the next one's */
+static void
+append_positions(Output *output, const Stream *stream)
+{
+	const GvBm25Posting *posting = &stream->postings[stream->next];
+	Size		end = stream->next + 1 < stream->n ? posting[1].positions : stream->positions.n;
+
+	/* those of dead documents in between do no harm */
+	output->postings[output->n].positions = output->positions.n;
+	gv_bm25_append_bytes(&output->positions, stream->positions.bytes + posting->positions,
+						 end - posting->positions);
+}
+
+/* Move the postings of a stream that come before a document to the output */
+static inline void
+move_postings(Output *output, Stream *stream, uint32 before)
+{
+	do
+	{
+		if (output->n == GV_BM25_BLOCK)
+			write_block(output);
+		output->postings[output->n] = stream->postings[stream->next];
+		if (output->has_positions)
+			append_positions(output, stream);
+		output->n++;
+		stream->next++;
+	} while (stream->next < stream->n && stream->postings[stream->next].doc < before);
 }
 
 /*
- * Collect the postings of a lexeme, by their new numbers; returns how many.
+ * Write the postings of a lexeme.
  *
- * is_of_field: they are there once more, and not counted
+ * which: Stream *[n], of the sources that have it
+ * heap: Head[n], for use here
  */
-static uint32
-collect_postings(GvBm25Source **sources, const int *which, int n_which, bool is_of_field,
-				 PostingBuffer *buffer)
+static void
+merge_postings(Stream **which, int n, bool is_of_field, Head *heap, Output *output)
 {
-	uint64		total = 0;
-	uint32		n = 0;
-	bool		is_sorted = true;
-	bool		are_parts_sorted = true;
+	int			n_heap = 0;
 
-	for (int i = 0; i < n_which; i++)
-		total += sources[which[i]]->df;
-	if (total > buffer->size)
+	for (int i = 0; i < n; i++)
 	{
-		if (buffer->postings != NULL)
-			pfree(buffer->postings);
-		if (buffer->other != NULL)
-			pfree(buffer->other);
-		buffer->other = NULL;
-		buffer->size = Max(total, buffer->size * 2);
-		buffer->postings = MemoryContextAllocHuge(CurrentMemoryContext,
-												  buffer->size * sizeof(GvBm25Posting));
+		if (load_block(which[i], is_of_field))
+			heap[n_heap++] = (Head) {which[i]->postings[0].doc, which[i]};
 	}
-	buffer->positions.n = 0;
-	for (int i = 0; i < n_which; i++)
+	for (int i = n_heap / 2; i-- > 0;)
+		sink(heap, n_heap, i);
+	while (n_heap > 0)
 	{
-		GvBm25Source *source = sources[which[i]];
-		GvBm25Posting *in = buffer->postings + n;
+		Stream	   *stream = heap[0].stream;
+		uint32		before = GV_BM25_NO_DOC;
 
-		buffer->starts[i] = n;
-		source->read(source, in, &buffer->positions);
-		for (uint32 j = 0; j < source->df; j++)
-		{
-			uint32		doc = source->map[in[j].doc];
-			uint32		tf = in[j].tf;
-
-			if (!is_of_field)
-				*(doc == GV_BM25_NO_DOC ? &source->n_dropped : &source->n_kept) += tf;
-			if (doc == GV_BM25_NO_DOC)
-				continue;
-			if (n > 0 && doc < buffer->postings[n - 1].doc)
-			{
-				is_sorted = false;
-				are_parts_sorted &= n == buffer->starts[i];
-			}
-			buffer->postings[n++] = (GvBm25Posting) {doc, tf, in[j].positions};
-		}
+		if (n_heap > 1)
+			before = heap[1].doc;
+		if (n_heap > 2)
+			before = Min(before, heap[2].doc);
+		move_postings(output, stream, before);
+		if (stream->next < stream->n || load_block(stream, is_of_field))
+			heap[0].doc = stream->postings[stream->next].doc;
+		else
+			heap[0] = heap[--n_heap];
+		if (n_heap > 1)
+			sink(heap, n_heap, 0);
 	}
-	buffer->starts[n_which] = n;
-	if (!is_sorted && are_parts_sorted)
-		merge_parts(buffer, n_which);
-	else if (!is_sorted)
-		gv_am_sort(buffer->postings, n, sizeof(GvBm25Posting), compare_postings);
-	return n;
 }
 
 /* Do a's lexeme and b's differ, and which comes first? */
@@ -365,49 +377,55 @@ compare_sources(const GvBm25Source *a, const GvBm25Source *b)
 static void
 merge_terms(GvBm25Index *index, GvBm25Source **sources, int n_sources, GvBm25Writer *writer)
 {
-	PostingBuffer buffer = {0};
-	int		   *which = palloc(n_sources * sizeof(int));
+	Stream	   *streams = MemoryContextAllocHuge(CurrentMemoryContext,
+												 n_sources * sizeof(Stream));
+	Stream	  **which = palloc(n_sources * sizeof(Stream *));
+	Head	   *heap = palloc(n_sources * sizeof(Head));
+	Output	   *output = palloc0(sizeof(Output));
 
-	buffer.starts = palloc((n_sources + 1) * sizeof(uint32));
+	output->writer = writer;
+	output->has_positions = gv_bm25_has_positions(index);
 	for (int i = 0; i < n_sources; i++)
-		sources[i]->at_end = !sources[i]->next(sources[i]);
+	{
+		streams[i].source = sources[i];
+		memset(&streams[i].positions, 0, sizeof(GvBm25Bytes));
+		sources[i]->at_end = !gv_bm25_source_next(sources[i]);
+	}
 	for (;;)
 	{
+		const GvBm25Source *first = NULL;
 		int			n_which = 0;
-		uint32		df;
 
 		CHECK_FOR_INTERRUPTS();
 		for (int i = 0; i < n_sources; i++)
 		{
 			int			comparison;
 
+			/* those that had the lexeme before */
+			if (!sources[i]->at_end && sources[i]->n_read > 0)
+				sources[i]->at_end = !gv_bm25_source_next(sources[i]);
 			if (sources[i]->at_end)
 				continue;
-			comparison = n_which == 0 ? 0 : compare_sources(sources[i], sources[which[0]]);
+			comparison = first == NULL ? -1 : compare_sources(sources[i], first);
 			if (comparison < 0)
+			{
+				first = sources[i];
 				n_which = 0;
+			}
 			if (comparison <= 0)
-				which[n_which++] = i;
+				which[n_which++] = &streams[i];
 		}
-		if (n_which == 0)
+		if (first == NULL)
 			break;
-		df = collect_postings(sources, which, n_which,
-							  gv_bm25_field_of(index, sources[which[0]]->lexeme,
-											   sources[which[0]]->len) > 0, &buffer);
-		if (df > 0)
-			gv_bm25_writer_add(writer, sources[which[0]]->lexeme, sources[which[0]]->len,
-							   buffer.postings, df, buffer.positions.bytes);
-		for (int i = 0; i < n_which; i++)
-			sources[which[i]]->at_end = !sources[which[i]]->next(sources[which[i]]);
+		gv_bm25_writer_begin_list(writer, first->lexeme, first->len);
+		merge_postings(which, n_which,
+					   gv_bm25_field_of(index, first->lexeme, first->len) > 0, heap, output);
+		if (output->n > 0)
+			gv_bm25_writer_end_list(writer, output->postings, output->n,
+									output->positions.bytes);
+		output->n = 0;
+		output->positions.n = 0;
 	}
-	if (buffer.postings != NULL)
-		pfree(buffer.postings);
-	if (buffer.other != NULL)
-		pfree(buffer.other);
-	if (buffer.positions.bytes != NULL)
-		pfree(buffer.positions.bytes);
-	pfree(buffer.starts);
-	pfree(which);
 }
 
 /*
@@ -434,9 +452,25 @@ drop_lengths(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 	all->total_length = Max(all->total_length, all->n);
 }
 
+/* The documents of the sources, of which the new numbers alone are needed from here on */
+static void
+free_documents(GvBm25Source **sources, int n_sources)
+{
+	for (int i = 0; i < n_sources; i++)
+	{
+		GvBm25Documents *documents = &sources[i]->documents;
+
+		if (documents->n == 0)
+			continue;
+		pfree(documents->tids);
+		pfree(documents->lengths);
+		pfree(documents->filters);
+	}
+}
+
 /*
  * gv_bm25_merge_sources
- *		Write a segment of all that the sources hold.
+ *		Write a segment of all that the sources hold, whose documents are freed.
  *
  * space: begun
  * entry: written, if there is a document
@@ -449,14 +483,21 @@ gv_bm25_merge_sources(GvBm25Index *index, GvBm25Source **sources, int n_sources,
 {
 	GvBm25Documents documents;
 	GvBm25Writer *writer;
+	Size		memory;
 
 	number_documents(sources, n_sources, &documents);
+	memory = MemoryContextMemAllocated(CurrentMemoryContext, true);
+	free_documents(sources, n_sources);
 	if (documents.n == 0)
 		return false;
 	writer = gv_bm25_writer_begin(index, space, &documents);
 	merge_terms(index, sources, n_sources, writer);
 	drop_lengths(sources, n_sources, &documents);
 	gv_bm25_writer_finish(writer, entry);
+	memory = Max(memory, MemoryContextMemAllocated(CurrentMemoryContext, true));
+	ereport(DEBUG1,
+			(errmsg_internal("%u rows of index \"%s\" became a segment with %zu kB of memory",
+							 documents.n, RelationGetRelationName(index->rel), memory / 1024)));
 	return true;
 }
 

@@ -21,14 +21,16 @@ struct GvBm25Source
 	bool		(*next) (GvBm25Source *source);
 
 	/*
-	 * write the postings of the lexeme, documents ascending: GvBm25Posting[df]; with
-	 * positions these are appended
+	 * write the next n postings of the lexeme, documents ascending: a block, or what is
+	 * left of it; with positions these are appended, one posting's after another's
 	 */
-	void		(*read) (GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions);
+	void		(*read) (GvBm25Source *source, GvBm25Posting *postings, uint32 n,
+						 GvBm25Bytes *positions);
 
 	const char *lexeme;
 	uint32		len;
 	uint32		df;
+	uint32		n_read;			/* of the lexeme's postings; all of them before the next */
 
 	bool		has_positions;
 	GvBm25Documents documents;
@@ -39,6 +41,38 @@ struct GvBm25Source
 	uint32	   *map;			/* uint32[documents.n]: numbers in the new segment */
 	bool		at_end;
 };
+
+/*
+ * gv_bm25_source_next
+ *		Go to the next lexeme; false at the end.
+ */
+static inline bool
+gv_bm25_source_next(GvBm25Source *source)
+{
+	source->n_read = 0;
+	return source->next(source);
+}
+
+/*
+ * gv_bm25_source_read
+ *		Read the next postings of the lexeme, as many as a block has, or are left.
+ *
+ * postings: GvBm25Posting[GV_BM25_BLOCK], written
+ * positions: has theirs alone, if there are any
+ *
+ * Returns how many; 0 at the end.
+ */
+static inline uint32
+gv_bm25_source_read(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
+{
+	uint32		n = Min(GV_BM25_BLOCK, source->df - source->n_read);
+
+	positions->n = 0;
+	if (n > 0)
+		source->read(source, postings, n, positions);
+	source->n_read += n;
+	return n;
+}
 
 extern bool gv_bm25_merge_sources(GvBm25Index *index, GvBm25Source **sources, int n_sources,
 								  GvBm25Space *space, GvBm25SegmentData *entry);

@@ -263,6 +263,19 @@ gv_bm25_positions_put_block(GvBm25PositionsWriter *writer, const GvBm25Posting *
 }
 
 /*
+ * gv_bm25_positions_insert_spots
+ *		Put empty spots before those of n_blocks blocks, the first of which is given.
+ */
+void
+gv_bm25_positions_insert_spots(GvBm25PositionsWriter *writer, uint32 first, uint32 n_blocks,
+							   uint32 n)
+{
+	(void) spot_of(writer, first + n_blocks + n - 1);
+	memmove(writer->spots + first + n, writer->spots + first, n_blocks * sizeof(GvBm25SpotData));
+	memset(writer->spots + first, 0, n * sizeof(GvBm25SpotData));
+}
+
+/*
  * gv_bm25_positions_finish
  *		Write the last page, and make the spots as many as there are skips.
  */
@@ -414,15 +427,14 @@ gv_bm25_read_positions(const GvBm25Segment *segment, const GvBm25TermEntry *entr
 		report_positions(segment);
 	for (uint32 i = 0; i < n; i++)
 	{
+		uint8	   *out;
+
+		grow_bytes(positions, (Size) tfs[i] * GV_BM25_MAX_VARINT);
+		out = positions->bytes + positions->n;
 		postings[i].positions = positions->n;
 		for (uint32 j = 0; j < tfs[i]; j++)
-		{
-			uint8		varint[GV_BM25_MAX_VARINT];
-
-			gv_bm25_append_bytes(positions, varint,
-								 gv_bm25_put_varint(varint, numbers.number[starts[i] + j]) -
-								 varint);
-		}
+			out = gv_bm25_put_varint(out, numbers.number[starts[i] + j]);
+		positions->n = out - positions->bytes;
 	}
 	if (bytes.bytes != NULL)
 		pfree(bytes.bytes);

@@ -51,6 +51,8 @@ extern void gv_bm25_positions_put_list(GvBm25PositionsWriter *writer, const GvBm
 extern void gv_bm25_positions_put_block(GvBm25PositionsWriter *writer,
 										const GvBm25Posting *postings, uint32 n,
 										const uint8 *positions, uint32 skip);
+extern void gv_bm25_positions_insert_spots(GvBm25PositionsWriter *writer, uint32 first,
+										   uint32 n_blocks, uint32 n);
 extern void gv_bm25_positions_finish(GvBm25PositionsWriter *writer, uint32 n_skips);
 extern void gv_bm25_read_positions(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
 								   uint32 block, GvBm25Posting *postings, uint32 n,

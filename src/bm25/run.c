@@ -4,10 +4,11 @@
  *		Sorted lexemes and postings in a temporary file, when a build does not fit
  *		into memory.
  *
- * For each lexeme: uint32 length, df and bytes of postings, the lexeme, the
- * postings: varint document less the one before, varint tf, positions if there are
- * any; at the end three zeros.  The documents themselves stay in memory; in a file
- * for another process they come first.
+ * For each lexeme: uint32 length, df and bytes of its first block of postings, the
+ * lexeme, the block, and the other blocks, each after uint32 its bytes; at the end
+ * three zeros.  A posting: varint document less the one before, varint tf, positions
+ * if there are any.  The documents themselves stay in memory; in a file for another
+ * process they come first.
  *
  *-------------------------------------------------------------------------
  */
@@ -25,19 +26,18 @@ typedef struct RunHead
 {
 	uint32		len;
 	uint32		df;
-	uint32		n_bytes;
+	uint32		n_bytes;		/* of the first block */
 } RunHead;
 
 typedef struct Run
 {
 	GvBm25Source source;		/* must be first */
 	BufFile    *file;
-	uint32		n_bytes;		/* of the postings of the lexeme */
-	bool		is_read;		/* the postings were */
+	uint32		n_bytes;		/* of the first block of the lexeme */
+	uint32		doc;			/* of the posting read last */
 	char		lexeme[GV_BM25_MAX_LEXEME];
-	uint8	   *bytes;
+	uint8	   *bytes;			/* of a block */
 	Size		size;
-	GvBm25Bytes positions;		/* of the lexeme being written */
 } Run;
 
 static void
@@ -49,7 +49,7 @@ read_file(Run *run, void *out, Size size)
 				 errmsg("could not read from a temporary file of an index build")));
 }
 
-/* Make room for the postings of a lexeme */
+/* Make room for a block */
 static void
 make_room(Run *run, Size size)
 {
@@ -63,21 +63,25 @@ make_room(Run *run, Size size)
 
 /* read of GvBm25Source */
 static void
-read_postings(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positions)
+read_block(GvBm25Source *source, GvBm25Posting *postings, uint32 n, GvBm25Bytes *positions)
 {
 	Run		   *run = (Run *) source;
+	uint32		n_bytes = run->n_bytes;
 	const uint8 *in;
-	const uint8 *first;
 	const uint8 *end;
-	uint32		doc = 0;
 
-	make_room(run, run->n_bytes);
-	read_file(run, run->bytes, run->n_bytes);
-	run->is_read = true;
-	in = run->bytes;
-	end = in + run->n_bytes;
-	for (uint32 i = 0; i < source->df; i++)
+	if (source->n_read > 0)
 	{
+		CHECK_FOR_INTERRUPTS();
+		read_file(run, &n_bytes, sizeof(n_bytes));
+	}
+	make_room(run, n_bytes);
+	read_file(run, run->bytes, n_bytes);
+	in = run->bytes;
+	end = in + n_bytes;
+	for (uint32 i = 0; i < n; i++)
+	{
+		const uint8 *first;
 		uint32		step;
 
 		in = gv_bm25_get_varint(in, end, &step);
@@ -88,8 +92,8 @@ read_postings(GvBm25Source *source, GvBm25Posting *postings, GvBm25Bytes *positi
 			in = gv_bm25_skip_varints(in, end, postings[i].tf);
 		if (in == NULL)
 			elog(ERROR, "postings in a temporary file end too early");
-		doc += step;
-		postings[i].doc = doc;
+		run->doc += step;
+		postings[i].doc = run->doc;
 		postings[i].positions = source->has_positions ? positions->n : 0;
 		if (in > first)
 			gv_bm25_append_bytes(positions, first, in - first);
@@ -103,7 +107,6 @@ next_lexeme(GvBm25Source *source)
 	Run		   *run = (Run *) source;
 	RunHead		head;
 
-	Assert(run->is_read);
 	read_file(run, &head, sizeof(head));
 	if (head.df == 0)
 	{
@@ -116,72 +119,72 @@ next_lexeme(GvBm25Source *source)
 	source->len = head.len;
 	source->df = head.df;
 	run->n_bytes = head.n_bytes;
-	run->is_read = false;
+	run->doc = 0;
 	return true;
 }
 
-/* Write a lexeme, and the postings after it */
+/* Write a lexeme and its postings, block by block */
 static void
-write_lexeme(Run *run, const GvBm25Source *from, const GvBm25Posting *postings)
+write_lexeme(Run *run, GvBm25Source *from, GvBm25Bytes *positions)
 {
-	RunHead		head;
-	uint8	   *out;
+	GvBm25Posting postings[GV_BM25_BLOCK];
+	RunHead		head = {from->len, from->df, 0};
 	uint32		doc = 0;
+	uint32		n;
 
-	make_room(run, (Size) from->df * 2 * GV_BM25_MAX_VARINT + run->positions.n);
-	out = run->bytes;
-	for (uint32 i = 0; i < from->df; i++)
+	while ((n = gv_bm25_source_read(from, postings, positions)) > 0)
 	{
-		out = gv_bm25_put_varint(out, postings[i].doc - doc);
-		out = gv_bm25_put_varint(out, postings[i].tf);
-		doc = postings[i].doc;
-		if (from->has_positions)
-		{
-			/* those of the postings follow each other */
-			Size		end = i + 1 < from->df ? postings[i + 1].positions : run->positions.n;
-			Size		n = end - postings[i].positions;
+		uint8	   *out;
 
-			memcpy(out, run->positions.bytes + postings[i].positions, n);
-			out += n;
+		make_room(run, (Size) n * 2 * GV_BM25_MAX_VARINT + positions->n);
+		out = run->bytes;
+		for (uint32 i = 0; i < n; i++)
+		{
+			out = gv_bm25_put_varint(out, postings[i].doc - doc);
+			out = gv_bm25_put_varint(out, postings[i].tf);
+			doc = postings[i].doc;
+			if (from->has_positions)
+			{
+				Size		end = i + 1 < n ? postings[i + 1].positions : positions->n;
+				Size		n_bytes = end - postings[i].positions;
+
+				memcpy(out, positions->bytes + postings[i].positions, n_bytes);
+				out += n_bytes;
+			}
 		}
+		if (out - run->bytes > PG_UINT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("rows have too many words for a bm25 index with positions")));
+		if (out - run->bytes > PG_UINT32_MAX)
+			ereport(ERROR,
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("rows have too many words for a bm25 index with positions")));
+		head.n_bytes = out - run->bytes;
+		if (from->n_read == n)
+		{
+			BufFileWrite(run->file, &head, sizeof(head));
+			BufFileWrite(run->file, (void *) from->lexeme, from->len);
+		}
+		else
+			BufFileWrite(run->file, &head.n_bytes, sizeof(head.n_bytes));
+		BufFileWrite(run->file, run->bytes, head.n_bytes);
+		CHECK_FOR_INTERRUPTS();
 	}
-	head.len = from->len;
-	head.df = from->df;
-	head.n_bytes = out - run->bytes;
-	BufFileWrite(run->file, &head, sizeof(head));
-	BufFileWrite(run->file, (void *) from->lexeme, from->len);
-	BufFileWrite(run->file, run->bytes, head.n_bytes);
 }
 
 /* Write the lexemes of documents in memory, and an end */
 static void
 write_lexemes(Run *run, GvBm25Source *from)
 {
-	GvBm25Posting *postings = NULL;
-	uint32		size = 0;
+	GvBm25Bytes positions = {0};
 	RunHead		end = {0};
 
-	while (from->next(from))
-	{
-		if (from->df > size)
-		{
-			if (postings != NULL)
-				pfree(postings);
-			size = Max(from->df, size * 2);
-			postings = MemoryContextAllocHuge(CurrentMemoryContext,
-											  (Size) size * sizeof(GvBm25Posting));
-		}
-		CHECK_FOR_INTERRUPTS();
-		run->positions.n = 0;
-		from->read(from, postings, &run->positions);
-		write_lexeme(run, from, postings);
-	}
+	while (gv_bm25_source_next(from))
+		write_lexeme(run, from, &positions);
 	BufFileWrite(run->file, &end, sizeof(end));
-	if (postings != NULL)
-		pfree(postings);
-	if (run->positions.bytes != NULL)
-		pfree(run->positions.bytes);
-	memset(&run->positions, 0, sizeof(run->positions));
+	if (positions.bytes != NULL)
+		pfree(positions.bytes);
 }
 
 /* Begin to read, or write, a file */
@@ -191,9 +194,8 @@ begin_run(BufFile *file)
 	Run		   *run = palloc0(sizeof(Run));
 
 	run->source.next = next_lexeme;
-	run->source.read = read_postings;
+	run->source.read = read_block;
 	run->file = file;
-	run->is_read = true;
 	return run;
 }
 

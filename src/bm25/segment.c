@@ -545,51 +545,62 @@ gv_bm25_read_skips(const GvBm25Segment *segment, uint32 first, uint32 n, GvBm25S
 }
 
 /*
- * gv_bm25_read_postings
- *		Read all postings of a lexeme.
+ * gv_bm25_postings_begin
+ *		Begin to read all postings of a lexeme, by blocks.
  *
- * postings: GvBm25Posting[entry->df], written
- * positions: gets theirs, or NULL
+ * entry: lives as long as the scan
  */
 void
-gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
-					  GvBm25Posting *postings, GvBm25Bytes *positions)
+gv_bm25_postings_begin(GvBm25PostingScan *scan, const GvBm25Segment *segment,
+					   const GvBm25TermEntry *entry)
 {
+	scan->segment = segment;
+	scan->entry = entry;
+	scan->block = 0;
+	scan->before = GV_BM25_NO_DOC;
+}
+
+/*
+ * gv_bm25_postings_next
+ *		Read the next block of postings, of which there is one.
+ *
+ * postings: GvBm25Posting[GV_BM25_BLOCK], written
+ * positions: theirs are appended; NULL: are not read
+ *
+ * Returns how many there are.
+ */
+uint32
+gv_bm25_postings_next(GvBm25PostingScan *scan, GvBm25Posting *postings, GvBm25Bytes *positions)
+{
+	const GvBm25TermEntry *entry = scan->entry;
 	uint32		docs[GV_BM25_BLOCK];
 	uint32		tfs[GV_BM25_BLOCK];
-	GvBm25SkipData skips[GV_BM25_SUPERBLOCK];
-	uint32		n_blocks = gv_bm25_n_blocks(entry->df);
-	uint32		first = entry->first_skip + gv_bm25_n_superblocks(entry->df);
-	uint32		before = GV_BM25_NO_DOC;
+	uint32		n = Min(GV_BM25_BLOCK, entry->df - scan->block * GV_BM25_BLOCK);
 
+	Assert(scan->block < gv_bm25_n_blocks(entry->df));
 	if (entry->df <= GV_BM25_BLOCK)
+		gv_bm25_read_list(scan->segment, entry, docs, tfs);
+	else
 	{
-		gv_bm25_read_list(segment, entry, docs, tfs);
-		for (uint32 i = 0; i < entry->df; i++)
-			postings[i] = (GvBm25Posting) {docs[i], tfs[i], 0};
-		if (positions != NULL)
-			gv_bm25_read_positions(segment, entry, 0, postings, entry->df, positions);
-		return;
-	}
-	for (uint32 block = 0; block < n_blocks; block++)
-	{
-		uint32		n = Min(GV_BM25_BLOCK, entry->df - block * GV_BM25_BLOCK);
-		GvBm25Skip	skip = &skips[block % GV_BM25_SUPERBLOCK];
+		GvBm25Skip	skip = &scan->skips[scan->block % GV_BM25_SUPERBLOCK];
 
-		if (block % GV_BM25_SUPERBLOCK == 0)
+		if (scan->block % GV_BM25_SUPERBLOCK == 0)
 		{
 			CHECK_FOR_INTERRUPTS();
-			gv_bm25_read_skips(segment, first + block,
-							   Min(GV_BM25_SUPERBLOCK, n_blocks - block), skips);
+			gv_bm25_read_skips(scan->segment,
+							   entry->first_skip + gv_bm25_n_superblocks(entry->df) + scan->block,
+							   Min(GV_BM25_SUPERBLOCK,
+								   gv_bm25_n_blocks(entry->df) - scan->block), scan->skips);
 		}
-		gv_bm25_read_block(segment, skip, before, n, docs, tfs);
-		before = skip->last_doc;
-		for (uint32 i = 0; i < n; i++)
-			postings[i] = (GvBm25Posting) {docs[i], tfs[i], 0};
-		if (positions != NULL)
-			gv_bm25_read_positions(segment, entry, block, postings, n, positions);
-		postings += n;
+		gv_bm25_read_block(scan->segment, skip, scan->before, n, docs, tfs);
+		scan->before = skip->last_doc;
 	}
+	for (uint32 i = 0; i < n; i++)
+		postings[i] = (GvBm25Posting) {docs[i], tfs[i], 0};
+	if (positions != NULL)
+		gv_bm25_read_positions(scan->segment, entry, scan->block, postings, n, positions);
+	scan->block++;
+	return n;
 }
 
 /*

@@ -69,6 +69,16 @@ typedef struct GvBm25TermScan
 	PGAlignedBlock page;
 } GvBm25TermScan;
 
+/* All postings of a lexeme, block by block */
+typedef struct GvBm25PostingScan
+{
+	const GvBm25Segment *segment;
+	const GvBm25TermEntry *entry;
+	uint32		block;			/* the next one */
+	uint32		before;			/* last document of the block before */
+	GvBm25SkipData skips[GV_BM25_SUPERBLOCK];
+} GvBm25PostingScan;
+
 /* Blocks of a lexeme with more than GV_BM25_BLOCK postings */
 static inline uint32
 gv_bm25_n_blocks(uint32 df)
@@ -95,8 +105,10 @@ extern void gv_bm25_terms_begin(GvBm25TermScan *scan, GvBm25Segment *segment);
 extern void gv_bm25_terms_seek(GvBm25TermScan *scan, GvBm25Segment *segment,
 									const char *prefix, uint32 len);
 extern bool gv_bm25_terms_next(GvBm25TermScan *scan);
-extern void gv_bm25_read_postings(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
-								  GvBm25Posting *postings, GvBm25Bytes *positions);
+extern void gv_bm25_postings_begin(GvBm25PostingScan *scan, const GvBm25Segment *segment,
+								   const GvBm25TermEntry *entry);
+extern uint32 gv_bm25_postings_next(GvBm25PostingScan *scan, GvBm25Posting *postings,
+									GvBm25Bytes *positions);
 extern void gv_bm25_read_skips(const GvBm25Segment *segment, uint32 first, uint32 n,
 							   GvBm25SkipData *skips);
 extern void gv_bm25_read_list(const GvBm25Segment *segment, const GvBm25TermEntry *entry,

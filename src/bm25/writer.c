@@ -3,7 +3,7 @@
  * writer.c
  *		Writing a segment.
  *
- * Lexemes come in order with all their postings.  Pages of terms and of
+ * Lexemes come in order, each with its postings in order.  Pages of terms and of
  * postings are written as they fill; skips, of which there is one for 128
  * postings, and the tree wait in memory for the end.
  *
@@ -63,8 +63,20 @@ struct GvBm25Writer
 	uint32		n_skips;
 	uint32		skips_size;
 
+	/* the lexeme being written */
+	const char *lexeme;
+	uint32		len;
+	uint32		df;				/* so far */
+	uint32		first_skip;		/* of its blocks that were written */
+	uint32		before;			/* last document of these */
+	const uint8 *list_norms;
+	GvBm25Pairs super_pairs;	/* of the last superblock */
+	GvBm25SkipData *supers;		/* skips of its superblocks */
+	uint32		n_supers;
+	uint32		supers_size;
+
 	GvBm25PositionsWriter *positions;	/* NULL: the index has none */
-	GvBm25Bytes list_positions; /* of the lexeme */
+	GvBm25Bytes list_positions; /* of a lexeme with one block */
 };
 
 /* Begin a page of postings */
@@ -217,23 +229,22 @@ encode_list(const GvBm25Posting *postings, uint32 n, uint32 before, uint8 *out)
 	return out;
 }
 
-/* Append a skip, with the pairs that bound its postings */
+/* Append a skip to some, with the pairs that bound its postings */
 static void
-put_skip(GvBm25Writer *writer, GvBm25Skip skip, const GvBm25Pairs *pairs)
+put_skip(GvBm25Writer *writer, GvBm25SkipData **skips, uint32 *n, uint32 *size,
+		 GvBm25Skip skip, const GvBm25Pairs *pairs)
 {
-	if (writer->n_skips == writer->skips_size)
+	if (*n == *size)
 	{
-		writer->skips_size = Max(1024, writer->skips_size * 2);
-		if (writer->skips == NULL)
-			writer->skips = MemoryContextAlloc(writer->context,
-											   writer->skips_size * sizeof(GvBm25SkipData));
+		*size = Max(1024, *size * 2);
+		if (*skips == NULL)
+			*skips = MemoryContextAllocHuge(writer->context, *size * sizeof(GvBm25SkipData));
 		else
-			writer->skips = repalloc_huge(writer->skips,
-										  (Size) writer->skips_size * sizeof(GvBm25SkipData));
+			*skips = repalloc_huge(*skips, (Size) *size * sizeof(GvBm25SkipData));
 	}
 	memcpy(skip->tf, pairs->tf, pairs->n);
 	memcpy(skip->norm, pairs->norm, pairs->n);
-	writer->skips[writer->n_skips++] = *skip;
+	(*skips)[(*n)++] = *skip;
 }
 
 /* Write a block of postings; skip gets its place */
@@ -271,55 +282,77 @@ write_block(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n, uint3
 	skip->place = writer->postings_place;
 }
 
-/* Write more postings than fit into one block; returns the number of the first skip */
-static uint32
-write_blocks(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df, const uint8 *norms,
-			 const uint8 *positions)
+/* End a superblock of the lexeme */
+static void
+end_superblock(GvBm25Writer *writer)
 {
-	uint32		first_skip = writer->n_skips;
-	uint32		n_supers = gv_bm25_n_superblocks(df);
-	GvBm25SkipData super;
-	GvBm25Pairs super_pairs;
-	GvBm25Pairs no_pairs = {0};
-	uint32		before = GV_BM25_NO_DOC;
-	uint32		n_super = 0;
+	GvBm25SkipData skip;
 
-	/* room for the skips of superblocks, which come first */
-	memset(&super, 0, sizeof(super));
-	for (uint32 i = 0; i < n_supers; i++)
-		put_skip(writer, &super, &no_pairs);
+	memset(&skip, 0, sizeof(skip));
+	skip.last_doc = writer->before;
+	put_skip(writer, &writer->supers, &writer->n_supers, &writer->supers_size, &skip,
+			 &writer->super_pairs);
+	writer->super_pairs.n = 0;
+}
 
-	super_pairs.n = 0;
-	for (uint32 start = 0; start < df; start += GV_BM25_BLOCK)
+/*
+ * gv_bm25_writer_put
+ *		Write a block of postings of the lexeme begun last; a further one follows, or
+ *		came before.
+ *
+ * postings: GvBm25Posting[n], documents ascending; n: GV_BM25_BLOCK, unless it is the last
+ * positions: bytes with theirs, if the index has positions
+ */
+void
+gv_bm25_writer_put(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
+				   const uint8 *positions)
+{
+	GvBm25SkipData skip;
+	GvBm25Pairs pairs;
+
+	if (writer->df == 0)
 	{
-		uint32		n = Min(GV_BM25_BLOCK, df - start);
-		GvBm25SkipData skip;
-		GvBm25Pairs pairs;
-
-		memset(&skip, 0, sizeof(skip));
-		pairs.n = 0;
-		for (uint32 i = start; i < start + n; i++)
-			gv_bm25_pairs_add(&pairs, postings[i].tf, norms[postings[i].doc]);
-		for (int i = 0; i < pairs.n; i++)
-			gv_bm25_pairs_add(&super_pairs, pairs.tf[i], pairs.norm[i]);
-		write_block(writer, postings + start, n, before, &skip);
-		put_skip(writer, &skip, &pairs);
-		if (writer->positions != NULL)
-			gv_bm25_positions_put_block(writer->positions, postings + start, n, positions,
-										writer->n_skips - 1);
-		before = skip.last_doc;
-
-		if ((start / GV_BM25_BLOCK + 1) % GV_BM25_SUPERBLOCK == 0 || start + n == df)
-		{
-			GvBm25Skip	place = &writer->skips[first_skip + n_super++];
-
-			place->last_doc = before;
-			memcpy(place->tf, super_pairs.tf, super_pairs.n);
-			memcpy(place->norm, super_pairs.norm, super_pairs.n);
-			super_pairs.n = 0;
-		}
+		writer->first_skip = writer->n_skips;
+		writer->before = GV_BM25_NO_DOC;
+		writer->list_norms = norms_of(writer, writer->lexeme, writer->len);
 	}
-	return first_skip;
+	memset(&skip, 0, sizeof(skip));
+	pairs.n = 0;
+	for (uint32 i = 0; i < n; i++)
+		gv_bm25_pairs_add(&pairs, postings[i].tf, writer->list_norms[postings[i].doc]);
+	for (int i = 0; i < pairs.n; i++)
+		gv_bm25_pairs_add(&writer->super_pairs, pairs.tf[i], pairs.norm[i]);
+	write_block(writer, postings, n, writer->before, &skip);
+	put_skip(writer, &writer->skips, &writer->n_skips, &writer->skips_size, &skip, &pairs);
+	if (writer->positions != NULL)
+		gv_bm25_positions_put_block(writer->positions, postings, n, positions,
+									writer->n_skips - 1);
+	writer->before = skip.last_doc;
+	writer->df += n;
+	if ((writer->n_skips - writer->first_skip) % GV_BM25_SUPERBLOCK == 0)
+		end_superblock(writer);
+}
+
+/* Put the skips of the lexeme's superblocks before those of its blocks */
+static void
+insert_supers(GvBm25Writer *writer)
+{
+	uint32		first = writer->first_skip;
+	uint32		n_blocks = writer->n_skips - first;
+	GvBm25SkipData skip = {0};
+	GvBm25Pairs no_pairs = {0};
+
+	if (n_blocks % GV_BM25_SUPERBLOCK != 0)
+		end_superblock(writer);
+	Assert(writer->n_supers == gv_bm25_n_superblocks(writer->df));
+	for (uint32 i = 0; i < writer->n_supers; i++)
+		put_skip(writer, &writer->skips, &writer->n_skips, &writer->skips_size, &skip, &no_pairs);
+	memmove(writer->skips + first + writer->n_supers, writer->skips + first,
+			n_blocks * sizeof(GvBm25SkipData));
+	memcpy(writer->skips + first, writer->supers, writer->n_supers * sizeof(GvBm25SkipData));
+	if (writer->positions != NULL)
+		gv_bm25_positions_insert_spots(writer->positions, first, n_blocks, writer->n_supers);
+	writer->n_supers = 0;
 }
 
 /*
@@ -378,21 +411,22 @@ encode_list_place(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 df
 	return gv_bm25_put_varint(out, offset);
 }
 
-/* Encode what follows the lexeme in its entry; the postings are written if need be */
+/* Encode what follows the lexeme in its entry, and write its last, or only, block */
 static uint8 *
-encode_entry(GvBm25Writer *writer, const char *lexeme, uint32 len,
-			 const GvBm25Posting *postings, uint32 df, const uint8 *positions, uint8 *out)
+encode_entry(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
+			 const uint8 *positions, uint8 *out)
 {
-	if (df > GV_BM25_BLOCK)
+	if (writer->df > 0)
 	{
-		out = gv_bm25_put_varint(out, df * 2);
-		return gv_bm25_put_varint(out, write_blocks(writer, postings, df,
-														norms_of(writer, lexeme, len),
-														positions));
+		gv_bm25_writer_put(writer, postings, n, positions);
+		insert_supers(writer);
+		out = gv_bm25_put_varint(out, writer->df * 2);
+		return gv_bm25_put_varint(out, writer->first_skip);
 	}
-	out = encode_list_place(writer, postings, df, out);
+	writer->df = n;
+	out = encode_list_place(writer, postings, n, out);
 	if (writer->positions != NULL)
-		out = encode_positions(writer, postings, df, positions, out);
+		out = encode_positions(writer, postings, n, positions, out);
 	return out;
 }
 
@@ -408,25 +442,41 @@ shared_bytes(const char *a, uint32 a_len, const char *b, uint32 b_len)
 }
 
 /*
- * gv_bm25_writer_add
- *		Write a lexeme, which comes after the one before, and its postings.
+ * gv_bm25_writer_begin_list
+ *		Begin to write a lexeme, which comes after the one before.
  *
- * postings: GvBm25Posting[df], documents ascending
+ * lexeme: lives until the list ends
+ */
+void
+gv_bm25_writer_begin_list(GvBm25Writer *writer, const char *lexeme, uint32 len)
+{
+	Assert(len > 0 && len <= GV_BM25_MAX_LEXEME);
+	writer->lexeme = lexeme;
+	writer->len = len;
+	writer->df = 0;
+}
+
+/*
+ * gv_bm25_writer_end_list
+ *		End a lexeme.
+ *
+ * postings: GvBm25Posting[n], 1..GV_BM25_BLOCK, its last ones, or all of them
  * positions: bytes with theirs, if the index has positions
  */
 void
-gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
-				   const GvBm25Posting *postings, uint32 df, const uint8 *positions)
+gv_bm25_writer_end_list(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
+						const uint8 *positions)
 {
+	const char *lexeme = writer->lexeme;
+	uint32		len = writer->len;
 	uint8		entry[8 * GV_BM25_MAX_VARINT + 2 * GV_BM25_MAX_INLINE];
-	uint32		entry_size = encode_entry(writer, lexeme, len, postings, df, positions, entry) -
-		entry;
+	uint32		entry_size = encode_entry(writer, postings, n, positions, entry) - entry;
 	GvBm25TermsPage terms = (GvBm25TermsPage) gv_bm25_page((Page) writer->terms.data);
 	uint32		shared = shared_bytes(writer->last_lexeme, writer->last_len, lexeme, len);
 	uint32		n_restarts = terms->n_entries / GV_BM25_RESTART + 1;
 	uint8	   *out;
 
-	Assert(len > 0 && len <= GV_BM25_MAX_LEXEME && df > 0);
+	Assert(n > 0 && n <= GV_BM25_BLOCK);
 	if (terms->n_bytes + 2 * GV_BM25_MAX_VARINT + len + entry_size +
 		n_restarts * sizeof(uint16) > GV_BM25_TERMS_ROOM)
 	{
@@ -460,7 +510,7 @@ gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
 	memcpy(writer->last_lexeme, lexeme, len);
 	writer->last_len = len;
 	writer->n_terms++;
-	writer->n_postings += df;
+	writer->n_postings += writer->df;
 }
 
 /*

@@ -28,9 +28,11 @@ typedef struct GvBm25Writer GvBm25Writer;
 
 extern GvBm25Writer *gv_bm25_writer_begin(GvBm25Index *index, GvBm25Space *space,
 										  const GvBm25Documents *documents);
-extern void gv_bm25_writer_add(GvBm25Writer *writer, const char *lexeme, uint32 len,
-							   const GvBm25Posting *postings, uint32 df,
+extern void gv_bm25_writer_begin_list(GvBm25Writer *writer, const char *lexeme, uint32 len);
+extern void gv_bm25_writer_put(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
 							   const uint8 *positions);
+extern void gv_bm25_writer_end_list(GvBm25Writer *writer, const GvBm25Posting *postings,
+									uint32 n, const uint8 *positions);
 extern void gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry);
 
 #endif							/* GV_BM25_WRITER_H */

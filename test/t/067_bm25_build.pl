@@ -77,6 +77,34 @@ is($node->safe_psql('postgres', q{
 		SELECT value - (SELECT count(body) FROM items WHERE id % 2 = 0) FROM gigavec.stats('items_more') WHERE name = 'rows';
 		DROP INDEX items_more}), '0', 'an expression, some rows, concurrently');
 
+# Memory does not grow with the rows that have a lexeme: documents alone stay there,
+# 26 bytes of each, as long as a segment is written
+my $n_rows = 200_000;
+$node->safe_psql('postgres', qq{
+	SET client_min_messages = warning;
+	CREATE TABLE plain (id int, body text, more int) WITH (autovacuum_enabled = off, fillfactor = 80);
+	INSERT INTO plain SELECT i, 'all words' FROM generate_series(1, $n_rows) i;
+	UPDATE plain SET more = 1 WHERE id % 7 = 0});
+for my $positions ('off', 'on')
+{
+	for my $case (
+		[ 'a build', "CREATE INDEX plain_body ON plain USING bm25 (body) WITH (text_config = 'simple', positions = $positions)" ],
+		[ 'a merge', q{SELECT gigavec.merge('plain_body')} ])
+	{
+		my ($name, $sql) = @$case;
+
+		$node->psql('postgres', "SET client_min_messages = debug1; SET maintenance_work_mem = '1MB'; $sql", stderr => \my $told);
+		# the last one, for a merge makes a segment of the lanes first
+		my ($rows, $kb) = $told =~ /.*\s(\d+) rows of index "plain_body" became a segment with (\d+) kB of memory/s;
+		cmp_ok($rows, '>=', $n_rows, "$name, positions = $positions: has all rows");
+		cmp_ok($kb, '<=', 1024 + 26 * $rows / 1024, "$name, positions = $positions: takes $kb kB");
+		$node->safe_psql('postgres', "INSERT INTO plain SELECT i, 'all words' FROM generate_series(1, 10000) i") if $name eq 'a build';
+	}
+	is_sound($node, 'plain_body', "of frequent lexemes, positions = $positions");
+	$node->safe_psql('postgres', 'DROP INDEX plain_body');
+}
+$node->safe_psql('postgres', 'DROP TABLE plain');
+
 # Stop a statement by timeouts in one session; those that come in time count
 sub stop
 {
