@@ -10,10 +10,7 @@ import os
 import platform
 import sys
 
-try:
-    import numpy  # noqa: F401
-except ImportError:
-    sys.exit("numpy is needed: pip install numpy matplotlib h5py hnswlib")
+import needs  # noqa: F401
 
 import dataset
 import measure
