@@ -10,6 +10,7 @@ import copy
 import datetime
 import json
 import os
+import sys
 
 import dataset
 import driver
@@ -18,6 +19,7 @@ import paths
 import report
 from client import Client
 from cluster import Cluster
+from engines import vector_text
 
 SETS = ["sift-bsds-200k", "imdb-lsa-384", "imdb-lsa-768", "mnist-784"]
 EF_STEP = 1.12
@@ -66,13 +68,27 @@ def of_rows(engine, data, k, target):
     return [float(x) for x in row.split()]
 
 
+def store_queries(engine, data, queries, k):
+    """Let the index measure itself by queries instead of its rows."""
+    engine.sql(data, "DROP TABLE IF EXISTS asked", "CREATE TABLE asked (embedding vector(%d))" % data.dim)
+    for row in queries:
+        engine.sql(data, "INSERT INTO asked VALUES ('%s')" % vector_text(row))
+    engine.sql(data, "SELECT recall FROM gigavec.recall('items_embedding', %d, "
+               "ARRAY(SELECT embedding FROM asked), store => true)" % k)
+
+
 def run_set(name, engine, client, args):
     data = dataset.load(name, args.queries, args.metric)
     if data is None:
         measure.say("%s: not found, skipped" % name)
         return None
+    stored = data.query[:args.store]
+    if args.store:
+        data = dataset.Dataset(data.name, data.base, data.query[args.store:], data.metric)
     measure.say("%s: %d x %d, %s" % (data.name, len(data.base), data.dim, data.metric))
     built = measure.build([engine], None, data, args)
+    if args.store:
+        store_queries(engine, data, stored, args.k)
     exact = dataset.truth(data, args.k)
     points = find_fixed(engine, client, data, exact, args)
     entry = {"name": data.name, "n": len(data.base), "dim": data.dim,
@@ -118,6 +134,8 @@ def main():
         with open(os.path.join(args.report, "result.json")) as f:
             print(write(json.load(f)))
         return
+    if args.store >= args.queries:
+        sys.exit("--store %d leaves none of %d queries to measure" % (args.store, args.queries))
     cluster = Cluster(args.pg_config, args.cluster)
     args.engines = ["gigavec"]
     engine = driver.make_engines(cluster, args)[0][0]

@@ -45,6 +45,8 @@ def parse(description, phases, rounds, sets=SETS,
         help="numbers of connections")
     add("--rounds", type=int, default=rounds, help="repetitions; medians are shown")
     add("--seconds", type=float, default=1.0, help="time for one point in one round")
+    add("--store", type=int, default=0, metavar="N",
+        help="bench/recall: so many of the queries are stored in the index, the rest are measured")
     add("--explain", type=int, default=50, help="queries for the buffer counts")
     add("--quick", action="store_true", help="200 queries, one round, one client")
     add("--workers", type=int, default=1, help="max_parallel_maintenance_workers")
