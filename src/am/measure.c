@@ -201,8 +201,8 @@ find_truth(Measure *measure)
 }
 
 /*
- * Run one query; returns the part of its true neighbors that it finds, or, if
- * not counting, takes the time.
+ * Run one query; returns how many of k rows it finds, by the part of its true
+ * neighbors, of which there may be fewer, or, if not counting, takes the time.
  */
 static double
 run_query(Measure *measure, IndexScanDesc scan, const Question *question, bool count,
@@ -242,7 +242,7 @@ run_query(Measure *measure, IndexScanDesc scan, const Question *question, bool c
 		INSTR_TIME_SUBTRACT(*time, start);
 	}
 	ExecClearTuple(measure->slot);
-	return (double) Min(n_found, question->n_true) / question->n_true;
+	return (double) Min(n_found, question->n_true) * measure->k / question->n_true;
 }
 
 /* Run all queries, first for what they find, then for the time they take */
@@ -252,16 +252,17 @@ run_queries(Measure *measure, GvAmRecall *result)
 	IndexScanDesc scan = gv_base_index_beginscan(measure->heap, measure->index,
 												 measure->snapshot, 0, 1);
 	double		n = measure->n_questions;
+	double		k = measure->k;
 	double		sum = 0;
 	double		sum2 = 0;
 
 	for (int i = 0; i < measure->n_questions; i++)
 	{
 		GvAmScanCounts counts;
-		double		recall = run_query(measure, scan, &measure->question[i], true, NULL);
+		double		n_found = run_query(measure, scan, &measure->question[i], true, NULL);
 
-		sum += recall;
-		sum2 += recall * recall;
+		sum += n_found;
+		sum2 += n_found * n_found;
 		measure->of->count_scan(scan, &counts);
 		result->target = counts.target;
 		result->ef += counts.ef;
@@ -282,9 +283,9 @@ run_queries(Measure *measure, GvAmRecall *result)
 	result->reranked /= n;
 	result->milliseconds /= n;
 	result->n_queries = measure->n_questions;
-	result->recall = sum / n;
+	result->recall = sum / (k * n);
 	result->error = n > 1 ?
-		sqrt(Max(sum2 / n - (sum / n) * (sum / n), 0) / (n - 1)) : 0;
+		sqrt(Max(sum2 / n - (sum / n) * (sum / n), 0) / (n - 1)) / k : 0;
 }
 
 /*
