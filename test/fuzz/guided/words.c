@@ -128,21 +128,30 @@ read_segment(void *arg)
 	{
 		GvBm25TermEntry entry;
 		GvBm25Posting *postings;
+		GvBm25PostingScan blocks;
 
 		input->sum += gv_bm25_segment_find(&segment, scan->lexeme, scan->len, &entry);
 		if (scan->entry.df > n)
 			continue;
 		postings = palloc(scan->entry.df * sizeof(GvBm25Posting));
-		positions.n = 0;
-		gv_bm25_read_postings(&segment, &scan->entry, postings,
-							  gv_bm25_has_positions(&input->index) ? &positions : NULL);
-		for (uint32 j = 0; j < scan->entry.df; j++)
+		gv_bm25_postings_begin(&blocks, &segment, &scan->entry);
+		for (uint32 j = 0; j < scan->entry.df;)
 		{
-			if (postings[j].doc >= n)
-				gv_fuzz_fail("document %u of %u", postings[j].doc, n);
-			if (postings[j].positions > positions.n)
-				gv_fuzz_fail("positions at %zu of %zu", (Size) postings[j].positions, positions.n);
-			input->sum += postings[j].tf;
+			uint32		end;
+
+			positions.n = 0;
+			end = j + gv_bm25_postings_next(&blocks, postings + j,
+											gv_bm25_has_positions(&input->index) ? &positions : NULL);
+			for (; j < end; j++)
+			{
+				if (postings[j].doc >= n)
+					gv_fuzz_fail("document %u of %u", postings[j].doc, n);
+				if (j > 0 && postings[j].doc <= postings[j - 1].doc)
+					gv_fuzz_fail("document %u after %u", postings[j].doc, postings[j - 1].doc);
+				if (postings[j].positions > positions.n)
+					gv_fuzz_fail("positions at %zu of %zu", (Size) postings[j].positions, positions.n);
+				input->sum += postings[j].tf;
+			}
 		}
 		if (gv_bm25_has_positions(&input->index))
 			find_positions(input, &segment, &scan->entry, postings);
