@@ -50,7 +50,8 @@ VECTOR_UPDATES := $(foreach file,$(UPDATES),$(call vector_update,$(file)))
 VECTOR_FILES := sql/vector.control sql/vector--$(VECTOR_VERSION).sql $(VECTOR_UPDATES)
 
 REGRESS = $(sort $(patsubst test/sql/%.sql,%,$(wildcard test/sql/*.sql)))
-REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION)
+# The expected files are of UTF8, whatever the server has
+REGRESS_OPTS = --inputdir=$(srcdir)/test --load-extension=$(EXTENSION) --encoding=UTF8
 ISOLATION = $(sort $(patsubst test/isolation/specs/%.spec,%,$(wildcard test/isolation/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=$(srcdir)/test/isolation --load-extension=$(EXTENSION)
 
@@ -140,6 +141,9 @@ install-vector: install $(VECTOR_FILES)
 uninstall-vector:
 	! grep -qs libdir/$(MODULE_big) '$(VECTOR_FOLDER)/vector.control' || \
 	    rm -f $(patsubst sql/%,'$(VECTOR_FOLDER)/%',$(VECTOR_FILES))
+
+# Without the library that name would be of nothing
+uninstall: uninstall-vector
 
 .PHONY: install-vector uninstall-vector vector-files
 

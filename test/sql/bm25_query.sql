@@ -53,6 +53,7 @@ SELECT gigavec.query_tree('(a | b <-> d) <-> c'::tsquery, 'english');
 
 -- scripts without blanks
 SELECT gigavec.query_tree('数据库 +向量 "向量数据" 库 库*', 'simple', 'bigram');
+SET default_text_search_config = 'pg_catalog.english';
 SELECT gigavec.query_tree('数据库', 'simple', 'none'), gigavec.query_tree('a');
 
 -- text form, with and without an index

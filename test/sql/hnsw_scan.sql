@@ -188,7 +188,7 @@ SELECT op, condition, count(*), count(*) FILTER (WHERE i.ids IS DISTINCT FROM t.
 FROM (VALUES ('v %1$s %2$L <= %3$L'), ('%3$L >= v %1$s %2$L'), ('v %1$s %2$L < %3$L'), ('1 - (v %1$s %2$L) >= 1 - %3$L::float8'), ('v %1$s %2$L < -1e9'), ('kind = 2 AND v %1$s %2$L <= %3$L')) c (condition),
 	hnsw_test.radii, hnsw_test.within(condition, op, 30, q, r, true) i, hnsw_test.within(condition, op, 30, q, r, false) t
 WHERE op = '<->' OR condition NOT LIKE 'kind%'
-GROUP BY op, condition ORDER BY op, condition;
+GROUP BY op, condition ORDER BY op COLLATE "C", condition COLLATE "C";
 -- parameters, and what is not known when a query starts
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;

@@ -4,6 +4,8 @@
 \set VERBOSITY terse
 CREATE SCHEMA hybrid_test;
 SET search_path = hybrid_test, public;
+-- EXPLAIN would tell of it
+SET jit = off;
 CREATE TABLE items (id integer PRIMARY KEY, tenant integer, body text, v vector(2), h halfvec(2));
 INSERT INTO items SELECT i, i % 3, '', ARRAY[i, 0]::vector, ARRAY[i, 0]::halfvec FROM generate_series(1, 400) i;
 INSERT INTO items VALUES (401, 0, '', NULL, NULL);

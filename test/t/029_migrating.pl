@@ -169,6 +169,10 @@ append_to_file("$lib/vector.so", '');
 command_fails_like([ @make, 'install-vector' ], qr/pgvector is installed here/, "pgvector's library is in the way");
 command_ok([ @make, 'uninstall-vector' ], 'make uninstall-vector');
 is_deeply([ glob("$share/extension/*") ], [], 'it leaves nothing');
+unlink("$lib/vector.so");
+command_ok([ @make, 'install-vector' ], 'and again');
+command_ok([ @make, 'uninstall' ], 'make uninstall');
+is_deeply([ glob("$share/extension/*") ], [], 'it leaves nothing of the other name');
 
 $node->stop;
 done_testing();
