@@ -71,7 +71,8 @@ get_queries(ArrayType *array, Relation index, int *n)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("queries have type %s, the column of index \"%s\" has type %s",
 						format_type_be(type), RelationGetRelationName(index),
-						format_type_be(column_type))));
+						format_type_be(column_type)),
+				 errhint("Cast the array to %s[].", format_type_be(column_type))));
 	get_typlenbyvalalign(type, &length, &by_value, &align);
 	deconstruct_array(array, type, length, by_value, align, &values, &nulls, n);
 	if (*n < 1 || *n > MAX_QUERIES)

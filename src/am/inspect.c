@@ -72,7 +72,10 @@ gv_am_inspect_table_of(Oid index_oid)
 	if (kind != RELKIND_INDEX)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", name)));
+				 errmsg("\"%s\" is not an index", name),
+				 kind == RELKIND_RELATION || kind == RELKIND_MATVIEW ||
+				 kind == RELKIND_PARTITIONED_TABLE ?
+				 errhint("Name one of its indexes.") : 0));
 	heap_oid = IndexGetRelation(index_oid, true);
 	if (!OidIsValid(heap_oid))
 		ereport(ERROR,
