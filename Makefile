@@ -34,7 +34,7 @@ DATA = $(wildcard sql/upgrade/*.sql)
 
 PG_CPPFLAGS = -I$(srcdir)/src -DGV_VERSION='"$(EXTVERSION)"'
 PG_CFLAGS = -fvisibility=hidden -O3 -fno-math-errno -fno-trapping-math
-EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) $(VECTOR_FILES)
+EXTRA_CLEAN = sql/$(EXTENSION)--$(EXTVERSION).sql $(OBJS:.o=.d) $(VECTOR_FILES) .built-for
 
 # The same objects as extension "vector", for what was written for pgvector and
 # creates it by that name.  Its version says that all of pgvector 0.8 is there;
@@ -71,6 +71,13 @@ $(error PostgreSQL's development files were not found: install postgresql-server
 	or set PG_CONFIG to the pg_config of a PostgreSQL that has them, or let "make test" set up)
 endif
 include $(PGXS)
+
+# What was built for another PostgreSQL is built again
+BUILT_FOR := $(strip $(shell $(PG_CONFIG) --version))
+ifneq ($(BUILT_FOR),$(strip $(shell cat .built-for 2>/dev/null)))
+$(shell echo '$(BUILT_FOR)' >.built-for)
+endif
+$(OBJS): .built-for
 
 # Rebuild what includes a changed header
 ifneq (yes,$(autodepend))
