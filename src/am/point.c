@@ -117,6 +117,7 @@ gv_am_scale_value(const GvAmOpclass *opclass, int dim, int padded_dim, float inv
 	{
 		double		norm2 = squared_norm(z, dim);
 
+		rotated->norm2 = norm2;
 		if (norm2 > 0 && !isinf(norm2))
 		{
 			rotated->scale = 1.0 / (sqrt(norm2) * inverse_unit);

@@ -340,12 +340,9 @@ make_exact(IndexScanDesc scan, GvIvfScan *so, GvIvfFound *found)
 		if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim,
 							 so->search.value, &found->tid, &exact))
 			return false;
-		found->key = so->search.key_offset + so->search.key_factor * exact;
-		found->is_exact = true;
+		gv_ivf_search_set_exact(&so->search, found, exact);
 		so->counts.reranked++;
 	}
-	if (isnan(found->key))
-		found->key = INFINITY;
 	return true;
 }
 

@@ -6,12 +6,14 @@
  * A list is read at once, from its first page to its last.  Whoever writes a
  * list anew raises its generation; a search that comes upon a page of another
  * forgets what it has of the list and begins with it anew.  So pages can be
- * used again at once, on standbys, too.
+ * used again at once, on standbys, too.  The same serves where a list has lost a
+ * page, see squeeze.c.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "access/relscan.h"
@@ -95,7 +97,8 @@ gv_ivf_search_begin(GvIvfSearch *search, GvIvfIndex *index, Datum value,
 			search->key_factor = 2;
 		else
 		{
-			double		norm2 = -gv_am_exact_key(index->opclass, value, value);
+			/* beyond float32, which keys of pairs are made in */
+			double		norm2 = search->point.rotated.norm2;
 			double		scale = search->point.rotated.scale;
 
 			/* the query was multiplied by a scale */
@@ -603,6 +606,22 @@ gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found)
 }
 
 /*
+ * gv_ivf_search_set_exact
+ *		Set the key of a row from an exact key of its vector.
+ *
+ * What has overflowed leaves last, as values of the operator do in an order:
+ * infinity, then what is not a number.
+ */
+void
+gv_ivf_search_set_exact(const GvIvfSearch *search, GvIvfFound *found, double exact)
+{
+	double		key = search->key_offset + search->key_factor * exact;
+
+	found->key = isnan(key) ? INFINITY : Min(key, DBL_MAX);
+	found->is_exact = true;
+}
+
+/*
  * gv_ivf_search_exact
  *		Compute the exact key of a row from the vector that the index keeps.
  *
@@ -623,8 +642,8 @@ gv_ivf_search_exact(GvIvfSearch *search, GvIvfFound *found)
 	if (!gv_ivf_read_value(index, probe->list, probe->generation, found->place, found->slot,
 						   elements))
 		return false;
-	found->key = search->key_offset + search->key_factor *
-		gv_am_exact_key(index->opclass, search->value, search->scratch_value);
-	found->is_exact = true;
+	gv_ivf_search_set_exact(search, found,
+							gv_am_exact_key(index->opclass, search->value,
+											search->scratch_value));
 	return true;
 }

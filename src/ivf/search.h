@@ -87,6 +87,7 @@ extern bool gv_ivf_search_loose(GvIvfSearch *search);
 extern bool gv_ivf_search_next(GvIvfSearch *search, GvIvfFound *found);
 extern void gv_ivf_search_put(GvIvfSearch *search, const GvIvfFound *found);
 extern bool gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found);
+extern void gv_ivf_search_set_exact(const GvIvfSearch *search, GvIvfFound *found, double exact);
 extern bool gv_ivf_search_exact(GvIvfSearch *search, GvIvfFound *found);
 
 #endif							/* GV_IVF_SEARCH_H */

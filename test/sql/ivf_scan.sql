@@ -182,4 +182,27 @@ REINDEX INDEX hnsw_test.copies_v;
 SELECT recall, ef <= 5 AS few FROM gigavec.recall('hnsw_test.copies_v', 10, 20);
 DROP TABLE hnsw_test.copies;
 
+-- inner products beyond float32 leave in the operator's order: infinities and what is no number
+CREATE TABLE hnsw_test.beyond (id integer, v vector(8));
+INSERT INTO hnsw_test.beyond SELECT i, hnsw_test.vec(i, 8)::vector * array_fill(size, ARRAY[8])::vector FROM generate_series(1, 200) i, unnest(ARRAY[1e17, 1e19, 1e20]::real[]) size;
+SET enable_seqscan = off;
+SET enable_sort = off;
+CREATE FUNCTION hnsw_test.order_beyond() RETURNS TABLE (rows bigint, wrong bigint, has_least boolean, has_greatest boolean, has_nan boolean, differ boolean) LANGUAGE sql AS $$
+	SELECT count(*), count(*) FILTER (WHERE d < before), bool_or(d = '-Infinity'), bool_or(d = 'Infinity'), bool_or(d = 'NaN'), count(DISTINCT d) > 100
+	FROM (SELECT d, lag(d) OVER (ORDER BY n) AS before
+		FROM (SELECT row_number() OVER () AS n, d
+			FROM (SELECT v <#> w AS d FROM hnsw_test.beyond, CAST(ARRAY[2e18,-1e19,6e18,1e19,-9e18,3e18,-2e18,8e18] AS vector) w
+				ORDER BY v <#> '[2e18,-1e19,6e18,1e19,-9e18,3e18,-2e18,8e18]' LIMIT 600) x) y) z
+$$;
+CREATE INDEX beyond_v ON hnsw_test.beyond USING ivfflat (v vector_ip_ops);
+SELECT * FROM hnsw_test.order_beyond();
+DROP INDEX hnsw_test.beyond_v;
+CREATE INDEX beyond_v ON hnsw_test.beyond USING ivfpq (v vector_ip_ops);
+SELECT * FROM hnsw_test.order_beyond();
+DROP INDEX hnsw_test.beyond_v;
+CREATE INDEX beyond_v ON hnsw_test.beyond USING ivfpq (v vector_ip_ops) WITH (quantizer = sq8);
+SELECT * FROM hnsw_test.order_beyond();
+RESET enable_seqscan;
+RESET enable_sort;
+
 DROP SCHEMA hnsw_test CASCADE;
