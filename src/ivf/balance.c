@@ -732,7 +732,11 @@ number_lists(Balance *balance)
 	}
 	plan->is_brought = palloc(sizeof(bool) * balance->n_lists);
 	for (uint32 list = 0; list < balance->n_lists; list++)
+	{
 		plan->is_brought[list] = balance->fate[list] != FATE_STAYS;
+		if (plan->is_brought[list])
+			plan->n_rows += balance->n_rows[list];
+	}
 }
 
 /* Have all centroids written together where they have come to lie far apart */

@@ -5,8 +5,8 @@
  *
  * Each list is walked under the share lock that inserts take, so that nobody
  * writes it anew meanwhile; VACUUM may take out rows, and inserts add some.  On
- * a standby there are no such locks: a list that was written anew is walked
- * again.
+ * a standby there are no such locks: a list that was written anew, or has lost
+ * pages, is walked again.
  *
  *-------------------------------------------------------------------------
  */
@@ -38,6 +38,9 @@
 #define FACTOR_TOLERANCE (1.0f / 256)
 #define SIGN_TOLERANCE 1e-4f
 
+/* How often a list is walked again, on a standby, that does not seem to be written anew */
+#define MAX_WALKS 10
+
 /* A row in the index */
 typedef struct IndexedRow
 {
@@ -62,6 +65,8 @@ typedef struct Check
 	uint32		n_lists;		/* that the directory has */
 	bool		is_first_look;	/* pages are checked, rows counted; else collected */
 	bool		has_damage;		/* the lists cannot be followed */
+	bool		must_walk_again;	/* the list that is walked has changed */
+	int			n_walks;		/* so often, of this list */
 	uint64		n_rows;
 
 	/* rows of the part of the table that is compared */
@@ -131,16 +136,18 @@ read_entry(Check *check, uint32 list, GvIvfListData *entry)
 }
 
 /*
- * Was a list written anew since its entry was read?  That can be on a standby
- * only, where it is not locked.
+ * May a list have changed since its entry was read, so that it is to be walked
+ * again?  That can be on a standby only, where it is not locked: it was written
+ * anew, or has lost pages, see squeeze.c.
  */
 static bool
-was_rewritten(Check *check, uint32 list, uint32 generation)
+may_have_changed(Check *check, uint32 list, uint32 generation)
 {
 	GvIvfListData entry;
 
-	return RecoveryInProgress() && read_entry(check, list, &entry) &&
-		entry.generation != generation;
+	if (!RecoveryInProgress() || !read_entry(check, list, &entry))
+		return false;
+	return entry.generation != generation || check->n_walks++ < MAX_WALKS;
 }
 
 /* Check where a row's vector or fine code is */
@@ -154,7 +161,9 @@ check_place(Check *check, const IndexedRow *row, uint32 generation, BlockNumber 
 
 	if (!gv_ivf_read_value(&check->ix, row->list, generation, place, slot, value))
 	{
-		if (!was_rewritten(check, row->list, generation))
+		if (may_have_changed(check, row->list, generation))
+			check->must_walk_again = true;
+		else
 			report_problem(check, row->blkno, row->item, &tid, is_vector ?
 						   "vector of a row is not there" : "fine code of a row is not there");
 	}
@@ -226,8 +235,8 @@ look_at_rows(Check *check, GvIvfRowsPage rows, BlockNumber blkno)
 }
 
 /*
- * Follow a list from its entry of the directory.  Returns false if it was
- * written anew meanwhile.
+ * Follow a list from its entry of the directory.  Returns false if it has
+ * changed meanwhile.
  */
 static bool
 follow_list(Check *check, uint32 list, const GvIvfListData *entry)
@@ -256,7 +265,7 @@ follow_list(Check *check, uint32 list, const GvIvfListData *entry)
 			problem = "page has more rows than it has room for";
 		if (problem)
 		{
-			if (was_rewritten(check, list, entry->generation))
+			if (may_have_changed(check, list, entry->generation))
 				return false;
 			check->has_damage = true;
 			if (check->is_first_look)
@@ -264,9 +273,14 @@ follow_list(Check *check, uint32 list, const GvIvfListData *entry)
 			return true;
 		}
 		has_tail |= blkno == entry->tail;
+		check->must_walk_again = false;
 		look_at_rows(check, rows, blkno);
+		if (check->must_walk_again)
+			return false;
 		blkno = rows->next;
 	}
+	if (!has_tail && may_have_changed(check, list, entry->generation))
+		return false;
 	if (check->is_first_look && !has_tail)
 		report_problem(check, entry->tail, -1, NULL, "last page of a list is not one of its pages");
 	return true;
@@ -319,6 +333,7 @@ look_at_lists(Check *check)
 		uint64		n_rows = check->n_rows;
 		GvIvfListData entry;
 
+		check->n_walks = 0;
 		if (!RecoveryInProgress())
 			gv_ivf_lock_list(check->ix.rel, list, ShareLock);
 		while (read_entry(check, list, &entry))

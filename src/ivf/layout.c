@@ -7,6 +7,8 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+
 #include "ivf/fine.h"
 #include "quant/rabitq.h"
 #include "quant/rotation.h"
@@ -131,6 +133,24 @@ gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta)
 	}
 	layout->centroids_per_page = GV_AM_PAGE_ROOM / gv_ivf_centroid_bytes(layout);
 	return true;
+}
+
+/*
+ * gv_ivf_pages_of
+ *		Estimate the pages that rows take in so many lists; exact for one list.
+ */
+double
+gv_ivf_pages_of(const GvIvfLayout *layout, double n_rows, double n_lists)
+{
+	/* the last page of a list is half empty on average */
+	double		spare = (n_lists - 1) / 2;
+	double		n_pages = Max(ceil(n_rows / layout->rows_per_page + spare), n_lists);
+
+	if (!gv_ivf_keeps_values(layout))
+		return n_pages;
+	if (layout->values_per_page == 0)
+		return n_pages + n_rows * ceil((double) layout->value_bytes / GV_IVF_ROWS_ROOM);
+	return n_pages + ceil(n_rows / layout->values_per_page + Min(spare, n_rows));
 }
 
 /*

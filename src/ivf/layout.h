@@ -160,6 +160,7 @@ gv_ivf_value_slot(const GvIvfLayout *layout, GvIvfRowsPage rows, int slot)
 }
 
 extern int	gv_ivf_padded_dim(const GvAmOpclass *opclass, int dim);
+extern double gv_ivf_pages_of(const GvIvfLayout *layout, double n_rows, double n_lists);
 extern bool gv_ivf_layout_set(GvIvfLayout *layout, const GvIvfMetaPageData *meta);
 extern void gv_ivf_layout_choose(GvIvfMetaPageData *meta, GvIvfRowKind row_kind, int extra_bits);
 

@@ -14,11 +14,18 @@
  */
 #include "postgres.h"
 
+#include "access/transam.h"
+#include "access/xlog.h"
 #include "miscadmin.h"
 #include "storage/freespace.h"
 #include "storage/indexfsm.h"
+#include "utils/snapmgr.h"
 
+#include "base/compat.h"
 #include "ivf/list.h"
+
+/* Free pages that are passed by, at most, before the index grows */
+#define MAX_PASSED 16
 
 /*
  * gv_ivf_edit_begin
@@ -79,15 +86,56 @@ gv_ivf_edit_cancel(GvIvfEdit *edit)
 }
 
 /*
+ * gv_ivf_init_taken_page
+ *		Make a page a free one that was taken from a list in use.
+ */
+void
+gv_ivf_init_taken_page(Page page, uint32 list, uint32 generation)
+{
+	GvIvfTakenPage taken = (GvIvfTakenPage) gv_ivf_page_rows(page);
+
+	gv_ivf_init_rows_page(page, GV_IVF_PAGE_FREE, list, generation);
+	taken->freed_at = U64FromFullTransactionId(ReadNextFullTransactionId());
+	((PageHeader) page)->pd_lower = (char *) (taken + 1) - (char *) page;
+}
+
+/*
+ * May a free page be used for a list?  If it was taken from the list, of this
+ * generation, searches may be on their way to it that began before: see squeeze.c.
+ */
+static bool
+may_use(Relation rel, BlockNumber blkno, Page page, uint32 list, uint32 generation)
+{
+	const GvIvfTakenPageData *taken = (GvIvfTakenPage) gv_ivf_page_rows(page);
+	FullTransactionId freed_at;
+
+	if (PageIsNew(page) ||
+		((PageHeader) page)->pd_lower < (const char *) (taken + 1) - (const char *) page ||
+		taken->page.list != list || taken->page.generation != generation)
+		return true;
+	freed_at = FullTransactionIdFromU64(taken->freed_at);
+	if (!GlobalVisCheckRemovableFullXid(NULL, freed_at))
+		return false;
+	if (XLogStandbyInfoActive() && RelationNeedsWAL(rel))
+		gv_base_log_page_reuse(rel, blkno, freed_at);
+	return true;
+}
+
+/*
  * gv_ivf_new_buffer
  *		Return a page that is not in use, exclusively locked.
  *
+ * list, generation: what it is for; GV_IVF_NO_LIST: for no list
  * look_for_free: among those that VACUUM has left
  */
 Buffer
-gv_ivf_new_buffer(GvIvfIndex *index, bool look_for_free)
+gv_ivf_new_buffer(GvIvfIndex *index, uint32 list, uint32 generation, bool look_for_free)
 {
-	while (look_for_free)
+	BlockNumber passed[MAX_PASSED];
+	int			n_passed = 0;
+	Buffer		result = InvalidBuffer;
+
+	while (look_for_free && n_passed < MAX_PASSED)
 	{
 		BlockNumber blkno = GetFreeIndexPage(index->rel);
 		Buffer		buf;
@@ -100,15 +148,25 @@ gv_ivf_new_buffer(GvIvfIndex *index, bool look_for_free)
 		buf = ReadBuffer(index->rel, blkno);
 		if (ConditionalLockBuffer(buf))
 		{
-			if (PageIsNew(BufferGetPage(buf)) ||
-				gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_FREE))
-				return buf;
+			bool		is_free = PageIsNew(BufferGetPage(buf)) ||
+				gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_FREE);
+
+			if (is_free && may_use(index->rel, blkno, BufferGetPage(buf), list, generation))
+			{
+				result = buf;
+				break;
+			}
 			UnlockReleaseBuffer(buf);
+			if (is_free)
+				passed[n_passed++] = blkno;
 		}
 		else
 			ReleaseBuffer(buf);
 	}
-	return gv_am_new_buffer(index->rel, MAIN_FORKNUM);
+	/* others may use them */
+	for (int i = 0; i < n_passed; i++)
+		RecordFreeIndexPage(index->rel, passed[i]);
+	return BufferIsValid(result) ? result : gv_am_new_buffer(index->rel, MAIN_FORKNUM);
 }
 
 /*
@@ -148,7 +206,7 @@ gv_ivf_write_long_value(GvIvfIndex *index, const char *value, uint32 list, uint3
 		Size		start = (i - 1) * GV_IVF_ROWS_ROOM;
 		Size		n = Min(n_bytes - start, GV_IVF_ROWS_ROOM);
 		GvIvfEdit	edit;
-		Buffer		buf = gv_ivf_new_buffer(index, is_logged);
+		Buffer		buf = gv_ivf_new_buffer(index, list, generation, is_logged);
 		Page		page;
 		GvIvfRowsPage part;
 
@@ -230,7 +288,7 @@ add_value(GvIvfIndex *index, GvIvfEdit *edit, GvIvfRowsPage rows, const char *va
 		page = gv_ivf_edit_page(edit, buf, false);
 	else
 	{
-		buf = gv_ivf_new_buffer(index, true);
+		buf = gv_ivf_new_buffer(index, rows->list, rows->generation, true);
 		page = gv_ivf_edit_page(edit, buf, true);
 		gv_ivf_init_rows_page(page, GV_IVF_PAGE_VECTORS, rows->list, rows->generation);
 		rows->vectors_blkno = BufferGetBlockNumber(buf);
@@ -399,7 +457,7 @@ gv_ivf_append(GvIvfIndex *index, GvIvfListData *entry, uint32 list, BlockNumber 
 	page = gv_ivf_edit_page(&edit, buf, false);
 	if (gv_ivf_page_rows(page)->n_rows >= layout->rows_per_page)
 	{
-		Buffer		next_buf = gv_ivf_new_buffer(index, true);
+		Buffer		next_buf = gv_ivf_new_buffer(index, list, entry->generation, true);
 		Page		next_page = gv_ivf_edit_page(&edit, next_buf, true);
 		Buffer		list_buf;
 		GvIvfChainPage chain;

@@ -72,8 +72,10 @@ extern void gv_ivf_edit_begin(GvIvfEdit *edit, Relation rel, bool logged);
 extern Page gv_ivf_edit_page(GvIvfEdit *edit, Buffer buf, bool is_new);
 extern void gv_ivf_edit_finish(GvIvfEdit *edit);
 extern void gv_ivf_edit_cancel(GvIvfEdit *edit);
-extern Buffer gv_ivf_new_buffer(GvIvfIndex *index, bool look_for_free);
+extern Buffer gv_ivf_new_buffer(GvIvfIndex *index, uint32 list, uint32 generation,
+								bool look_for_free);
 extern void gv_ivf_init_rows_page(Page page, GvIvfPageKind kind, uint32 list, uint32 generation);
+extern void gv_ivf_init_taken_page(Page page, uint32 list, uint32 generation);
 extern BlockNumber gv_ivf_write_long_value(GvIvfIndex *index, const char *value, uint32 list,
 										   uint32 generation, bool is_logged);
 extern int	gv_ivf_put_value(const GvIvfLayout *layout, Page page, const char *value);

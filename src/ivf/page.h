@@ -34,7 +34,7 @@ typedef enum GvIvfPageKind
 	GV_IVF_PAGE_ROWS,			/* rows of a list */
 	GV_IVF_PAGE_VECTORS,		/* vectors or fine codes of a list's rows, in slots */
 	GV_IVF_PAGE_PART,			/* part of one longer than a page */
-	GV_IVF_PAGE_FREE,			/* for reuse as any kind */
+	GV_IVF_PAGE_FREE,			/* for reuse as any kind; empty, or a GvIvfTakenPageData */
 	GV_IVF_PAGE_CODEBOOK		/* GvIvfCodebookHeadData and what follows it */
 } GvIvfPageKind;
 
@@ -58,6 +58,9 @@ typedef enum GvIvfRowKind
 
 /* The first list with a centroid; the only one until the index is trained */
 #define GV_IVF_FIRST_LIST 1
+
+/* What has the number of no list */
+#define GV_IVF_NO_LIST PG_UINT32_MAX
 
 /* The metapage's content.  What describes the lists changes when they are trained anew. */
 typedef struct GvIvfMetaPageData
@@ -183,6 +186,15 @@ typedef struct GvIvfRowsPageData
 } GvIvfRowsPageData;
 
 typedef GvIvfRowsPageData *GvIvfRowsPage;
+
+/* What a free page holds that was taken from a list in use */
+typedef struct GvIvfTakenPageData
+{
+	GvIvfRowsPageData page;		/* list and generation count */
+	uint64		freed_at;		/* the next transaction, in full, when it was taken */
+} GvIvfTakenPageData;
+
+typedef GvIvfTakenPageData *GvIvfTakenPage;
 
 /* Bit of a tid's offset number: the row is in another list as well, which is its first */
 #define GV_IVF_SECOND 0x8000

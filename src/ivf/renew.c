@@ -325,6 +325,35 @@ finish_set(Renewal *renewal)
 }
 
 /*
+ * Make the index as long as the new set asks for, before any page is written: an
+ * attempt that finds the disk full has not used up the free pages then.
+ */
+static void
+make_room(const Renewal *renewal, BufferAccessStrategy strategy)
+{
+	const GvIvfUsed *used = &renewal->used;
+	Relation	rel = renewal->before.rel;
+	uint32		n_lists = renewal->training.n_lists;
+	double		n_rows = renewal->plan ? renewal->plan->n_rows : gv_ivf_count_rows(used, strategy);
+	double		n_missing;
+
+	n_missing = gv_ivf_pages_of(&renewal->after.layout, n_rows, n_lists) -
+		gv_ivf_count_free(used, strategy);
+	for (; n_missing > 0; n_missing--)
+	{
+		Buffer		buf;
+		BlockNumber blkno;
+
+		gv_base_vacuum_delay();
+		buf = gv_am_new_buffer(rel, MAIN_FORKNUM);
+		blkno = BufferGetBlockNumber(buf);
+		UnlockReleaseBuffer(buf);
+		RecordFreeIndexPage(rel, blkno);
+	}
+	IndexFreeSpaceMapVacuum(rel);
+}
+
+/*
  * Write a new set of lists, and put it in place.  Returns false if there are too
  * few rows.
  *
@@ -367,7 +396,8 @@ renew(const GvIvfIndex *index, Relation heap, BufferAccessStrategy strategy,
 		begin_load(renewal);
 		/* what an earlier attempt has left could be taken for the new set */
 		gv_ivf_used_read(&renewal->used, &renewal->before);
-		gv_ivf_free_orphans(&renewal->used, strategy);
+		(void) gv_ivf_free_orphans(&renewal->used, strategy);
+		make_room(renewal, strategy);
 		renewal->progress = palloc_extended(sizeof(Progress) * renewal->used.current.n_lists,
 											MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 		for (uint32 list = 0; list < renewal->used.current.n_lists; list++)

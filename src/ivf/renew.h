@@ -25,6 +25,7 @@ typedef struct GvIvfPlan
 	bool	   *is_brought;		/* [lists in use]: their rows are brought over */
 	uint32	   *number;			/* [training.n_lists] of lists that are written, ascending */
 	GvIvfTraining training;		/* of those */
+	double		n_rows;			/* of those */
 	GvIvfNearest *nearest;		/* of the lists in use */
 } GvIvfPlan;
 

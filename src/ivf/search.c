@@ -387,11 +387,13 @@ read_page(GvIvfSearch *search, const GvIvfProbe *probe, GvIvfRowsPage rows)
 }
 
 /*
- * Read a list.  Returns false if it was written anew meanwhile; then the caller
- * forgets what it has added.
+ * Read a list.  Returns false if it was written anew meanwhile, or lost a page;
+ * then the caller forgets what it has added.
+ *
+ * lost: the page that is not the list's any more, written on false
  */
 static bool
-read_list(GvIvfSearch *search, const GvIvfProbe *probe)
+read_list(GvIvfSearch *search, const GvIvfProbe *probe, BlockNumber *lost)
 {
 	GvIvfIndex *index = search->index;
 	BlockNumber n_read = 0;
@@ -413,6 +415,7 @@ read_list(GvIvfSearch *search, const GvIvfProbe *probe)
 		if (!gv_ivf_page_is(page, GV_IVF_PAGE_ROWS) || rows->list != probe->list ||
 			rows->generation != probe->generation)
 		{
+			*lost = blkno;
 			UnlockReleaseBuffer(buf);
 			return false;
 		}
@@ -433,24 +436,28 @@ static void
 visit_list(GvIvfSearch *search, GvIvfProbe *probe)
 {
 	GvIvfIndex *index = search->index;
+	BlockNumber lost = InvalidBlockNumber;
 
 	for (int attempt = 0;; attempt++)
 	{
 		int64		n_ready = search->n_ready;
 		int64		n_late = search->n_late;
+		BlockNumber lost_before = lost;
 		GvIvfListData entry;
 
-		if (read_list(search, probe))
+		if (read_list(search, probe, &lost))
 			break;
 		search->n_ready = n_ready;
 		search->n_late = n_late;
 		/* bounds of rows that were forgotten say nothing */
 		merge_late(search);
 		if (attempt >= MAX_ATTEMPTS)
-			gv_ivf_report_lost(index, probe->head, "It is not a page of its list.");
+			gv_ivf_report_lost(index, lost, "It is not a page of its list.");
 		gv_ivf_read_list(index, gv_ivf_cache(index), probe->list, &entry);
-		if (attempt > 0 && entry.generation == probe->generation && entry.head == probe->head)
-			gv_ivf_report_lost(index, probe->head, "It is not a page of its list.");
+		/* a page that was taken from the list is not come upon again */
+		if (lost == lost_before && entry.generation == probe->generation &&
+			entry.head == probe->head)
+			gv_ivf_report_lost(index, lost, "It is not a page of its list.");
 		probe->head = entry.head;
 		probe->generation = entry.generation;
 	}

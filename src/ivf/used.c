@@ -152,9 +152,9 @@ gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno)
 
 /*
  * gv_ivf_free_orphan
- *		Free a page if it belongs to nobody.
+ *		Free a page if it belongs to nobody; returns whether it did.
  */
-void
+bool
 gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno, BufferAccessStrategy strategy)
 {
 	Relation	rel = used->index->rel;
@@ -173,22 +173,49 @@ gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno, BufferAccessStrategy stra
 	UnlockReleaseBuffer(buf);
 	if (is_free)
 		RecordFreeIndexPage(rel, blkno);
+	return is_free;
 }
 
 /*
  * gv_ivf_free_orphans
- *		Free the pages that belong to nobody.
+ *		Free the pages that belong to nobody; returns their number.
  *
  * Pages that were added since used was read are of lists as they are now.
  */
-void
+BlockNumber
 gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy)
 {
+	BlockNumber n_freed = 0;
+
 	for (BlockNumber blkno = GV_IVF_META_BLKNO + 1; blkno < used->n_blocks; blkno++)
 	{
 		gv_base_vacuum_delay();
-		gv_ivf_free_orphan(used, blkno, strategy);
+		n_freed += gv_ivf_free_orphan(used, blkno, strategy);
 	}
+	return n_freed;
+}
+
+/*
+ * gv_ivf_count_free
+ *		Count the pages that are free, of those there were when used was read.
+ */
+BlockNumber
+gv_ivf_count_free(const GvIvfUsed *used, BufferAccessStrategy strategy)
+{
+	BlockNumber n_free = 0;
+
+	for (BlockNumber blkno = GV_IVF_META_BLKNO + 1; blkno < used->n_blocks; blkno++)
+	{
+		Buffer		buf;
+
+		gv_base_vacuum_delay();
+		buf = ReadBufferExtended(used->index->rel, MAIN_FORKNUM, blkno, RBM_NORMAL, strategy);
+		LockBuffer(buf, BUFFER_LOCK_SHARE);
+		n_free += PageIsNew(BufferGetPage(buf)) ||
+			gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_FREE);
+		UnlockReleaseBuffer(buf);
+	}
+	return n_free;
 }
 
 /* The rows of a page of the set in use, those that it is the first list of */

@@ -31,9 +31,10 @@ typedef struct GvIvfUsed
 
 extern void gv_ivf_used_read(GvIvfUsed *used, GvIvfIndex *index);
 extern bool gv_ivf_is_orphan(const GvIvfUsed *used, Page page, BlockNumber blkno);
-extern void gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno,
+extern bool gv_ivf_free_orphan(GvIvfUsed *used, BlockNumber blkno,
 							   BufferAccessStrategy strategy);
-extern void gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy);
+extern BlockNumber gv_ivf_free_orphans(GvIvfUsed *used, BufferAccessStrategy strategy);
+extern BlockNumber gv_ivf_count_free(const GvIvfUsed *used, BufferAccessStrategy strategy);
 extern double gv_ivf_count_rows(const GvIvfUsed *used, BufferAccessStrategy strategy);
 extern void gv_ivf_drop_retired(GvIvfIndex *index);
 

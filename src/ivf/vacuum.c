@@ -9,7 +9,9 @@
  *	   or an error has left.  They serve the lists that are written next.
  *	3. Write lists anew that hold many rows that are gone: new pages of the next
  *	   generation first, then the directory's entry, in one record.  The pages
- *	   before serve the next list.
+ *	   before serve the next list.  While there are too few free pages for a list, it
+ *	   is made shorter where it lies, and gives some; the index grows only when
+ *	   nothing else has room.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +29,7 @@
 #include "base/compat.h"
 #include "ivf/ivf.h"
 #include "ivf/renew.h"
+#include "ivf/squeeze.h"
 #include "ivf/used.h"
 #include "ivf/write.h"
 
@@ -58,6 +61,7 @@ typedef struct Vacuum
 	GvIvfUsed	used;
 	ListCount  *list;			/* [n_lists] */
 	bool		found_orphans;
+	double		n_free;			/* pages, as far as is known */
 	MemoryContext list_context; /* reset for each list */
 
 	/* pages of the list that is written anew */
@@ -102,6 +106,7 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	{
 		/* a crash may have lost it */
 		RecordFreeIndexPage(vacuum->ix.rel, blkno);
+		vacuum->n_free++;
 		UnlockReleaseBuffer(buf);
 		return;
 	}
@@ -157,7 +162,7 @@ static void
 free_orphans(Vacuum *vacuum)
 {
 	if (vacuum->found_orphans)
-		gv_ivf_free_orphans(&vacuum->used, vacuum->strategy);
+		vacuum->n_free += gv_ivf_free_orphans(&vacuum->used, vacuum->strategy);
 	vacuum->found_orphans = false;
 	IndexFreeSpaceMapVacuum(vacuum->ix.rel);
 }
@@ -194,7 +199,7 @@ free_old(Vacuum *vacuum)
 		gv_base_vacuum_delay();
 		if (blkno >= n_blocks)
 			continue;
-		gv_ivf_free_orphan(&vacuum->used, blkno, vacuum->strategy);
+		vacuum->n_free += gv_ivf_free_orphan(&vacuum->used, blkno, vacuum->strategy);
 		first = Min(first, blkno);
 		end = Max(end, blkno + 1);
 	}
@@ -298,6 +303,64 @@ rewrite_list(Vacuum *vacuum, uint32 list)
 		vacuum->found_orphans = true;
 }
 
+/* Does a list hold so many rows that are gone that it is to be written anew? */
+static bool
+is_due(const ListCount *count)
+{
+	return count->n_dead > 0 &&
+		count->n_dead >= (count->n_live + count->n_dead) / DEAD_FRACTION;
+}
+
+/* Make a list shorter where it lies, unless scans may read the same pages as another set's */
+static void
+squeeze_list(Vacuum *vacuum, uint32 list)
+{
+	const GvIvfUsed *used = &vacuum->used;
+
+	if (list < used->retired.n_lists &&
+		used->retired.list[list].generation == used->current.list[list].generation)
+		return;
+	gv_ivf_lock_list(vacuum->ix.rel, list, ExclusiveLock);
+	vacuum->n_free += gv_ivf_squeeze_list(&vacuum->ix, list, vacuum->strategy,
+										  &vacuum->list[list].n_dead);
+	gv_ivf_unlock_list(vacuum->ix.rel, list, ExclusiveLock);
+}
+
+/*
+ * Pass 3: write lists anew for which there are pages.  Returns whether there were any.
+ *
+ * may_squeeze: others are made shorter
+ * may_grow: the index grows for others
+ */
+static bool
+rewrite_lists(Vacuum *vacuum, bool may_squeeze, bool may_grow)
+{
+	bool		result = false;
+
+	for (uint32 list = 0; list < vacuum->ix.meta.n_lists; list++)
+	{
+		ListCount  *count = &vacuum->list[list];
+		double		n_pages = gv_ivf_pages_of(&vacuum->ix.layout, count->n_live, 1);
+		MemoryContext old_context;
+
+		if (!is_due(count))
+			continue;
+		old_context = MemoryContextSwitchTo(vacuum->list_context);
+		if (may_grow || vacuum->n_free >= n_pages)
+		{
+			vacuum->n_free = Max(vacuum->n_free - n_pages, 0);
+			rewrite_list(vacuum, list);
+			count->n_dead = 0;
+			result = true;
+		}
+		else if (may_squeeze)
+			squeeze_list(vacuum, list);
+		MemoryContextSwitchTo(old_context);
+		MemoryContextReset(vacuum->list_context);
+	}
+	return result;
+}
+
 /*
  * Count the rows that were removed since it was done last: they tell how many have
  * come.  Nobody else would count them if this VACUUM is cancelled.
@@ -369,17 +432,14 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 	free_orphans(vacuum);
 	for (uint32 list = 0; list < vacuum->ix.meta.n_lists; list++)
 	{
-		ListCount  *count = &vacuum->list[list];
+		const ListCount *count = &vacuum->list[list];
 
 		stats->num_index_tuples += count->n_live - count->n_second;
-		if (count->n_dead == 0 ||
-			count->n_dead < (count->n_live + count->n_dead) / DEAD_FRACTION)
-			continue;
-		MemoryContextSwitchTo(vacuum->list_context);
-		rewrite_list(vacuum, list);
-		MemoryContextSwitchTo(context);
-		MemoryContextReset(vacuum->list_context);
 	}
+	(void) rewrite_lists(vacuum, true, false);
+	while (rewrite_lists(vacuum, false, false))
+		;
+	(void) rewrite_lists(vacuum, false, true);
 	GV_TEST_POINT("ivf-vacuum-rewritten");
 	free_orphans(vacuum);
 

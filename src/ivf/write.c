@@ -45,7 +45,8 @@ static BlockNumber
 begin_page(GvIvfWriter *writer, GvIvfPageKind kind, PGAlignedBlock *image)
 {
 	GvIvfEdit	edit;
-	Buffer		buf = gv_ivf_new_buffer(writer->index, writer->is_logged);
+	Buffer		buf = gv_ivf_new_buffer(writer->index, writer->list, writer->generation,
+										   writer->is_logged);
 	BlockNumber blkno = BufferGetBlockNumber(buf);
 
 	gv_ivf_edit_begin(&edit, writer->index->rel, writer->is_logged);

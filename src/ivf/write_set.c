@@ -33,7 +33,7 @@ gv_ivf_write_chain(GvIvfIndex *index, GvIvfPageKind kind, uint32 set, const void
 	for (Size i = (n_bytes + room - 1) / room; i > 0; i--)
 	{
 		Size		start = (i - 1) * room;
-		Buffer		buf = gv_ivf_new_buffer(index, is_logged);
+		Buffer		buf = gv_ivf_new_buffer(index, GV_IVF_NO_LIST, 0, is_logged);
 		BlockNumber blkno = BufferGetBlockNumber(buf);
 		GvIvfEdit	edit;
 		Page		page;
@@ -142,7 +142,7 @@ gv_ivf_write_centroids(GvIvfIndex *index, const GvHalf *centroids, uint32 n_list
 			lists[list].centroid_slot = 0;
 			continue;
 		}
-		buf = gv_ivf_new_buffer(index, is_logged);
+		buf = gv_ivf_new_buffer(index, GV_IVF_NO_LIST, 0, is_logged);
 		for (; list < n_lists && n < per_page; list++)
 		{
 			if (lists[list].centroid_blkno != InvalidBlockNumber)

@@ -146,6 +146,14 @@ my %works = (
 			'TRUNCATE other',
 			'INSERT INTO other SELECT point(2, 24)');
 	},
+	squeeze => sub {
+		return ('DROP TABLE IF EXISTS narrow',
+			'CREATE TABLE narrow AS SELECT i AS id, point(i, 24)::vector(24) AS v FROM generate_series(1, 1500) i',
+			'CREATE INDEX narrow_flat ON narrow USING ivfflat (v) WITH (lists = 1)',
+			# without free pages, then with some
+			'DELETE FROM narrow WHERE id % 2 = 0', 'VACUUM narrow',
+			'DELETE FROM narrow WHERE id % 3 = 0', 'VACUUM narrow');
+	},
 	reindex => sub {
 		return ('REINDEX INDEX items_l2', 'REINDEX INDEX CONCURRENTLY items_cosine', 'REINDEX INDEX long_l1',
 			'REINDEX INDEX listed_flat', 'REINDEX INDEX CONCURRENTLY listed_pq',

@@ -24,7 +24,7 @@ my $node = new_server('races', q{
 });
 
 # Lists of several pages, of which half of the rows are gone: VACUUM writes them
-# anew.  Searches read all lists.
+# anew, or without free pages makes them shorter.  Searches read all lists.
 sub make_table
 {
 	my ($n, $method, $lists) = (@_, 'ivfflat', 2);
@@ -38,6 +38,18 @@ sub make_table
 		INSERT INTO items SELECT i, point(i, 40) FROM generate_series(1, $n) i;
 		CREATE INDEX items_v ON items USING $method (v vector_l2_ops) WITH (lists = $lists);
 		DELETE FROM items WHERE id % 2 = 0});
+	return;
+}
+
+# The same, with pages free for the longest list
+sub make_table_with_room
+{
+	make_table(10);
+	$node->safe_psql('postgres', q{
+		TRUNCATE items;
+		INSERT INTO items SELECT i, point(i, 40) FROM generate_series(1, 2900) i});
+	$node->safe_psql('postgres', $_) for 'REINDEX INDEX items_v', 'DELETE FROM items WHERE id > 1500', 'VACUUM items',
+	  'DELETE FROM items WHERE id % 2 = 0';
 	return;
 }
 
@@ -100,7 +112,7 @@ for my $count (1, 2)
 {
 	my $name = "an insert comes to list $count that VACUUM writes anew";
 
-	make_table(1500);
+	make_table_with_room();
 	my $vacuum = stop_at($node, "ivf-vacuum-swap:$count", 'VACUUM items');
 	my $session = begin_sql($node, $more);
 	waits_or_is_done('INSERT', "$name: the insert waits, or is done");
@@ -232,7 +244,7 @@ for my $page (1, 4)
 # A VACUUM that fails again and again, each time with a list written, takes the pages that the
 # one before has left.  Guarded by freeing them before lists are written.
 {
-	make_table(1000);
+	make_table_with_room();
 	my @sizes;
 	for my $i (1 .. 4)
 	{
