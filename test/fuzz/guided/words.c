@@ -141,7 +141,8 @@ read_segment(void *arg)
 
 			positions.n = 0;
 			end = j + gv_bm25_postings_next(&blocks, postings + j,
-											gv_bm25_has_positions(&input->index) ? &positions : NULL);
+											gv_bm25_has_positions(&input->index) ?
+											&positions : NULL);
 			for (; j < end; j++)
 			{
 				if (postings[j].doc >= n)
@@ -149,7 +150,8 @@ read_segment(void *arg)
 				if (j > 0 && postings[j].doc <= postings[j - 1].doc)
 					gv_fuzz_fail("document %u after %u", postings[j].doc, postings[j - 1].doc);
 				if (postings[j].positions > positions.n)
-					gv_fuzz_fail("positions at %zu of %zu", (Size) postings[j].positions, positions.n);
+					gv_fuzz_fail("positions at %zu of %zu", (Size) postings[j].positions,
+								 positions.n);
 				input->sum += postings[j].tf;
 			}
 		}
