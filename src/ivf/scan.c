@@ -191,7 +191,7 @@ gv_ivf_scan_place(IndexScanDesc scan, double *key, double *own_key)
 {
 	const GvIvfScan *so = (GvIvfScan *) scan->opaque;
 
-	*key = so->key;
+	*key = so->key + so->search.key_offset;
 	*own_key = so->search.key_offset + so->search.key_factor *
 		gv_am_exact_key(so->ix.opclass, so->search.value, so->search.value);
 	return so->place;

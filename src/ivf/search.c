@@ -263,7 +263,7 @@ add_row(GvIvfSearch *search, char *block, int lane, float lower, float upper, bo
 	}
 	else
 		found = &search->late[search->n_late++];
-	found->key = isnan(lower) ? -INFINITY : lower;
+	found->key = isnan(lower) ? -INFINITY : lower - search->key_offset;
 	found->list = search->n_probes;
 	found->tid = gv_ivf_plain_tid(&gv_ivf_block_tids(block)[lane]);
 	found->is_exact = is_exact;
@@ -559,7 +559,8 @@ gv_ivf_search_next(GvIvfSearch *search, GvIvfFound *found)
 	if (!search->is_heap)
 		make_heap(search);
 	if (search->n_late > 0 &&
-		(search->n_ready == 0 || search->ready[0].key > search->bound))
+		(search->n_ready == 0 ||
+		 search->ready[0].key + search->key_offset > search->bound))
 	{
 		merge_late(search);
 		make_heap(search);
@@ -607,7 +608,7 @@ gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found)
 		return false;
 	lower = gv_ivf_fine_lower(&index->layout, &search->fine_query, search->scratch_fine,
 							  probe->distance2, found->sign_product);
-	found->key = Max(found->key, lower);
+	found->key = Max(found->key, lower - search->key_offset);
 	found->is_fine = true;
 	return true;
 }
@@ -622,7 +623,7 @@ gv_ivf_search_refine(GvIvfSearch *search, GvIvfFound *found)
 void
 gv_ivf_search_set_exact(const GvIvfSearch *search, GvIvfFound *found, double exact)
 {
-	double		key = search->key_offset + search->key_factor * exact;
+	double		key = search->key_factor * exact;
 
 	found->key = isnan(key) ? INFINITY : Min(key, DBL_MAX);
 	found->is_exact = true;

@@ -18,7 +18,7 @@
 /* A row that was found */
 typedef struct GvIvfFound
 {
-	double		key;			/* squared distance of points, or a bound below it */
+	double		key;			/* squared distance of points less key_offset, or a bound below */
 	uint32		list;			/* number among those that the search has read */
 	uint32		place;			/* of its vector or fine code, if there are */
 	float		sign_product;	/* of the query and its one-bit code, for the fine one */

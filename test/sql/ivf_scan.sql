@@ -202,6 +202,14 @@ SELECT * FROM hnsw_test.order_beyond();
 DROP INDEX hnsw_test.beyond_v;
 CREATE INDEX beyond_v ON hnsw_test.beyond USING ivfpq (v vector_ip_ops) WITH (quantizer = sq8);
 SELECT * FROM hnsw_test.order_beyond();
+-- and so do those of rows whose lengths differ by far
+TRUNCATE hnsw_test.beyond;
+INSERT INTO hnsw_test.beyond SELECT i, hnsw_test.vec(i, 8)::vector * array_fill(size, ARRAY[8])::vector FROM generate_series(1, 200) i, unnest(ARRAY[1e15, 1e-3, 1e-18]::real[]) size;
+REINDEX INDEX hnsw_test.beyond_v;
+SELECT * FROM hnsw_test.order_beyond();
+DROP INDEX hnsw_test.beyond_v;
+CREATE INDEX beyond_v ON hnsw_test.beyond USING ivfflat (v vector_ip_ops);
+SELECT * FROM hnsw_test.order_beyond();
 RESET enable_seqscan;
 RESET enable_sort;
 
