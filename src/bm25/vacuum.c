@@ -83,8 +83,6 @@ delete_in_lanes(GvBm25Index *index, Deletion *deletion)
 			offsets[n++] = scan->row_offset;
 			deletion->stats->tuples_removed++;
 		}
-		else
-			deletion->stats->num_index_tuples++;
 	} while (found);
 	pfree(scan);
 }
@@ -169,7 +167,6 @@ delete_in_segment(GvBm25Index *index, const GvBm25SegmentData *entry, Deletion *
 			n_dead += dead[doc / 8] >> doc % 8 & 1;
 		}
 	}
-	deletion->stats->num_index_tuples += entry->n_docs - n_dead;
 	deletion->stats->tuples_removed += n_marked;
 	if (n_marked > 0)
 	{
@@ -199,7 +196,6 @@ gv_bm25_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 	if (stats == NULL)
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
-	stats->num_index_tuples = 0;
 	deletion.stats = stats;
 
 	gv_bm25_lock_merge(info->index);
@@ -269,11 +265,12 @@ gv_bm25_vacuum_cleanup(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 	if (stats == NULL)
 	{
 		stats = palloc0(sizeof(IndexBulkDeleteResult));
-		for (int i = 0; i < index.meta.n_segments; i++)
-			stats->num_index_tuples += index.meta.segment[i].n_docs -
-				index.meta.segment[i].n_dead;
 		stats->estimated_count = true;
 	}
+	/* now, for merges in between let the deletion see documents twice */
+	stats->num_index_tuples = 0;
+	for (int i = 0; i < index.meta.n_segments; i++)
+		stats->num_index_tuples += index.meta.segment[i].n_docs - index.meta.segment[i].n_dead;
 	stats->num_pages = RelationGetNumberOfBlocks(info->index);
 	stats->pages_free = n_free;
 	gv_bm25_unlock_merge(info->index);

@@ -137,6 +137,8 @@ for my $point ('bm25-vacuum-between', 'bm25-vacuum-between:2')
 	$node->safe_psql('postgres', "INSERT INTO items SELECT i, words(i) FROM generate_series(200001 + $_ * 1000, 200900 + $_ * 1000) i")
 	  for 1 .. 8;
 	is(go_on($vacuum), '', "$name: VACUUM goes on");
+	is($node->safe_psql('postgres', q{SELECT reltuples - (SELECT count(*) FROM items) FROM pg_class WHERE relname = 'items_body'}), '0',
+		"$name: it counts each row once");
 	is($node->safe_psql('postgres', q{SELECT gigavec.merge('items_body');
 			SELECT value - (SELECT count(*) FROM items) FROM gigavec.stats('items_body') WHERE name = 'rows'}), "\n0",
 		"$name: the dead are gone");
