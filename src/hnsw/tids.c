@@ -258,8 +258,9 @@ gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes)
 		{
 			buf = ReadBuffer(index->rel, blkno);
 			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-			if (!PageIsNew(BufferGetPage(buf)) &&
-				!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FREE))
+			if (gv_hnsw_is_filter_block(&index->layout, blkno) ||
+				(!PageIsNew(BufferGetPage(buf)) &&
+				 !gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FREE)))
 			{
 				UnlockReleaseBuffer(buf);
 				buf = InvalidBuffer;

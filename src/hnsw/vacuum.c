@@ -326,7 +326,8 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 	Size		room = 0;
 	bool		is_nodes = gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES) ||
 		gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS);
-	bool		is_empty = PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE);
+	bool		is_empty = (PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE)) &&
+		!gv_hnsw_is_filter_block(layout, blkno);
 
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
