@@ -219,7 +219,7 @@ run_query(Measure *measure, IndexScanDesc scan, const Question *question, bool c
 						   question->value);
 	INSTR_TIME_SET_CURRENT(start);
 	index_rescan(scan, NULL, 0, &order_by, 1);
-	measure->of->expect(scan, measure->k, question->place, &tid);
+	measure->of->expect(scan, measure->k, question->place, &tid, !count);
 	for (int i = 0; i < measure->k; i++)
 	{
 		MemoryContext old_context;

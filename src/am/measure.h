@@ -28,7 +28,8 @@ typedef struct GvAmMeasured
 	bool		(*find_row) (void *arg, uint32 place, ItemPointer tid);
 	void	   *arg;
 	/* tell a scan, not begun, how many rows will be asked for, and which to leave out */
-	void		(*expect) (IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid);
+	void		(*expect) (IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid,
+							  bool for_time);
 	GvAmCountScan count_scan;
 } GvAmMeasured;
 

@@ -4,10 +4,10 @@
  *		Measuring which ef reaches which recall.
  *
  * Some nodes serve as query vectors, each without itself: it is neither
- * expanded nor counted.  The truth comes from one pass over all nodes.  A
- * search expands the best of the pool first, whatever ef is, so one search
- * until all true neighbors are found tells for each of them the least ef with
- * which it is found.
+ * expanded nor counted, and the graph is searched as if it had never been there,
+ * see bypass.c.  The truth comes from one pass over all nodes.  A search expands
+ * the best of the pool first, whatever ef is, so one search until all true
+ * neighbors are found tells for each of them the least ef with which it is found.
  *
  * All that is needed is in the index: no row is fetched, whoever sees it.  In a
  * build its processes share the work, nodes first and searches then.  What comes
@@ -34,6 +34,7 @@
 #include "base/compat.h"
 #include "hnsw/aim.h"
 #include "hnsw/build.h"
+#include "hnsw/bypass.h"
 #include "hnsw/calibrate.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/node.h"
@@ -44,8 +45,9 @@
 /*
  * Query vectors.  With 256 the recall of the ten nearest is known to about .006
  * at .95; finding the truth for them takes two hundredths of a build's time.
- * There are twice as many where they are of two kinds, and where vectors are so
- * short that distances cost little.
+ * There are twice as many where they are of two kinds, where vectors are so short
+ * that distances cost little, and without codes, where a search finds all or
+ * nothing of what lies together more often.
  */
 #define N_QUERIES 256
 #define SHORT_DIMS 64
@@ -442,6 +444,8 @@ search_for(Calibration *calibration, const GvHnswQuestion *question, const Truth
 		if (question->id != 0)
 			search.z_norm2 *= (float) layout->padded_dim / layout->own_dims;
 	}
+	if (question->id != 0)
+		search.bypass = gv_hnsw_bypass_begin(ix, CurrentMemoryContext, question->id);
 	gv_hnsw_search_seed(&search, gv_hnsw_cache(ix));
 	while (wanted)
 	{
@@ -612,9 +616,13 @@ init_shared(Calibration *calibration, int n_places)
 static void
 bound_cost(Calibration *calibration)
 {
-	calibration->may_expand = Min(FREE_EXPANSIONS +
-								  (int64) pg_atomic_read_u64(&calibration->shared->n_nodes) *
-								  EXPANSIONS_PER_NODE, calibration->max_expand);
+	int64		n = FREE_EXPANSIONS +
+		(int64) pg_atomic_read_u64(&calibration->shared->n_nodes) * EXPANSIONS_PER_NODE;
+
+	/* twice as many query vectors */
+	if (!gv_hnsw_layout_has_codes(&calibration->ix.layout))
+		n *= 2;
+	calibration->may_expand = Min(n, calibration->max_expand);
 }
 
 static void
@@ -685,8 +693,8 @@ count_wanted(const Calibration *calibration)
 		(has_codes ? layout->padded_dim * (sizeof(float) + sizeof(int8)) : BLCKSZ / 4);
 	int			n = N_QUERIES;
 
-	if (has_codes && (layout->padded_dim <= SHORT_DIMS ||
-					  calibration->ix.meta.metric == GV_AM_METRIC_INNER_PRODUCT))
+	if (!has_codes || layout->padded_dim <= SHORT_DIMS ||
+		calibration->ix.meta.metric == GV_AM_METRIC_INNER_PRODUCT)
 		n *= 2;
 	if ((uint64) RelationGetNumberOfBlocks(calibration->ix.rel) * layout->nodes_per_page <
 		MIN_NODES)

@@ -47,7 +47,8 @@ extern void gv_hnsw_scan_counts(IndexScanDesc scan, GvAmScanCounts *counts);
 extern void gv_hnsw_last_scan(GvAmScanCounts *counts);
 
 /* for gigavec.recall */
-extern void gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out);
+extern void gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out,
+								bool go_by);
 extern void gv_hnsw_measure(Relation index, Relation heap, const Datum *values,
 							int n_queries, int k, GvAmRecall *result);
 extern void gv_hnsw_calibrate_queries(Relation index, Relation heap, const Datum *values,

@@ -36,11 +36,11 @@ find_row(void *arg, uint32 id, ItemPointer tid)
 	return found;
 }
 
-/* Leave out the node of a row */
+/* Leave out the node of a row; to go by it would take time that queries do not take */
 static void
-expect(IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid)
+expect(IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid, bool for_time)
 {
-	gv_hnsw_scan_expect(scan, limit, (uint32) place);
+	gv_hnsw_scan_expect(scan, limit, (uint32) place, !for_time);
 }
 
 /*

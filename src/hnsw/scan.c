@@ -35,6 +35,7 @@
 #include "am/sort.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
+#include "hnsw/bypass.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/options.h"
@@ -60,6 +61,7 @@ typedef struct GvHnswScan
 	bool		started;
 	int64		limit;			/* rows that will be asked for; 0: not known */
 	uint32		left_out;		/* a node that is not to be found; 0: none */
+	bool		go_by;			/* it, as if it had never been there */
 	MemoryContext context;		/* of one execution; reset by rescan */
 
 	GvHnswSearch search;
@@ -135,15 +137,16 @@ gv_hnsw_begin_scan(Relation index, int n_keys, int n_order_bys)
 /*
  * gv_hnsw_scan_expect
  *		Tell a scan, not begun, how many rows will be asked for, and which node
- *		it is to leave out; 0: none.
+ *		it is to leave out, or go by; 0: none.
  */
 void
-gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out)
+gv_hnsw_scan_expect(IndexScanDesc scan, int64 limit, uint32 left_out, bool go_by)
 {
 	GvHnswScan *so = (GvHnswScan *) scan->opaque;
 
 	so->limit = limit;
 	so->left_out = left_out;
+	so->go_by = go_by;
 }
 
 /*
@@ -715,6 +718,8 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->search.spilled_limit = Max((int64) (work_mem * 1024.0 * gv_hnsw_scan_mem_multiplier /
 											sizeof(GvHnswSpilled) / 2), 1024);
 	gv_hnsw_search_init(&so->search, ix, so->context, so->ef);
+	if (so->left_out != 0 && so->go_by)
+		so->search.bypass = gv_hnsw_bypass_begin(ix, so->context, so->left_out);
 
 	cache = set_query(so);
 	if (so->strategy.filter)

@@ -25,6 +25,7 @@
 #include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
+#include "hnsw/bypass.h"
 #include "hnsw/filter.h"
 #include "hnsw/node.h"
 #include "hnsw/search.h"
@@ -440,6 +441,8 @@ expand_exact(GvHnswSearch *search, uint32 id)
 		memcpy(ids, gv_hnsw_node_neighbors(&index->layout, node), n * sizeof(uint32));
 	}
 	UnlockReleaseBuffer(buf);
+	if (unlikely(search->bypass != NULL))
+		gv_hnsw_bypass_replace(search->bypass, id, ids, n);
 
 	if (gv_am_io_depth(index->hints, index->rel) > 0)
 	{

@@ -58,6 +58,7 @@ typedef struct GvHnswSearch
 	float		detour;			/* the part by which a detour is longer */
 
 	uint32		left_out;		/* a node that is not found; 0: none */
+	struct GvHnswBypass *bypass;	/* links instead of those to it, or NULL */
 
 	GvPool		pool;			/* the ef best seen */
 	GvIdset		seen;			/* ids that are or were in the pool */

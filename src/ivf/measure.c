@@ -43,7 +43,7 @@ find_row(void *arg, uint32 place, ItemPointer tid)
 
 /* Leave out a row, if it is one */
 static void
-expect(IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid)
+expect(IndexScanDesc scan, int64 limit, uint64 place, ItemPointer tid, bool for_time)
 {
 	ItemPointerData none;
 
