@@ -186,11 +186,14 @@ gv_hnsw_filter_write(GvHnswIndex *index, GvXlog *xlog, Buffer buf, uint32 id,
  * gv_hnsw_filter_note_row
  *		Mark a node as mixed if a row that is about to join it has other words.
  *
- * The caller holds an exclusive lock on the node's page.  Should the row not
- * come after all, a mark too many does no harm.
+ * xlog: the record under way that adds the row: a mixed node has a chunk of tids
+ *
+ * The caller holds an exclusive lock on the node's page.  Returns the page of
+ * filters, locked until the record is written, if it changes, else none.
  */
-void
-gv_hnsw_filter_note_row(GvHnswIndex *index, uint32 id, const GvAmFilterRow *row)
+Buffer
+gv_hnsw_filter_note_row(GvHnswIndex *index, GvXlog *xlog, uint32 id,
+						const GvAmFilterRow *row)
 {
 	const GvHnswLayout *layout = &index->layout;
 	Buffer		buf = gv_hnsw_filter_lock(index, gv_hnsw_id_block(layout, id));
@@ -201,15 +204,13 @@ gv_hnsw_filter_note_row(GvHnswIndex *index, uint32 id, const GvAmFilterRow *row)
 	if (!gv_hnsw_filter_get(layout, BufferGetPage(buf), slot, &there, &mixed))
 		gv_hnsw_report_corruption(index->rel, BufferGetBlockNumber(buf),
 								  "A node's filter columns are not there.");
-	if (!mixed && !gv_am_filter_rows_equal(&index->filters, &there, row))
+	if (mixed || gv_am_filter_rows_equal(&index->filters, &there, row))
 	{
-		GvXlog	   *xlog = gv_xlog_begin(index->rel);
-		Page		page = gv_xlog_page(xlog, buf);
-
-		set_bit(bitmap_at(page, layout->filter_mixed), slot, true);
-		gv_xlog_finish(xlog);
+		UnlockReleaseBuffer(buf);
+		return InvalidBuffer;
 	}
-	UnlockReleaseBuffer(buf);
+	set_bit(bitmap_at(gv_xlog_page(xlog, buf), layout->filter_mixed), slot, true);
+	return buf;
 }
 
 /*

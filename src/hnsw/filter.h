@@ -78,8 +78,8 @@ extern Buffer gv_hnsw_filter_lock(GvHnswIndex *index, BlockNumber blkno);
 extern void gv_hnsw_filter_write(GvHnswIndex *index, GvXlog *xlog, Buffer buf, uint32 id,
 								 const GvAmFilterRow *row);
 extern void gv_hnsw_filter_clear(const GvHnswLayout *layout, Page page, int slot);
-extern void gv_hnsw_filter_note_row(GvHnswIndex *index, uint32 id,
-									const GvAmFilterRow *row);
+extern Buffer gv_hnsw_filter_note_row(GvHnswIndex *index, GvXlog *xlog, uint32 id,
+									  const GvAmFilterRow *row);
 extern GvHnswPasses gv_hnsw_filter_node_passes(GvHnswIndex *index, const GvAmFilter *filter,
 											   uint32 id);
 extern double gv_hnsw_filter_sample(GvHnswIndex *index, const GvAmFilter *filter,

@@ -166,6 +166,7 @@ join_equal_node(Insertion *ins)
 		GvHnswNode	node;
 		bool		done = false;
 		GvHnswLockedPages locked = {.n = 0};
+		Buffer		filter_buf = InvalidBuffer;
 
 		if (found->value_hash != ins->hash || found->state != GV_HNSW_NODE_LIVE)
 			continue;
@@ -177,7 +178,7 @@ join_equal_node(Insertion *ins)
 		if (node != NULL && node_has_vector(ins, node))
 		{
 			if (ix->filters.n > 0)
-				gv_hnsw_filter_note_row(ix, found->id, ins->filters);
+				filter_buf = gv_hnsw_filter_note_row(ix, xlog, found->id, ins->filters);
 			if (!ItemPointerIsValid(&node->tid))
 				node->tid = *ins->tid;
 			else
@@ -189,6 +190,8 @@ join_equal_node(Insertion *ins)
 		else
 			gv_xlog_cancel(xlog);
 		gv_hnsw_unlock_pages(&locked);
+		if (BufferIsValid(filter_buf))
+			UnlockReleaseBuffer(filter_buf);
 		UnlockReleaseBuffer(buf);
 		if (done)
 			return true;

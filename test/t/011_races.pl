@@ -594,5 +594,23 @@ for my $n (1, 2)
 	$node->safe_psql('postgres', 'DROP TABLE chain');
 }
 
+# an insert of a vector that is there, with other words, cut off wherever it writes: the row
+# that is there passes no filter that is not its own
+$node->safe_psql('postgres', q{
+	CREATE TABLE same (a int, v vector(4));
+	INSERT INTO same VALUES (1, '[1,2,3,4]');
+	CREATE INDEX same_v ON same USING hnsw (v vector_l2_ops, a)});
+for my $n (1 .. 20)
+{
+	my ($rc, $out, $err) = $node->psql('postgres',
+		"LOAD 'gigavec'; SET gigavec.test_point = '*:error:$n'; INSERT INTO same VALUES (2, '[1,2,3,4]')");
+
+	is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*) FROM (SELECT a FROM same WHERE a = 2 ORDER BY v <-> '[1,2,3,4]' LIMIT 10) s"),
+		$rc == 0 ? 1 : 0, "an insert cut off at point $n");
+	last if $rc == 0;
+}
+is_sound($node, 'same_v', 'inserts cut off');
+is($node->safe_psql('postgres', "$BY_INDEX SELECT count(*) FROM (SELECT a FROM same WHERE a IN (1, 2) ORDER BY v <-> '[1,2,3,4]' LIMIT 10) s"), 2, 'an insert that was not');
+
 $node->stop;
 done_testing();
