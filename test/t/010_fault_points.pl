@@ -164,12 +164,15 @@ my %works = (
 	},
 );
 
-# Bring the tables to the size they had, with some rows of an equal vector
+# Bring the tables to the size they had, with some rows of an equal vector, all of
+# which VACUUM takes away
 sub refill
 {
 	my ($base) = 1000 * (1 + $_[0]);
 	my @sizes = ([ 'items', 800, 24 ], [ 'wide', 200, 128 ], [ 'long', 30, 3000 ], [ 'listed', 800, 24 ]);
 
+	$node->safe_psql('postgres', "INSERT INTO $_ SELECT $base + 30 + i, point($base + 7, 24) FROM generate_series(1, 14) i")
+	  for 'items', 'items_mirror';
 	for my $size (@sizes)
 	{
 		my ($table, $n, $dim) = @$size;
