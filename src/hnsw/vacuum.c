@@ -84,37 +84,48 @@ tid_is_dead(Vacuum *vacuum, ItemPointer tid)
 	return true;
 }
 
+/* Read the page of a chunk, which must be one of its node's */
+static Buffer
+read_chunk(Vacuum *vacuum, uint32 chunk_id, uint32 owner, int64 n_before, int lock)
+{
+	Relation	rel = vacuum->ix.rel;
+	BlockNumber blkno = gv_hnsw_chunk_block(chunk_id);
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(rel);
+	GvHnswTidChunk chunk;
+	Buffer		buf;
+
+	if (blkno >= n_blocks || n_before > (int64) n_blocks * GV_HNSW_CHUNKS_PER_PAGE)
+		gv_hnsw_report_corruption(rel, blkno, "A list of rows leads nowhere.");
+	buf = read_page(vacuum, blkno, lock);
+	if (!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
+		gv_hnsw_report_corruption(rel, blkno, "It is not a page of tids.");
+	chunk = gv_hnsw_page_chunk(BufferGetPage(buf), gv_hnsw_chunk_slot(chunk_id));
+	if (chunk->owner != owner || chunk->n_tids > GV_HNSW_CHUNK_TIDS)
+		gv_hnsw_report_corruption(rel, blkno, "A chunk of tids is not its node's.");
+	return buf;
+}
+
 /*
- * Take dead tids out of a chain of chunks.
+ * Take dead tids out of a chain of chunks; true if any are left.
  *
- * The caller holds the lock of the node's page, so that nobody adds chunks.
- * Returns the number of tids left.
+ * The caller holds no lock: there may be many.  What an insert adds meanwhile may
+ * be overlooked, see has_tids.
  */
-static int64
+static bool
 vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 {
 	GvHnswIndex *ix = &vacuum->ix;
-	int64		left = 0;
-	int64		n_chunks = 0;
+	bool		has_left = false;
 
-	while (chunk_id != GV_HNSW_INVALID_ID)
+	for (int64 n = 0; chunk_id != GV_HNSW_INVALID_ID; n++)
 	{
 		Buffer		buf;
 		GvHnswTidChunk chunk;
 		GvHnswTidChunkData kept;
 
-		if (gv_hnsw_chunk_block(chunk_id) >= RelationGetNumberOfBlocks(ix->rel) ||
-			n_chunks++ > (int64) RelationGetNumberOfBlocks(ix->rel) * GV_HNSW_CHUNKS_PER_PAGE)
-			gv_hnsw_report_corruption(ix->rel, gv_hnsw_chunk_block(chunk_id),
-									  "A list of rows leads nowhere.");
-		buf = read_page(vacuum, gv_hnsw_chunk_block(chunk_id), BUFFER_LOCK_EXCLUSIVE);
-		if (!gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
-			gv_hnsw_report_corruption(ix->rel, gv_hnsw_chunk_block(chunk_id),
-									  "It is not a page of tids.");
+		gv_base_vacuum_delay();
+		buf = read_chunk(vacuum, chunk_id, owner, n, BUFFER_LOCK_EXCLUSIVE);
 		chunk = gv_hnsw_page_chunk(BufferGetPage(buf), gv_hnsw_chunk_slot(chunk_id));
-		if (chunk->owner != owner || chunk->n_tids > GV_HNSW_CHUNK_TIDS)
-			gv_hnsw_report_corruption(ix->rel, gv_hnsw_chunk_block(chunk_id),
-									  "A chunk of tids is not its node's.");
 
 		memset(&kept, 0, sizeof(kept));
 		kept.next = chunk->next;
@@ -133,11 +144,34 @@ vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 			*chunk = kept;
 			gv_xlog_finish(xlog);
 		}
-		left += kept.n_tids;
+		has_left |= kept.n_tids > 0;
 		chunk_id = kept.next;
 		UnlockReleaseBuffer(buf);
 	}
-	return left;
+	return has_left;
+}
+
+/*
+ * Has a chain of chunks any tids?
+ *
+ * The caller holds the lock of the node's page, so that nobody adds any.
+ */
+static bool
+has_tids(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
+{
+	for (int64 n = 0; chunk_id != GV_HNSW_INVALID_ID; n++)
+	{
+		Buffer		buf = read_chunk(vacuum, chunk_id, owner, n, BUFFER_LOCK_SHARE);
+		GvHnswTidChunk chunk = gv_hnsw_page_chunk(BufferGetPage(buf),
+												  gv_hnsw_chunk_slot(chunk_id));
+		bool		result = chunk->n_tids > 0;
+
+		chunk_id = chunk->next;
+		UnlockReleaseBuffer(buf);
+		if (result)
+			return true;
+	}
+	return false;
 }
 
 /* Sample the live nodes */
@@ -157,21 +191,58 @@ note_live_node(Vacuum *vacuum, uint32 id)
 	}
 }
 
+/*
+ * Take dead tids out of the chunks of a page's nodes.
+ *
+ * buf: of the page, locked; is unlocked meanwhile
+ * has_left: bool[nodes_per_page], set to whether there are others
+ */
+static void
+vacuum_chunks_of_page(Vacuum *vacuum, Buffer buf, bool *has_left)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	int			n_nodes = ix->layout.nodes_per_page;
+	BlockNumber blkno = BufferGetBlockNumber(buf);
+	uint32	   *chunks = palloc(sizeof(uint32) * n_nodes);
+	bool		has_chunks = false;
+
+	for (int slot = 0; slot < n_nodes; slot++)
+	{
+		GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
+
+		has_left[slot] = false;
+		chunks[slot] = node != NULL && node->state == GV_HNSW_NODE_LIVE ?
+			node->tid_chunk : GV_HNSW_INVALID_ID;
+		has_chunks |= chunks[slot] != GV_HNSW_INVALID_ID;
+	}
+	if (has_chunks)
+	{
+		LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+		for (int slot = 0; slot < n_nodes; slot++)
+			has_left[slot] = vacuum_chunks(vacuum, chunks[slot],
+										   gv_hnsw_make_id(&ix->layout, blkno, slot));
+		LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
+	}
+	pfree(chunks);
+}
+
 /* Pass 1 for a page of nodes */
 static void
 remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 {
 	GvHnswIndex *ix = &vacuum->ix;
 	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
+	bool	   *has_left = palloc(sizeof(bool) * ix->layout.nodes_per_page);
 	Page		page = BufferGetPage(buf);
 	GvXlog	   *xlog = NULL;
 
+	vacuum_chunks_of_page(vacuum, buf, has_left);
 	for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
 	{
 		GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
 		uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
 		bool		tid_dead;
-		int64		left;
+		bool		is_live;
 
 		if (node == NULL)
 			continue;
@@ -183,11 +254,11 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 		}
 
 		tid_dead = ItemPointerIsValid(&node->tid) && tid_is_dead(vacuum, &node->tid);
-		left = ItemPointerIsValid(&node->tid) && !tid_dead ? 1 : 0;
-		left += vacuum_chunks(vacuum, node->tid_chunk, id);
-		if (left > 0)
+		is_live = (ItemPointerIsValid(&node->tid) && !tid_dead) || has_left[slot] ||
+			has_tids(vacuum, node->tid_chunk, id);
+		if (is_live)
 			note_live_node(vacuum, id);
-		if (!tid_dead && left > 0)
+		if (!tid_dead && is_live)
 			continue;
 
 		if (xlog == NULL)
@@ -198,7 +269,7 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 		}
 		if (tid_dead)
 			ItemPointerSetInvalid(&node->tid);
-		if (left == 0)
+		if (!is_live)
 		{
 			node->state = GV_HNSW_NODE_DEAD;
 			gv_idset_add(&vacuum->dead, id);
@@ -207,6 +278,7 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 	if (xlog != NULL)
 		gv_xlog_finish(xlog);
 	UnlockReleaseBuffer(buf);
+	pfree(has_left);
 }
 
 /* Pass 2 for a page of nodes */
@@ -610,7 +682,7 @@ gv_hnsw_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 		remove_dead_tids(vacuum, blkno);
 	}
 	if (vacuum->ix.meta.null_norm_chunk != GV_HNSW_INVALID_ID)
-		vacuum_chunks(vacuum, vacuum->ix.meta.null_norm_chunk, GV_HNSW_NULL_NORM_OWNER);
+		(void) vacuum_chunks(vacuum, vacuum->ix.meta.null_norm_chunk, GV_HNSW_NULL_NORM_OWNER);
 
 	GV_TEST_POINT("hnsw-vacuum-marked");
 

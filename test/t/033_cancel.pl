@@ -37,6 +37,8 @@ $node->safe_psql('postgres', q{
 	INSERT INTO wide SELECT 70 * a.i + b.i, a.v - b.v FROM parts a, parts b;
 	CREATE TABLE low (id int, v vector(3));
 	INSERT INTO low SELECT i, ARRAY[noise(i, 1, 1), noise(i, 2, 1), noise(i, 3, 1)] FROM generate_series(1, 20000) i;
+	CREATE TABLE same (id int, v vector(3));
+	INSERT INTO same SELECT i, CASE WHEN i % 2 = 0 THEN '[1, 2, 3]' ELSE '[0, 0, 0]' END::vector FROM generate_series(1, 6000) i;
 	CREATE FUNCTION words(i bigint) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 		$$SELECT 'all own' || i || string_agg(' w' || (pg_catalog.hashint8extended(i, j) & 4095), '') FROM generate_series(1, 40) j$$;
 	CREATE TABLE told AS SELECT i AS id, words(i) AS body FROM generate_series(1, 6000) i;
@@ -97,6 +99,23 @@ for my $method (sort keys %indexes)
 	is_sound($node, $index, "$method, vacuumed");
 	$node->safe_psql('postgres', "DROP INDEX $index; DELETE FROM $table WHERE id > 100000");
 }
+
+# Thousands of rows of one vector, and of none, are in chains of pages, which VACUUM
+# goes through without a lock
+$node->safe_psql('postgres', 'CREATE INDEX same_hnsw ON same USING hnsw (v vector_cosine_ops); DELETE FROM same WHERE id % 3 = 0');
+for my $count (1, 2, 5, 20, 100)
+{
+	my ($out, $err) = ('', '');
+
+	$node->psql('postgres', "LOAD 'gigavec'; SET gigavec.test_point = 'hnsw-vacuum-chunk:cancel:$count';\nVACUUM same",
+		stdout => \$out, stderr => \$err);
+	my ($blocks) = $err =~ /NOTICE:  read (\d+) blocks after a cancel/;
+	like($err, qr/canceling statement due to user request/, "rows of one vector, row $count: VACUUM is cancelled");
+	cmp_ok($blocks // 1e9, '<=', 4, 'soon');
+	is_sound($node, 'same_hnsw', 'rows of one vector');
+}
+$node->safe_psql('postgres', 'VACUUM same');
+is_sound($node, 'same_hnsw', 'rows of one vector, vacuumed');
 
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|refcount leak|XX000/, 'nothing else in the log');
 $node->stop;
