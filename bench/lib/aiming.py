@@ -10,7 +10,6 @@ import copy
 import datetime
 import json
 import os
-import sys
 
 import dataset
 import driver
@@ -83,6 +82,10 @@ def run_set(name, engine, client, args):
         measure.say("%s: not found, skipped" % name)
         return None
     stored = data.query[:args.store]
+    if args.store >= len(data.query):
+        measure.say("%s: --store %d leaves none of %d queries to measure, skipped" %
+                    (name, args.store, len(data.query)))
+        return None
     if args.store:
         data = dataset.Dataset(data.name, data.base, data.query[args.store:], data.metric)
     measure.say("%s: %d x %d, %s" % (data.name, len(data.base), data.dim, data.metric))
@@ -134,8 +137,6 @@ def main():
         with open(os.path.join(args.report, "result.json")) as f:
             print(write(json.load(f)))
         return
-    if args.store >= args.queries:
-        sys.exit("--store %d leaves none of %d queries to measure" % (args.store, args.queries))
     cluster = Cluster(args.pg_config, args.cluster)
     args.engines = ["gigavec"]
     engine = driver.make_engines(cluster, args)[0][0]

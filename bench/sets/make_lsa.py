@@ -22,12 +22,15 @@ import lzma
 import os
 import sys
 
-import numpy as np
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
+
+import needs  # noqa: E402,F401
+import numpy as np  # noqa: E402
+
 import paths  # noqa: E402
 
 SEED = 20261123
+ROWS = 100000
 
 
 def read_texts(folder):
@@ -41,7 +44,7 @@ def read_texts(folder):
 def main():
     parser = argparse.ArgumentParser(description="make a data set of many dimensions from texts")
     parser.add_argument("--dim", type=int, default=1536)
-    parser.add_argument("--rows", type=int, default=100000)
+    parser.add_argument("--rows", type=int, default=ROWS)
     parser.add_argument("--queries", choices=("own", "passages"), default="own")
     parser.add_argument("--query-rows", type=int, default=1000)
     args = parser.parse_args()
@@ -77,12 +80,15 @@ def main():
     base = unit(directions.fit_transform(counts))
     query = unit(directions.transform(words.transform(query_texts)))
 
-    name = "win32docs-lsa-%d%s" % (args.dim, "" if args.queries == "own" else "-passages")
+    name = "win32docs-lsa-%d%s%s" % (args.dim, "" if args.queries == "own" else "-passages",
+                                     "" if rows == ROWS else "-%d" % rows)
     out = paths.cache_folder(name)
-    np.save(os.path.join(out, "base.npy"), base)
     np.save(os.path.join(out, "query.npy"), query)
     with open(os.path.join(out, "meta.json"), "w") as f:
         json.dump({"metric": "cosine"}, f)
+    # last, for a set with a base is taken for whole
+    np.save(os.path.join(out, "base.tmp.npy"), base)
+    os.rename(os.path.join(out, "base.tmp.npy"), os.path.join(out, "base.npy"))
     print("%s: %d rows, %d queries, %d dimensions" % (name, len(base), len(query), args.dim))
 
 

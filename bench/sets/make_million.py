@@ -16,9 +16,11 @@ import json
 import os
 import sys
 
-import numpy as np
-
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "lib"))
+
+import needs  # noqa: E402,F401
+import numpy as np  # noqa: E402
+
 import dataset  # noqa: E402
 import paths  # noqa: E402
 

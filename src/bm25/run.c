@@ -156,10 +156,6 @@ write_lexeme(Run *run, GvBm25Source *from, GvBm25Bytes *positions)
 			ereport(ERROR,
 					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 					 errmsg("rows have too many words for a bm25 index with positions")));
-		if (out - run->bytes > PG_UINT32_MAX)
-			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-					 errmsg("rows have too many words for a bm25 index with positions")));
 		head.n_bytes = out - run->bytes;
 		if (from->n_read == n)
 		{

@@ -107,7 +107,7 @@ block_of(const Squeeze *squeeze, PGAlignedBlock *copy, int i, int *lane)
 	return gv_ivf_block(layout, gv_ivf_page_rows((Page) copy->data), i / layout->lanes);
 }
 
-/* Is a page among those that were freed, so that the chain leads in a circle? */
+/* A chain of more pages than the index has leads in a circle */
 static void
 check_length(const Squeeze *squeeze, BlockNumber blkno, BlockNumber n_read)
 {
