@@ -43,8 +43,11 @@ typedef enum GvSimdLevel
 /* Lanes of one FastScan block */
 #define GV_FASTSCAN_LANES 32
 
-/* Bytes of one FastScan group: 32 lanes of 4 bits */
+/* Bytes of one FastScan group: 32 lanes of 4 bits, or a table of 16 entries */
 #define GV_FASTSCAN_GROUP_BYTES 16
+
+/* Groups whose codes and tables lie together */
+#define GV_FASTSCAN_SQUARE_GROUPS 8
 
 /* Largest number of groups the FastScan kernel takes */
 #define GV_FASTSCAN_MAX_GROUPS 16384
@@ -291,11 +294,13 @@ typedef struct GvKernels
 	/*
 	 * FastScan: sums of table entries for a block of 32 codes.
 	 *
-	 * codes: uint8[n_groups][16]; byte j of a group holds the nibble of lane j
-	 * (low) and of lane j + 16 (high)
-	 * table: uint8[n_groups][16], one table of 16 entries a group
-	 * sums: uint32[32], written: sums[lane] = sum over groups of
-	 * table[group][nibble of lane]
+	 * codes: uint8[n_groups * 16]: of each eight groups uint8[32][4], four
+	 * bytes a lane, byte b with the numbers of groups 2b (low nibble) and
+	 * 2b + 1 (high); of four groups left over uint8[32][2] likewise
+	 * table: uint8[n_groups][16], tables of 16 entries, that of a group at
+	 * gv_fastscan_table_place
+	 * sums: uint32[32], written: sums[lane] = sum over groups of the entry of
+	 * the lane's number in the group's table
 	 *
 	 * n_groups is a multiple of 4, at most GV_FASTSCAN_MAX_GROUPS.
 	 * Source: Andre, Kermarrec, Le Scouarnec, VLDB 9(4), 2015.
@@ -322,13 +327,13 @@ typedef struct GvKernels
 	 *
 	 * x, p: float32[dims]; dims and code_dims are multiples of 16, code_dims at
 	 * most dims
-	 * nibbles: uint8[code_dims / 4], written: four bits each, lowest first
+	 * code: uint8[code_dims / 8], written: eight bits each, lowest first
 	 * sums: written: sum e[i]^2 over dims; sum |e[i]| over code_dims; sum of
 	 * weight * p[i] with the sign of the bit over code_dims; these within 1e-6 *
 	 * (1 + dims / 100) * sum |term|
 	 */
 	void		(*sign_code) (const float *x, const float *p, float weight, int dims,
-							  int code_dims, uint8_t *nibbles, float *sums);
+							  int code_dims, uint8_t *code, float *sums);
 
 	/*
 	 * Unnormalised fast Walsh-Hadamard transform in place.
@@ -337,6 +342,20 @@ typedef struct GvKernels
 	 */
 	void		(*hadamard) (float *x, int n);
 } GvKernels;
+
+/*
+ * Which of the tables of n_groups groups is that of one: of the eight groups
+ * whose codes lie together, or the four left over, first those in low nibbles.
+ */
+static inline int
+gv_fastscan_table_place(int group, int n_groups)
+{
+	int			first = group - group % GV_FASTSCAN_SQUARE_GROUPS;
+	int			n_low = n_groups - first < GV_FASTSCAN_SQUARE_GROUPS ?
+		(n_groups - first) / 2 : GV_FASTSCAN_SQUARE_GROUPS / 2;
+
+	return first + group % 2 * n_low + (group - first) / 2;
+}
 
 /* The kernels in use; never NULL, the scalar table before gv_distance_init */
 extern const GvKernels *gv_kernels;

@@ -19,7 +19,7 @@ typedef __m256 Vec;
 #define VEC_LANES 8
 
 /* FastScan groups after which the 16-bit sums are emptied: 255 * 256 fits */
-#define FASTSCAN_FLUSH_GROUPS (2 * 256)
+#define FASTSCAN_FLUSH_GROUPS 256
 
 GV_DISTANCE_INLINE Vec
 vec_zero(void)
@@ -393,90 +393,124 @@ typedef struct BlockSums
 	__m256i		sums[4];
 } BlockSums;
 
-/* Add both halves of sixteen 16-bit sums to eight 32-bit sums */
+/*
+ * The bytes of eight lanes, four a lane, those with the same number side by
+ * side: in each half, four lanes of byte 0, of byte 1 and so on.
+ */
 GV_DISTANCE_INLINE __m256i
-add_halves(__m256i sums, __m256i words)
+gather_bytes(__m256i code)
 {
-	__m256i		low = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(words));
-	__m256i		high = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(words, 1));
+	const __m256i by_byte = _mm256_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15,
+											 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 
-	return _mm256_add_epi32(sums, _mm256_add_epi32(low, high));
+	return _mm256_shuffle_epi8(code, by_byte);
 }
 
 /*
- * Add the sums of the even and of the odd bytes over both groups of a vector.
+ * Turn the bytes of 32 lanes, four a lane, into vectors of the bytes of one
+ * number: the low half has the first four lanes of each eight, the high half
+ * the others.
+ */
+GV_DISTANCE_INLINE void
+turn_square(__m256i *code)
+{
+	__m256i		gathered[4];
+	__m256i		low[2];
+	__m256i		high[2];
+	int			k;
+
+	for (k = 0; k < 4; k++)
+		gathered[k] = gather_bytes(code[k]);
+	for (k = 0; k < 2; k++)
+	{
+		low[k] = _mm256_unpacklo_epi32(gathered[2 * k], gathered[2 * k + 1]);
+		high[k] = _mm256_unpackhi_epi32(gathered[2 * k], gathered[2 * k + 1]);
+	}
+	code[0] = _mm256_unpacklo_epi64(low[0], low[1]);
+	code[1] = _mm256_unpackhi_epi64(low[0], low[1]);
+	code[2] = _mm256_unpacklo_epi64(high[0], high[1]);
+	code[3] = _mm256_unpackhi_epi64(high[0], high[1]);
+}
+
+/*
+ * Add the entries of one byte of 32 lanes.
  *
- * words: what was added up as 16-bit lanes, so the sum of even bytes plus 256
- * times that of odd bytes, modulo 2^16
- * odd: the sum of odd bytes
+ * low, high: the tables of its nibbles, 16 bytes each
+ * words: the sums as 16-bit lanes, so those of even bytes plus 256 times those
+ * of odd bytes, modulo 2^16
+ * odd: the sums of odd bytes
  */
 GV_DISTANCE_INLINE void
-flush_words(__m256i words, __m256i odd, __m256i *even_sums, __m256i *odd_sums)
+add_entries(__m256i code, const uint8_t *low, const uint8_t *high, __m256i *words, __m256i *odd)
 {
+	const __m256i nibble = _mm256_set1_epi8(0x0f);
+	__m256i		x;
+	__m256i		y;
+
+	x = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *) low)),
+							_mm256_and_si256(code, nibble));
+	y = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *) high)),
+							_mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
+	*words = _mm256_add_epi16(*words, _mm256_add_epi16(x, y));
+	*odd = _mm256_add_epi16(*odd, _mm256_add_epi16(_mm256_srli_epi16(x, 8),
+												   _mm256_srli_epi16(y, 8)));
+}
+
+/* Add what add_entries has added up to the sums of the lanes */
+GV_DISTANCE_INLINE void
+flush_words(__m256i words, __m256i odd, BlockSums *result)
+{
+	const __m256i zero = _mm256_setzero_si256();
 	__m256i		even = _mm256_sub_epi16(words, _mm256_slli_epi16(odd, 8));
+	__m256i		low = _mm256_unpacklo_epi16(even, odd);
+	__m256i		high = _mm256_unpackhi_epi16(even, odd);
 
-	*even_sums = add_halves(*even_sums, even);
-	*odd_sums = add_halves(*odd_sums, odd);
+	result->sums[0] = _mm256_add_epi32(result->sums[0], _mm256_unpacklo_epi16(low, zero));
+	result->sums[1] = _mm256_add_epi32(result->sums[1], _mm256_unpackhi_epi16(low, zero));
+	result->sums[2] = _mm256_add_epi32(result->sums[2], _mm256_unpacklo_epi16(high, zero));
+	result->sums[3] = _mm256_add_epi32(result->sums[3], _mm256_unpackhi_epi16(high, zero));
 }
 
-/* Sixteen sums, of the even and of the odd bytes, in the order of the bytes */
-GV_DISTANCE_INLINE void
-interleave_sums(__m256i even, __m256i odd, __m256i *out)
-{
-	__m256i		low = _mm256_unpacklo_epi32(even, odd);
-	__m256i		high = _mm256_unpackhi_epi32(even, odd);
-
-	out[0] = _mm256_permute2x128_si256(low, high, 0x20);
-	out[1] = _mm256_permute2x128_si256(low, high, 0x31);
-}
-
-/*
- * Two groups at a time: sixteen bytes are both a row of codes and a table that
- * the byte shuffle looks them up in.
- */
 GV_DISTANCE_INLINE BlockSums
 sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 {
-	const __m256i nibble = _mm256_set1_epi8(0x0f);
-	__m256i		even_low = _mm256_setzero_si256();
-	__m256i		odd_low = _mm256_setzero_si256();
-	__m256i		even_high = _mm256_setzero_si256();
-	__m256i		odd_high = _mm256_setzero_si256();
 	BlockSums	result;
 	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
 	int			i = 0;
+	int			k;
 
+	for (k = 0; k < 4; k++)
+		result.sums[k] = _mm256_setzero_si256();
 	while (i < end)
 	{
-		__m256i		words_low = _mm256_setzero_si256();
-		__m256i		bytes_low = _mm256_setzero_si256();
-		__m256i		words_high = _mm256_setzero_si256();
-		__m256i		bytes_high = _mm256_setzero_si256();
+		__m256i		words = _mm256_setzero_si256();
+		__m256i		odd = _mm256_setzero_si256();
+		__m256i		code[4];
 		int			stop = i + FASTSCAN_FLUSH_GROUPS * GV_FASTSCAN_GROUP_BYTES;
 
 		if (stop > end)
 			stop = end;
-		for (; i < stop; i += 32)
+		for (; i + 128 <= stop; i += 128)
 		{
-			__m256i		code = _mm256_loadu_si256((const __m256i *) (codes + i));
-			__m256i		entries = _mm256_loadu_si256((const __m256i *) (table + i));
-			__m256i		low;
-			__m256i		high;
-
-			low = _mm256_shuffle_epi8(entries, _mm256_and_si256(code, nibble));
-			high = _mm256_shuffle_epi8(entries,
-									   _mm256_and_si256(_mm256_srli_epi16(code, 4), nibble));
-			words_low = _mm256_add_epi16(words_low, low);
-			bytes_low = _mm256_add_epi16(bytes_low, _mm256_srli_epi16(low, 8));
-			words_high = _mm256_add_epi16(words_high, high);
-			bytes_high = _mm256_add_epi16(bytes_high, _mm256_srli_epi16(high, 8));
+			for (k = 0; k < 4; k++)
+				code[k] = _mm256_loadu_si256((const __m256i *) (codes + i + 32 * k));
+			turn_square(code);
+			for (k = 0; k < 4; k++)
+				add_entries(code[k], table + i + 16 * k, table + i + 64 + 16 * k, &words, &odd);
 		}
-		flush_words(words_low, bytes_low, &even_low, &odd_low);
-		flush_words(words_high, bytes_high, &even_high, &odd_high);
+		if (i < stop)
+		{
+			/* four groups left over: bytes 2 and 3 of each lane are none */
+			for (k = 0; k < 4; k++)
+				code[k] = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)
+																(codes + i + 16 * k)));
+			turn_square(code);
+			for (k = 0; k < 2; k++)
+				add_entries(code[k], table + i + 16 * k, table + i + 32 + 16 * k, &words, &odd);
+			i = stop;
+		}
+		flush_words(words, odd, &result);
 	}
-
-	interleave_sums(even_low, odd_low, result.sums);
-	interleave_sums(even_high, odd_high, result.sums + 2);
 	return result;
 }
 
@@ -564,7 +598,7 @@ sum_lanes(__m256 x)
 
 static void
 sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
-		  uint8_t *nibbles, float *sums)
+		  uint8_t *code, float *sums)
 {
 	const __m256 sign = _mm256_set1_ps(-0.0f);
 	__m256		weights = _mm256_set1_ps(weight);
@@ -578,15 +612,13 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 		__m256		c = _mm256_mul_ps(weights, _mm256_loadu_ps(p + i));
 		__m256		e = _mm256_sub_ps(_mm256_loadu_ps(x + i), c);
 		__m256		positive = _mm256_cmp_ps(e, _mm256_setzero_ps(), _CMP_GT_OQ);
-		int			bits = _mm256_movemask_ps(positive);
 
 		n2 = _mm256_fmadd_ps(e, e, n2);
 		l1 = _mm256_add_ps(l1, _mm256_andnot_ps(sign, e));
 		/* flip the sign where not positive */
 		signed_sum = _mm256_add_ps(signed_sum,
 								   _mm256_xor_ps(c, _mm256_andnot_ps(positive, sign)));
-		nibbles[i / 4] = (uint8_t) (bits & 15);
-		nibbles[i / 4 + 1] = (uint8_t) (bits >> 4);
+		code[i / 8] = (uint8_t) _mm256_movemask_ps(positive);
 	}
 	for (; i < dims; i += 8)
 	{

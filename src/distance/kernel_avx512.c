@@ -610,40 +610,61 @@ typedef struct BlockSums
 } BlockSums;
 
 /*
- * Four groups at a time.  A byte permutation brings the four codes of a lane,
- * one a group, side by side; the permutation that looks them up takes the
- * group as bits 4 and 5 of the index into the four tables, and ignores bits 6
- * and 7; the dot product with ones adds the four entries to the lane's sum.
+ * Add the entries of sixteen lanes, four bytes a lane, to their sums: the byte
+ * permutation takes the number of the byte in its lane as bits 4 and 5 of the
+ * index into four tables, and ignores bits 6 and 7; the dot product with ones
+ * adds the four entries.
+ *
+ * low, high: the tables of the low and of the high nibbles
  */
+GV_DISTANCE_INLINE void
+add_entries(__m512i code, __m512i low, __m512i high, __m512i *low_sums, __m512i *high_sums)
+{
+	const __m512i table = _mm512_set1_epi32(0x30201000);
+	const __m512i nibble = _mm512_set1_epi8(0x0f);
+	const __m512i one = _mm512_set1_epi8(1);
+	__m512i		i;
+
+	/* (code and nibble) or table */
+	i = _mm512_ternarylogic_epi32(code, nibble, table, 0xea);
+	*low_sums = _mm512_dpbusd_epi32(*low_sums, _mm512_permutexvar_epi8(i, low), one);
+	i = _mm512_ternarylogic_epi32(_mm512_srli_epi16(code, 4), nibble, table, 0xea);
+	*high_sums = _mm512_dpbusd_epi32(*high_sums, _mm512_permutexvar_epi8(i, high), one);
+}
+
+/* Eight groups at a time; the tables that four groups do not have hold zeros */
 GV_DISTANCE_INLINE BlockSums
 sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 {
-	/* dword l, byte g: byte 16 * g + l of the codes */
-	const __m512i by_lane = _mm512_setr_epi32(0x30201000, 0x31211101, 0x32221202, 0x33231303,
-											  0x34241404, 0x35251505, 0x36261606, 0x37271707,
-											  0x38281808, 0x39291909, 0x3a2a1a0a, 0x3b2b1b0b,
-											  0x3c2c1c0c, 0x3d2d1d0d, 0x3e2e1e0e, 0x3f2f1f0f);
-	const __m512i group = _mm512_set1_epi32(0x30201000);
-	const __m512i nibble = _mm512_set1_epi8(0x0f);
-	const __m512i one = _mm512_set1_epi8(1);
-	BlockSums	s0 = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	__m512i		low_sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	__m512i		high_sums[2] = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+	BlockSums	result;
 	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
 	int			i;
 
-	for (i = 0; i < end; i += 64)
+	for (i = 0; i + 128 <= end; i += 128)
 	{
-		__m512i		entries = _mm512_loadu_si512(table + i);
-		__m512i		code = _mm512_permutexvar_epi8(by_lane, _mm512_loadu_si512(codes + i));
-		__m512i		low;
-		__m512i		high;
+		__m512i		low = _mm512_loadu_si512(table + i);
+		__m512i		high = _mm512_loadu_si512(table + i + 64);
 
-		/* (code and nibble) or group */
-		low = _mm512_ternarylogic_epi32(code, nibble, group, 0xea);
-		high = _mm512_ternarylogic_epi32(_mm512_srli_epi16(code, 4), nibble, group, 0xea);
-		s0.low = _mm512_dpbusd_epi32(s0.low, _mm512_permutexvar_epi8(low, entries), one);
-		s0.high = _mm512_dpbusd_epi32(s0.high, _mm512_permutexvar_epi8(high, entries), one);
+		add_entries(_mm512_loadu_si512(codes + i), low, high, &low_sums[0], &high_sums[0]);
+		add_entries(_mm512_loadu_si512(codes + i + 64), low, high, &low_sums[1], &high_sums[1]);
 	}
-	return s0;
+	if (i < end)
+	{
+		__m512i		low = _mm512_maskz_loadu_epi64(0x0f, table + i);
+		__m512i		high = _mm512_maskz_loadu_epi64(0x0f, table + i + 32);
+
+		for (int k = 0; k < 2; k++)
+		{
+			__m256i		code = _mm256_loadu_si256((const __m256i *) (codes + i + 32 * k));
+
+			add_entries(_mm512_cvtepu16_epi32(code), low, high, &low_sums[k], &high_sums[k]);
+		}
+	}
+	result.low = _mm512_add_epi32(low_sums[0], high_sums[0]);
+	result.high = _mm512_add_epi32(low_sums[1], high_sums[1]);
+	return result;
 }
 
 static void
@@ -718,7 +739,7 @@ l2_squared_f32_i12(const float *a, const uint8_t *b, float scale, int n)
 
 static void
 sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
-		  uint8_t *nibbles, float *sums)
+		  uint8_t *code, float *sums)
 {
 	__m512		weights = _mm512_set1_ps(weight);
 	__m512		n2 = _mm512_setzero_ps();
@@ -731,18 +752,13 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 		__m512		c = _mm512_mul_ps(weights, _mm512_loadu_ps(p + i));
 		__m512		e = _mm512_sub_ps(_mm512_loadu_ps(x + i), c);
 		__mmask16	positive = _mm512_cmp_ps_mask(e, _mm512_setzero_ps(), _CMP_GT_OQ);
-		uint32_t	bits = positive;
-		uint32_t	spread;
 
 		n2 = _mm512_fmadd_ps(e, e, n2);
 		l1 = _mm512_add_ps(l1, _mm512_abs_ps(e));
 		signed_sum = _mm512_add_ps(signed_sum,
 								   _mm512_mask_sub_ps(c, (__mmask16) ~positive,
 													  _mm512_setzero_ps(), c));
-		/* four bits to a byte */
-		spread = (bits | (bits << 8)) & 0x00FF00FF;
-		spread = (spread | (spread << 4)) & 0x0F0F0F0F;
-		memcpy(nibbles + i / 4, &spread, sizeof(spread));
+		memcpy(code + i / 8, &positive, sizeof(positive));
 	}
 	for (; i < dims; i += 16)
 	{

@@ -11,7 +11,7 @@
 
 static void
 sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
-		  uint8_t *nibbles, float *sums)
+		  uint8_t *code, float *sums)
 {
 	float		n2[4] = {0, 0, 0, 0};
 	float		l1[4] = {0, 0, 0, 0};
@@ -32,7 +32,10 @@ sign_code(const float *x, const float *p, float weight, int dims, int code_dims,
 			l1[j] += positive ? e : -e;
 			signed_sum[j] += positive ? c : -c;
 		}
-		nibbles[i / 4] = (uint8_t) bits;
+		if (i % 8 == 0)
+			code[i / 8] = (uint8_t) bits;
+		else
+			code[i / 8] = (uint8_t) (code[i / 8] | bits << 4);
 	}
 	for (int i = code_dims; i < dims; i += 4)
 	{

@@ -322,34 +322,63 @@ flush_words(uint16x8_t low, uint16x8_t high, uint32x4_t *sums)
 	sums[3] = vaddw_high_u16(sums[3], high);
 }
 
+/*
+ * Add the entries of one byte of sixteen lanes.
+ *
+ * low, high: the tables of its nibbles, 16 bytes each
+ */
+GV_DISTANCE_INLINE void
+add_entries(uint8x16_t code, const uint8_t *low, const uint8_t *high, uint16x8_t *words)
+{
+	uint8x16_t	x = vqtbl1q_u8(vld1q_u8(low), vandq_u8(code, vdupq_n_u8(0x0f)));
+	uint8x16_t	y = vqtbl1q_u8(vld1q_u8(high), vshrq_n_u8(code, 4));
+
+	words[0] = vaddq_u16(words[0], vaddl_u8(vget_low_u8(x), vget_low_u8(y)));
+	words[1] = vaddq_u16(words[1], vaddl_high_u8(x, y));
+}
+
+/* The loads turn the bytes of sixteen lanes into vectors of the bytes of one number */
 GV_DISTANCE_INLINE BlockSums
 sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 {
 	BlockSums	result;
-	int			group = 0;
+	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
+	int			i = 0;
 	int			k;
 
 	for (k = 0; k < 8; k++)
 		result.sums[k] = vdupq_n_u32(0);
 
-	while (group < n_groups)
+	while (i < end)
 	{
 		uint16x8_t	words[4] = {vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0), vdupq_n_u16(0)};
-		int			stop = group + FASTSCAN_FLUSH_GROUPS;
+		int			stop = i + FASTSCAN_FLUSH_GROUPS * GV_FASTSCAN_GROUP_BYTES;
+		int			half;
 
-		if (stop > n_groups)
-			stop = n_groups;
-		for (; group < stop; group++)
+		if (stop > end)
+			stop = end;
+		for (; i + 128 <= stop; i += 128)
 		{
-			uint8x16_t	code = vld1q_u8(codes + group * GV_FASTSCAN_GROUP_BYTES);
-			uint8x16_t	entries = vld1q_u8(table + group * GV_FASTSCAN_GROUP_BYTES);
-			uint8x16_t	low = vqtbl1q_u8(entries, vandq_u8(code, vdupq_n_u8(0x0f)));
-			uint8x16_t	high = vqtbl1q_u8(entries, vshrq_n_u8(code, 4));
+			for (half = 0; half < 2; half++)
+			{
+				uint8x16x4_t code = vld4q_u8(codes + i + 64 * half);
 
-			words[0] = vaddw_u8(words[0], vget_low_u8(low));
-			words[1] = vaddw_high_u8(words[1], low);
-			words[2] = vaddw_u8(words[2], vget_low_u8(high));
-			words[3] = vaddw_high_u8(words[3], high);
+				for (k = 0; k < 4; k++)
+					add_entries(code.val[k], table + i + 16 * k, table + i + 64 + 16 * k,
+								words + 2 * half);
+			}
+		}
+		if (i < stop)
+		{
+			for (half = 0; half < 2; half++)
+			{
+				uint8x16x2_t code = vld2q_u8(codes + i + 32 * half);
+
+				for (k = 0; k < 2; k++)
+					add_entries(code.val[k], table + i + 16 * k, table + i + 32 + 16 * k,
+								words + 2 * half);
+			}
+			i = stop;
 		}
 		flush_words(words[0], words[1], result.sums);
 		flush_words(words[2], words[3], result.sums + 4);

@@ -402,28 +402,38 @@ f16_to_f32(const GvHalf *a, float *out, int n)
 	}
 }
 
-/* Byte by byte of the groups, so that both sums stay in registers */
+/*
+ * The sum of the entries of n bytes of a code, the tables of their low nibbles
+ * before those of the high ones
+ */
+GV_DISTANCE_INLINE uint32_t
+sum_entries(const uint8_t *code, const uint8_t *table, int n)
+{
+	uint32_t	sum = 0;
+	int			i;
+
+	for (i = 0; i < n; i++)
+		sum += (uint32_t) table[i * GV_FASTSCAN_GROUP_BYTES + (code[i] & 0x0f)] +
+			table[(n + i) * GV_FASTSCAN_GROUP_BYTES + (code[i] >> 4)];
+	return sum;
+}
+
 static void
 fastscan(const uint8_t *codes, const uint8_t *table, int n_groups, uint32_t *sums)
 {
-	int			j;
+	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
+	int			lane;
 
-	for (j = 0; j < GV_FASTSCAN_GROUP_BYTES; j++)
+	for (lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 	{
-		uint32_t	low = 0;
-		uint32_t	high = 0;
-		int			group;
+		uint32_t	sum = 0;
+		int			i;
 
-		for (group = 0; group < n_groups; group++)
-		{
-			const uint8_t *entries = table + group * GV_FASTSCAN_GROUP_BYTES;
-			uint8_t		code = codes[group * GV_FASTSCAN_GROUP_BYTES + j];
-
-			low += entries[code & 0x0f];
-			high += entries[code >> 4];
-		}
-		sums[j] = low;
-		sums[j + GV_FASTSCAN_LANES / 2] = high;
+		for (i = 0; i + 128 <= end; i += 128)
+			sum += sum_entries(codes + i + 4 * lane, table + i, 4);
+		if (i < end)
+			sum += sum_entries(codes + i + 2 * lane, table + i, 2);
+		sums[lane] = sum;
 	}
 }
 

@@ -228,7 +228,7 @@ init_process(GvHnswBuild *build, Relation heap, Relation index, IndexInfo *index
 											   ALLOCSET_DEFAULT_SIZES);
 	build->point = palloc(sizeof(float) * (graph->dims + 1));
 	build->decoded = palloc(sizeof(float) * (graph->dims + 1));
-	build->nibbles = palloc(gv_rabitq_block_bytes(build->ix.layout.code_dims) * 2 + 1);
+	build->codes = palloc(gv_rabitq_block_bytes(build->ix.layout.code_dims) + 1);
 	build->node_image = palloc0(BLCKSZ);
 	if (graph->dims > 0)
 	{

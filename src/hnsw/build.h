@@ -101,7 +101,7 @@ typedef struct GvHnswBuild
 	float	   *rotation;
 	float	   *point;			/* float[padded_dim], for one row */
 	float	   *decoded;		/* the same */
-	uint8	   *nibbles;		/* of the codes of a block of lanes */
+	uint8	   *codes;			/* of a block of lanes */
 	float	   *sampled_center; /* float[padded_dim], in the leader */
 	double		expected_rows;
 	double		value_bytes;	/* of a value, on average */

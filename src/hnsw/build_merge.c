@@ -27,9 +27,6 @@
 #include "hnsw/node.h"
 #include "quant/rabitq.h"
 
-/* The largest code takes this many nibbles */
-#define MAX_NIBBLES (BLCKSZ / 4)
-
 /* Progress of nodes without codes is told by so many */
 #define PROGRESS_NODES 64
 
@@ -298,16 +295,10 @@ fill_node_with_codes(Merge *merge, GvHnswNode node)
 	{
 		const GvHnswShardLane *lane = merge->candidates[i].lane;
 		const uint8 *code = (const uint8 *) (lane + 1);
-		uint8		nibbles[MAX_NIBBLES];
 		GvRabitqFactors factors = {lane->add, lane->rescale};
 
-		for (int k = 0; k < layout->code_dims / 8; k++)
-		{
-			nibbles[2 * k] = code[k] & 15;
-			nibbles[2 * k + 1] = code[k] >> 4;
-		}
 		gv_hnsw_node_put_lane(layout, node, i,
-							  node_id(build, GV_HNSW_LINK_ROW(lane->link)), &factors, nibbles);
+							  node_id(build, GV_HNSW_LINK_ROW(lane->link)), &factors, code);
 		gv_hnsw_node_mark_lane(layout, node, i, merge->candidates[i].fills);
 	}
 }

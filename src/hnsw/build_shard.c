@@ -25,9 +25,6 @@
 /* The weight of a center as a byte; 0 is left for "not chosen" */
 #define WEIGHT_STEPS 254
 
-/* The largest code takes this many nibbles */
-#define MAX_NIBBLES (BLCKSZ / 4)
-
 /*
  * gv_hnsw_build_plan_staging
  *		Fill in the sizes of what goes to the files of shards, and the place of
@@ -224,20 +221,17 @@ gv_hnsw_build_encode_row(GvHnswBuild *build, uint32 i)
 		uint32		neighbor = GV_HNSW_LINK_ROW(links[l]);
 		GvHnswShardLane *lane = (GvHnswShardLane *) (lanes + l * shards->lane_size);
 		uint8	   *code = (uint8 *) (lane + 1);
-		uint8		nibbles[MAX_NIBBLES];
 		GvRabitqFactors factors;
 
 		if (l + 1 < out->n_lanes)
 			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[l + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		factors = gv_rabitq_encode(x, p, out->center_weight, layout->own_dims,
-								   layout->code_dims, nibbles);
+								   layout->code_dims, code);
 		lane->add = factors.add;
 		if (graph->norm)
 			lane->add += gv_hnsw_build_key_bias(build, graph->norm[neighbor]);
 		lane->rescale = factors.rescale;
-		for (int n = 0; n < layout->code_dims / 8; n++)
-			code[n] = (uint8) (nibbles[2 * n] | nibbles[2 * n + 1] << 4);
 	}
 }
 

@@ -46,7 +46,7 @@ typedef struct GvHnswShardNode
 	float		center_weight;
 } GvHnswShardNode;
 
-/* A neighbor; its code follows, two nibbles a byte */
+/* A neighbor; its code follows */
 typedef struct GvHnswShardLane
 {
 	uint32		link;			/* number of the node, see GV_HNSW_LINK_FILL */

@@ -99,7 +99,6 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 	float	   *x = build->decoded;
 	uint32	   *links = graph->links + (Size) row * graph->degree;
 	int			n_links = graph->n_links[row];
-	int			n_groups = layout->code_dims / GV_RABITQ_GROUP_DIMS;
 	double		product = gv_hnsw_graph_mean_product(graph, row);
 	float		bias = row_key_bias(build, row);
 
@@ -118,13 +117,13 @@ fill_node_with_codes(GvHnswBuild *build, GvHnswNode node, uint32 row)
 			gv_hnsw_point_prefetch(&graph->points, GV_HNSW_LINK_ROW(links[i + 1]));
 		gv_hnsw_point_decode(&graph->points, neighbor, x);
 		factors = gv_rabitq_encode(x, p, node->center_weight, layout->own_dims, layout->code_dims,
-								   build->nibbles + (Size) lane * n_groups);
+								   build->codes + (Size) lane * (layout->code_dims / 8));
 		factors.add += row_key_bias(build, neighbor);
 		gv_hnsw_node_put_lane(layout, node, i, build->row_id[neighbor], &factors, NULL);
 		gv_hnsw_node_mark_lane(layout, node, i, (links[i] & GV_HNSW_LINK_FILL) != 0);
 		if (lane == GV_FASTSCAN_LANES - 1 || i == n_links - 1)
 			gv_rabitq_put_lanes(gv_hnsw_node_codes(layout, node, i / GV_FASTSCAN_LANES),
-								build->nibbles, lane + 1, layout->code_dims);
+								build->codes, lane + 1, layout->code_dims);
 	}
 }
 

@@ -544,14 +544,6 @@ store(GvHnswIndex *ix, GvHnswCalibrationSource source, const GvAmRecallTable *ta
 	xlog = gv_xlog_begin(ix->rel);
 	page = gv_xlog_page(xlog, buf);
 	meta = gv_hnsw_page_meta(page);
-	if (meta->version < GV_HNSW_VERSION)
-	{
-		Size		size = gv_hnsw_meta_size(meta->version);
-
-		memset((char *) meta + size, 0, sizeof(*meta) - size);
-		meta->version = GV_HNSW_VERSION;
-		((PageHeader) page)->pd_lower = (char *) (meta + 1) - (char *) page;
-	}
 	meta->calibration_source = source;
 	meta->calibrated_rows = (uint64) Max(n_rows, 0);
 	meta->calibrated_table_rows = (uint64) Max(n_table_rows, 0);

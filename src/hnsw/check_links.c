@@ -29,9 +29,6 @@
 /* Factors are computed in float32 and stored, more than once, in float16 */
 #define FACTOR_ROUNDING 0.02
 
-/* The most nibbles of a code, as in node.c */
-#define MAX_NIBBLES (BLCKSZ / 4)
-
 /* A vector, and how far each element may be off */
 typedef struct RoundedVector
 {
@@ -123,7 +120,7 @@ check_lane(GvHnswCheck *check, const Lane *lane, float weight, const float *p,
 		   const RoundedVector *x)
 {
 	const GvHnswLayout *layout = &check->ix.layout;
-	uint8		nibbles[MAX_NIBBLES];
+	uint8		code[GV_HNSW_MAX_CODE_BYTES];
 	double		n2 = 0;
 	double		n2_error = 0;
 	double		l1 = 0;
@@ -135,7 +132,7 @@ check_lane(GvHnswCheck *check, const Lane *lane, float weight, const float *p,
 	double		ratio_upper;
 	int			n_wrong = 0;
 
-	gv_rabitq_get_lane(lane->codes, lane->number % GV_FASTSCAN_LANES, nibbles,
+	gv_rabitq_get_lane(lane->codes, lane->number % GV_FASTSCAN_LANES, code,
 					   layout->code_dims);
 	for (int i = 0; i < layout->own_dims; i++)
 	{
@@ -147,7 +144,7 @@ check_lane(GvHnswCheck *check, const Lane *lane, float weight, const float *p,
 		n2_error += error * error;
 		if (i < layout->code_dims)
 		{
-			bool		positive = (nibbles[i / 4] >> (i % 4)) & 1;
+			bool		positive = (code[i / 8] >> (i % 8)) & 1;
 
 			l1 += fabs(e);
 			l1_error += error;

@@ -406,8 +406,7 @@ gv_hnsw_check_page(GvHnswCheck *check, Page page, BlockNumber blkno)
 	switch ((GvHnswPageKind) gv_am_page_special(page)->kind)
 	{
 		case GV_HNSW_PAGE_META:
-			check_end(check, page, blkno, (char *) gv_hnsw_page_meta(page) - (char *) page +
-					  gv_hnsw_meta_size(check->ix.meta.version));
+			check_end(check, page, blkno, (char *) (gv_hnsw_page_meta(page) + 1) - (char *) page);
 			break;
 		case GV_HNSW_PAGE_NODES:
 			if (gv_hnsw_layout_has_codes(&check->ix.layout))

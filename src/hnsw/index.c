@@ -78,12 +78,11 @@ gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta)
 	if (meta->magic != GV_HNSW_MAGIC)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO,
 								  "The metapage lacks the mark of an hnsw index.");
-	if (meta->version < GV_HNSW_OLDEST_VERSION || meta->version > GV_HNSW_VERSION)
+	if (meta->version != GV_HNSW_VERSION)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("index \"%s\" has version %u, this library reads versions %u to %u",
-						RelationGetRelationName(rel), meta->version, GV_HNSW_OLDEST_VERSION,
-						GV_HNSW_VERSION),
+				 errmsg("index \"%s\" has version %u, this library reads version %u",
+						RelationGetRelationName(rel), meta->version, GV_HNSW_VERSION),
 				 errhint("Rebuild the index with REINDEX.")));
 
 	/* An expression or a column that lost its dimensions has none to compare */
@@ -151,12 +150,6 @@ gv_hnsw_open(GvHnswIndex *index, Relation rel)
 		gv_hnsw_report_corruption(rel, GV_HNSW_META_BLKNO, "It is not a metapage.");
 	memcpy(&index->meta, gv_hnsw_page_meta(page), sizeof(GvHnswMetaPageData));
 	UnlockReleaseBuffer(buf);
-	if (index->meta.version < GV_HNSW_VERSION)
-	{
-		Size		size = gv_hnsw_meta_size(index->meta.version);
-
-		memset((char *) &index->meta + size, 0, sizeof(index->meta) - size);
-	}
 
 	gv_hnsw_check_meta(rel, &index->meta);
 	if (!gv_am_filter_kinds_are(&index->filters, index->meta.filter_kind))

@@ -90,17 +90,6 @@ gv_hnsw_page_meta(Page page)
 	return (GvHnswMetaPage) gv_am_page_content(page);
 }
 
-/* The bytes of the metapage's content */
-static inline Size
-gv_hnsw_meta_size(int version)
-{
-	if (version == 1)
-		return offsetof(GvHnswMetaPageData, filter_kind);
-	if (version == 2)
-		return offsetof(GvHnswMetaPageData, calibration_source);
-	return sizeof(GvHnswMetaPageData);
-}
-
 static inline GvHnswChainPage
 gv_hnsw_page_chain(Page page)
 {

@@ -26,9 +26,6 @@
 /* Integers of 12 bits whose low bits lie together */
 #define INT12_AT_ONCE 32
 
-/* The largest code takes this many nibbles */
-#define MAX_NIBBLES (BLCKSZ / 4)
-
 /* The power of two that brings x into 1 .. 2 times max */
 static float
 scale_down(float x, float max)
@@ -276,11 +273,11 @@ fit_edge_scale(float *edge_scale, GvHalf *add, GvHalf *rescale, int n, float mag
  *
  * lane: 0..n_neighbors; n_neighbors is raised if it is the next
  * factors: with the neighbor's key_bias in the addend
- * nibbles: uint8[code_dims / 4]; NULL if the caller writes the codes of all lanes
+ * code: uint8[code_dims / 8]; NULL if the caller writes the codes of all lanes
  */
 void
 gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uint32 id,
-					  const GvRabitqFactors *factors, const uint8 *nibbles)
+					  const GvRabitqFactors *factors, const uint8 *code)
 {
 	GvHalf	   *add = gv_hnsw_node_add(layout, node);
 	GvHalf	   *rescale = gv_hnsw_node_rescale(layout, node);
@@ -293,9 +290,9 @@ gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uin
 	put_factor(&add[lane], factors->add / node->edge_scale);
 	put_factor(&rescale[lane], factors->rescale / node->edge_scale);
 	gv_hnsw_node_mark_lane(layout, node, lane, false);
-	if (nibbles != NULL)
+	if (code != NULL)
 		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
-						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
+						   lane % GV_FASTSCAN_LANES, code, layout->code_dims);
 	if (lane == node->n_neighbors)
 		node->n_neighbors++;
 }
@@ -316,13 +313,13 @@ gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, int lane, uin
 
 	if (gv_hnsw_layout_has_codes(layout))
 	{
-		uint8		nibbles[MAX_NIBBLES];
+		uint8		code[GV_HNSW_MAX_CODE_BYTES];
 		GvRabitqFactors factors;
 
 		factors = gv_rabitq_encode(point->z, p, node->center_weight, layout->own_dims,
-								   layout->code_dims, nibbles);
+								   layout->code_dims, code);
 		factors.add += point->key_bias;
-		gv_hnsw_node_put_lane(layout, node, lane, id, &factors, nibbles);
+		gv_hnsw_node_put_lane(layout, node, lane, id, &factors, code);
 		return;
 	}
 	gv_hnsw_node_neighbors(layout, node)[lane] = id;
@@ -339,6 +336,7 @@ gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane)
 {
 	int			last = --node->n_neighbors;
 	uint32	   *neighbors = gv_hnsw_node_neighbors(layout, node);
+	uint8		code[GV_HNSW_MAX_CODE_BYTES];
 
 	Assert(lane <= last);
 	neighbors[lane] = neighbors[last];
@@ -348,19 +346,10 @@ gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane)
 
 	gv_hnsw_node_add(layout, node)[lane] = gv_hnsw_node_add(layout, node)[last];
 	gv_hnsw_node_rescale(layout, node)[lane] = gv_hnsw_node_rescale(layout, node)[last];
-	if (lane / GV_FASTSCAN_LANES == last / GV_FASTSCAN_LANES)
-		gv_rabitq_copy_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
-							lane % GV_FASTSCAN_LANES, last % GV_FASTSCAN_LANES,
-							layout->code_dims);
-	else
-	{
-		uint8		nibbles[MAX_NIBBLES];
-
-		gv_rabitq_get_lane(gv_hnsw_node_codes(layout, node, last / GV_FASTSCAN_LANES),
-						   last % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
-		gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
-						   lane % GV_FASTSCAN_LANES, nibbles, layout->code_dims);
-	}
+	gv_rabitq_get_lane(gv_hnsw_node_codes(layout, node, last / GV_FASTSCAN_LANES),
+					   last % GV_FASTSCAN_LANES, code, layout->code_dims);
+	gv_rabitq_put_lane(gv_hnsw_node_codes(layout, node, lane / GV_FASTSCAN_LANES),
+					   lane % GV_FASTSCAN_LANES, code, layout->code_dims);
 }
 
 /*
@@ -393,17 +382,17 @@ gv_hnsw_entry_set_lane(const GvHnswLayout *layout, GvHnswEntryBlock block, int l
 	block->node[lane] = id;
 	if (gv_hnsw_layout_has_codes(layout))
 	{
-		uint8		nibbles[MAX_NIBBLES];
+		uint8		code[GV_HNSW_MAX_CODE_BYTES];
 		GvRabitqFactors factors;
 
 		/* centred on zero, whatever the vector given for it */
 		factors = gv_rabitq_encode(point->z, point->z, 0, layout->own_dims,
-								   layout->code_dims, nibbles);
+								   layout->code_dims, code);
 		factors.add += point->key_bias;
 		fit_edge_scale(&block->edge_scale, block->add, block->rescale, GV_FASTSCAN_LANES,
 					   Max(fabsf(factors.add), fabsf(factors.rescale)));
 		put_factor(&block->add[lane], factors.add / block->edge_scale);
 		put_factor(&block->rescale[lane], factors.rescale / block->edge_scale);
-		gv_rabitq_put_lane(gv_hnsw_entry_codes(block), lane, nibbles, layout->code_dims);
+		gv_rabitq_put_lane(gv_hnsw_entry_codes(block), lane, code, layout->code_dims);
 	}
 }

@@ -14,6 +14,9 @@
 #include "hnsw/page.h"
 #include "quant/rabitq.h"
 
+/* The largest code of a neighbor: a block of them fits a page */
+#define GV_HNSW_MAX_CODE_BYTES (BLCKSZ / GV_FASTSCAN_LANES)
+
 /* A point to be put into a node or beside it */
 typedef struct GvHnswPoint
 {
@@ -31,7 +34,7 @@ extern void gv_hnsw_node_set_lane(const GvHnswLayout *layout, GvHnswNode node, i
 								  uint32 id, const float *p, const GvHnswPoint *point);
 extern void gv_hnsw_node_put_lane(const GvHnswLayout *layout, GvHnswNode node, int lane,
 								  uint32 id, const GvRabitqFactors *factors,
-								  const uint8 *nibbles);
+								  const uint8 *code);
 extern void gv_hnsw_node_remove_lane(const GvHnswLayout *layout, GvHnswNode node, int lane);
 extern int	gv_hnsw_node_find_lane(const GvHnswLayout *layout, GvHnswNode node, uint32 id);
 extern void gv_hnsw_entry_set_lane(const GvHnswLayout *layout, GvHnswEntryBlock block,

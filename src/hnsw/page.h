@@ -7,10 +7,6 @@
  * an all-zero block is free.  A node is named by a 32-bit id, block number
  * times nodes per page plus slot number, so that its place is computed.
  *
- * History of versions: 1, the first.  2 added filter columns; an index without
- * them differs from version 1 in the size of the metapage only.  3 added the
- * calibration, at the end of the metapage.
- *
  *-------------------------------------------------------------------------
  */
 #ifndef GV_HNSW_PAGE_H
@@ -25,8 +21,7 @@
 #include "distance/distance.h"
 
 #define GV_HNSW_MAGIC 0x31574E48	/* "HNW1" */
-#define GV_HNSW_VERSION 3
-#define GV_HNSW_OLDEST_VERSION 1
+#define GV_HNSW_VERSION 4
 
 #define GV_HNSW_META_BLKNO 0
 
@@ -118,10 +113,10 @@ typedef struct GvHnswMetaPageData
 	uint32		null_norm_chunk;	/* tids of vectors without direction (cosine) */
 	uint64		n_rows_at_build;
 
-	/* filter columns, frozen at build; since version 2 */
+	/* filter columns, frozen at build */
 	uint8		filter_kind[INDEX_MAX_KEYS];	/* GvAmFilterKind; 0 after the last */
 
-	/* calibration; since version 3 */
+	/* calibration */
 	uint16		calibration_source; /* GvHnswCalibrationSource */
 	uint16		calibrated_places;	/* for nodes, a row, then; in 1/256; 0: not known */
 	uint32		calibration_hash;	/* of all that follows; 0 if there is none */

@@ -478,7 +478,7 @@ count_movers(Balance *balance, uint32 list, const float *centroid)
 
 			if (n < layout->lanes && layout->code_dims > 0)
 			{
-				gv_ivf_make_block(codes, n, layout->code_dims, scratch);
+				gv_rabitq_put_lanes(scratch, codes, n, layout->code_dims);
 				codes = scratch;
 			}
 			if (gv_ivf_has_product(layout))

@@ -48,7 +48,6 @@ typedef struct GvIvfLoader
 	Datum		value;			/* of the row */
 	uint32		first;			/* its list, and the square of the distance */
 	float		distance2;
-	uint8	   *nibbles;
 	GvIvfCodebook codebook;
 	GvIvfProductScratch product;
 	char	   *fine;			/* of the row, or NULL */

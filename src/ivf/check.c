@@ -364,7 +364,7 @@ compare_rows(const void *a, const void *b)
 
 /* Is a code the one of a point beside a centroid, but for signs of next to nothing? */
 static bool
-code_is_right(const uint8 *code, const uint8 *nibbles, const float *z, const float *p,
+code_is_right(const uint8 *code, const uint8 *computed, const float *z, const float *p,
 			  const GvIvfLayout *layout)
 {
 	float		norm2 = gv_kernels->l2_squared_f32(z, p, layout->padded_dim);
@@ -372,10 +372,9 @@ code_is_right(const uint8 *code, const uint8 *nibbles, const float *z, const flo
 
 	for (int i = 0; i < layout->code_dims; i++)
 	{
-		int			stored = (code[i / 8] >> (i % 8)) & 1;
-		int			computed = (nibbles[i / 4] >> (i % 4)) & 1;
+		int			differ = ((code[i / 8] ^ computed[i / 8]) >> (i % 8)) & 1;
 
-		if (stored != computed && fabsf(z[i] - p[i]) > least)
+		if (differ && fabsf(z[i] - p[i]) > least)
 			return false;
 	}
 	return true;
@@ -446,7 +445,7 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 	if (point.rotated.has_direction && read_entry(check, row->list, &entry))
 	{
 		GvHalf	   *half = palloc(gv_ivf_centroid_bytes(layout));
-		uint8	   *nibbles = palloc(layout->padded_dim);
+		uint8	   *computed = palloc(layout->padded_dim / 8);
 		GvIvfFactors factors;
 
 		p = palloc(sizeof(float) * layout->padded_dim);
@@ -461,8 +460,8 @@ compare_row(Check *check, const IndexedRow *row, Datum value, const GvAmFilterRo
 		else
 		{
 			gv_ivf_encode(point.z, p, layout->padded_dim, layout->code_dims,
-						  point.rotated.key_bias, nibbles, &factors);
-			if (!code_is_right(code, nibbles, point.z, p, layout))
+						  point.rotated.key_bias, computed, &factors);
+			if (!code_is_right(code, computed, point.z, p, layout))
 				return "row's code is not the one of its vector";
 		}
 		if (!factors_are_right(&stored.factors, &factors))

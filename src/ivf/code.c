@@ -58,16 +58,16 @@ gv_ivf_set_factors(GvIvfFactors *factors, const float *f)
  *
  * z, p: float[dims]; code_dims of them are in the code
  * key_bias: added to all squared distances of the row
- * nibbles: uint8[code_dims / 4], written
+ * code: uint8[code_dims / 8], written
  */
 void
 gv_ivf_encode(const float *z, const float *p, int dims, int code_dims, float key_bias,
-			  uint8 *nibbles, GvIvfFactors *factors)
+			  uint8 *code, GvIvfFactors *factors)
 {
 	float		sums[3];
 	float		f[3] = {key_bias, 0, 0};
 
-	gv_kernels->sign_code(z, p, 1.0f, dims, code_dims, nibbles, sums);
+	gv_kernels->sign_code(z, p, 1.0f, dims, code_dims, code, sums);
 	if (sums[1] > 0)
 	{
 		double		n2 = sums[0];
@@ -81,126 +81,6 @@ gv_ivf_encode(const float *z, const float *p, int dims, int code_dims, float key
 						gv_ivf_error_deviations(dims));
 	}
 	gv_ivf_set_factors(factors, f);
-}
-
-/* gv_ivf_pack_nibbles, gv_ivf_unpack_nibbles: a code by itself has two in a byte */
-void
-gv_ivf_pack_nibbles(const uint8 *nibbles, int code_dims, uint8 *code)
-{
-	for (int i = 0; i < code_dims / 8; i++)
-		code[i] = nibbles[2 * i] | (nibbles[2 * i + 1] << 4);
-}
-
-void
-gv_ivf_unpack_nibbles(const uint8 *code, int code_dims, uint8 *nibbles)
-{
-	for (int i = 0; i < code_dims / 8; i++)
-	{
-		nibbles[2 * i] = code[i] & 0x0F;
-		nibbles[2 * i + 1] = code[i] >> 4;
-	}
-}
-
-/*
- * Turn eight words of eight bytes by their diagonal: byte j of word i becomes
- * byte i of word j.
- */
-static inline void
-transpose_bytes(uint64 *w)
-{
-	for (int i = 0; i < 4; i++)
-	{
-		uint64		t = ((w[i] >> 32) ^ w[i + 4]) & UINT64CONST(0x00000000FFFFFFFF);
-
-		w[i + 4] ^= t;
-		w[i] ^= t << 32;
-	}
-	for (int i = 0; i < 8; i += (i & 1) ? 3 : 1)
-	{
-		uint64		t = ((w[i] >> 16) ^ w[i + 2]) & UINT64CONST(0x0000FFFF0000FFFF);
-
-		w[i + 2] ^= t;
-		w[i] ^= t << 16;
-	}
-	for (int i = 0; i < 8; i += 2)
-	{
-		uint64		t = ((w[i] >> 8) ^ w[i + 1]) & UINT64CONST(0x00FF00FF00FF00FF);
-
-		w[i + 1] ^= t;
-		w[i] ^= t << 8;
-	}
-}
-
-/*
- * gv_ivf_make_block
- *		Make a FastScan block of codes that lie row by row.
- *
- * codes: uint8[n][code_dims / 8], n at most 32; lanes beyond are zero
- * block: uint8[code_dims / 4][16], written; does not overlap
- */
-void
-gv_ivf_make_block(const uint8 *codes, int n, int code_dims, uint8 *block)
-{
-	int			n_bytes = code_dims / 8;
-
-	for (int base = 0; base < n_bytes; base += 8)
-	{
-		int			width = Min(8, n_bytes - base);
-		uint8		column[8][GV_FASTSCAN_LANES];
-
-		/* eight lanes and eight bytes at a time */
-		for (int lanes = 0; lanes < GV_FASTSCAN_LANES; lanes += 8)
-		{
-			uint64		w[8] = {0};
-
-			for (int j = 0; j < 8 && lanes + j < n; j++)
-				memcpy(&w[j], codes + (Size) (lanes + j) * n_bytes + base, width);
-#ifdef WORDS_BIGENDIAN
-			for (int i = 0; i < 8; i++)
-			{
-				for (int j = 0; j < 8; j++)
-					column[i][lanes + j] = ((uint8 *) &w[j])[i];
-			}
-#else
-			transpose_bytes(w);
-			for (int i = 0; i < 8; i++)
-				memcpy(&column[i][lanes], &w[i], 8);
-#endif
-		}
-		for (int i = 0; i < width; i++)
-		{
-			uint8	   *group = block + (base + i) * 2 * GV_FASTSCAN_GROUP_BYTES;
-			const uint8 *c = column[i];
-
-			for (int j = 0; j < 16; j++)
-				group[j] = (uint8) ((c[j] & 0x0F) | (c[j + 16] << 4));
-			for (int j = 0; j < 16; j++)
-				group[16 + j] = (uint8) ((c[j] >> 4) | (c[j + 16] & 0xF0));
-		}
-	}
-}
-
-/*
- * gv_ivf_split_block
- *		The reverse: the 32 codes of a FastScan block row by row.
- */
-void
-gv_ivf_split_block(const uint8 *block, int code_dims, uint8 *codes)
-{
-	int			n_bytes = code_dims / 8;
-
-	for (int i = 0; i < n_bytes; i++)
-	{
-		const uint8 *group = block + i * 2 * GV_FASTSCAN_GROUP_BYTES;
-
-		for (int j = 0; j < 16; j++)
-		{
-			codes[(Size) j * n_bytes + i] =
-				(uint8) ((group[j] & 0x0F) | (group[16 + j] << 4));
-			codes[(Size) (j + 16) * n_bytes + i] =
-				(uint8) ((group[j] >> 4) | (group[16 + j] & 0xF0));
-		}
-	}
 }
 
 /*

@@ -49,11 +49,7 @@ gv_ivf_error_deviations(int dims)
 
 extern void gv_ivf_set_factors(GvIvfFactors *factors, const float *f);
 extern void gv_ivf_encode(const float *z, const float *p, int dims, int code_dims,
-						  float key_bias, uint8 *nibbles, GvIvfFactors *factors);
-extern void gv_ivf_pack_nibbles(const uint8 *nibbles, int code_dims, uint8 *code);
-extern void gv_ivf_unpack_nibbles(const uint8 *code, int code_dims, uint8 *nibbles);
-extern void gv_ivf_make_block(const uint8 *codes, int n, int code_dims, uint8 *block);
-extern void gv_ivf_split_block(const uint8 *block, int code_dims, uint8 *codes);
+						  float key_bias, uint8 *code, GvIvfFactors *factors);
 extern void gv_ivf_estimate(const GvRabitqQuery *query, const uint8 *codes,
 							const GvHalf *add, const GvHalf *rescale, const GvHalf *error,
 							float base, float slack, GvIvfEstimates *out);

@@ -20,7 +20,7 @@ typedef struct GvIvfLayout
 {
 	GvIvfRowKind row_kind;
 	int			padded_dim;
-	int			code_dims;		/* of FastScan blocks, four a nibble; 0: there are none */
+	int			code_dims;		/* of FastScan blocks, four a group; 0: there are none */
 	int			extra_bits;		/* of fine codes in planes */
 	GvPqShape	pq;				/* m 0: no product quantizer */
 	bool		has_opq;

@@ -344,7 +344,7 @@ gv_ivf_put_row(const GvIvfIndex *index, Page page, const GvIvfRow *row, GvIvfPla
 		uint8	   *copy = palloc(layout->lanes * layout->row_code_bytes);
 
 		memcpy(copy, codes, layout->lanes * layout->row_code_bytes);
-		gv_ivf_make_block(copy, layout->lanes, layout->code_dims, codes);
+		gv_rabitq_put_lanes(codes, copy, layout->lanes, layout->code_dims);
 		pfree(copy);
 	}
 	((PageHeader) page)->pd_lower = block + layout->block_size - (char *) page;
@@ -397,7 +397,11 @@ void
 gv_ivf_block_rows(const GvIvfLayout *layout, char *block, int n, uint8 *codes)
 {
 	if (layout->code_dims > 0 && n == layout->lanes)
-		gv_ivf_split_block(gv_ivf_block_codes(layout, block), layout->code_dims, codes);
+	{
+		for (int lane = 0; lane < n; lane++)
+			gv_rabitq_get_lane(gv_ivf_block_codes(layout, block), lane,
+							   codes + (Size) lane * layout->row_code_bytes, layout->code_dims);
+	}
 	else
 		memcpy(codes, gv_ivf_block_codes(layout, block), n * layout->row_code_bytes);
 }

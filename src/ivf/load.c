@@ -45,7 +45,6 @@ gv_ivf_loader_init(GvIvfLoader *loader, GvIvfIndex *index, const float *rotation
 	loader->centroid = palloc(sizeof(float) * layout->padded_dim);
 	loader->second_centroid = index->meta.spills ?
 		palloc(sizeof(float) * layout->padded_dim) : NULL;
-	loader->nibbles = palloc(layout->padded_dim);
 	memset(&loader->row, 0, sizeof(loader->row));
 	loader->row.code = palloc0(Max(layout->row_code_bytes, 1));
 	loader->codebook = root->codebook;
@@ -108,12 +107,9 @@ encode(GvIvfLoader *loader, uint32 list)
 								  loader->centroid, loader->point.rotated.key_bias,
 								  &loader->product, row->code, &row->factors);
 		else
-		{
 			gv_ivf_encode(loader->point.z, loader->centroid, layout->padded_dim,
-						  layout->code_dims, loader->point.rotated.key_bias, loader->nibbles,
+						  layout->code_dims, loader->point.rotated.key_bias, row->code,
 						  &row->factors);
-			gv_ivf_pack_nibbles(loader->nibbles, layout->code_dims, row->code);
-		}
 		if (loader->fine)
 			gv_ivf_fine_encode(layout, loader->point.z, loader->centroid,
 							   loader->point.rotated.key_bias, loader->fine,

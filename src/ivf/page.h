@@ -20,7 +20,7 @@
 #include "distance/distance.h"
 
 #define GV_IVF_MAGIC 0x31465649	/* "IVF1" */
-#define GV_IVF_VERSION 5
+#define GV_IVF_VERSION 6
 
 #define GV_IVF_META_BLKNO 0
 

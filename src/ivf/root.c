@@ -77,21 +77,21 @@ gv_ivf_root_set(GvIvfRoot *root, const GvIvfLayout *layout, uint32 list, const G
 {
 	int			dims = layout->padded_dim;
 	float	   *z = palloc0(sizeof(float) * 2 * dims);
-	uint8	   *nibbles = palloc(dims / GV_RABITQ_GROUP_DIMS);
+	uint8	   *code = palloc(dims / 8);
 	GvIvfFactors factors;
 
 	gv_kernels->f16_to_f32(centroid, z, dims);
-	gv_ivf_encode(z, z + dims, dims, root->code_dims, 0, nibbles, &factors);
+	gv_ivf_encode(z, z + dims, dims, root->code_dims, 0, code, &factors);
 	root->add[list] = factors.add;
 	root->rescale[list] = factors.rescale;
 	root->error[list] = factors.error;
 	gv_rabitq_put_lane(root->codes + (Size) (list / GV_FASTSCAN_LANES) *
 					   gv_rabitq_block_bytes(root->code_dims), list % GV_FASTSCAN_LANES,
-					   nibbles, root->code_dims);
+					   code, root->code_dims);
 	if (root->centroids)
 		memcpy((GvHalf *) root->centroids + (Size) list * dims, centroid,
 			   gv_ivf_centroid_bytes(layout));
-	pfree(nibbles);
+	pfree(code);
 	pfree(z);
 }
 

@@ -308,7 +308,7 @@ read_codes(GvIvfSearch *search, const GvIvfProbe *probe, char *block, int n, uin
 
 	if (n < layout->lanes && layout->code_dims > 0)
 	{
-		gv_ivf_make_block(codes, n, layout->code_dims, search->scratch_codes);
+		gv_rabitq_put_lanes(search->scratch_codes, codes, n, layout->code_dims);
 		codes = search->scratch_codes;
 	}
 	if (gv_ivf_has_product(layout))

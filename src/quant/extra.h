@@ -13,7 +13,7 @@
  * has no bias over rotations, as the estimate by signs has none, and is off by
  * a nearly normal number of deviation error * |q - p|.  The bits lie in planes
  * (see inner_product_f32_planes); that of the signs is the one-bit code itself,
- * two nibbles to a byte, hence not kept again.
+ * eight to a byte, hence not kept again.
  * Source: Gao, Gou, Xu, Yang, Long, Wong, SIGMOD 2025 (RaBitQ with more bits).
  *
  *-------------------------------------------------------------------------

@@ -356,7 +356,7 @@ gv_pq_sum_tables(const GvPqShape *shape, const float *table, const uint8_t *code
  * query: its table has room for uint8[gv_pq_groups(shape)][16]; all written
  * table: float[m][16]
  *
- * A block holds numbers as rabitq.h holds nibbles (gv_rabitq_put_lane with
+ * A block holds the numbers two a byte (gv_rabitq_put_lane with
  * 4 * gv_pq_groups(shape) dimensions); those beyond m count nothing.  A sum is
  * off by m * mul / 2 at most, sqrt(m / 12) * mul in the mean.  A table so
  * narrow that mul would be no normal number counts as constant.
@@ -392,6 +392,8 @@ gv_pq_prepare_query(GvRabitqQuery *query, const GvPqShape *shape, const float *t
 	for (int j = 0; j < shape->m; j++)
 	{
 		const float *entries = table + j * 16;
+		uint8_t    *numbers = query->table +
+			gv_fastscan_table_place(j, query->n_groups) * GV_FASTSCAN_GROUP_BYTES;
 		float		least = entries[0];
 
 		for (int k = 1; k < 16; k++)
@@ -400,7 +402,7 @@ gv_pq_prepare_query(GvRabitqQuery *query, const GvPqShape *shape, const float *t
 		{
 			float		units = (entries[k] - least) * inverse + 0.5f;
 
-			query->table[j * GV_FASTSCAN_GROUP_BYTES + k] = (uint8_t) (units < 255 ? units : 255);
+			numbers[k] = (uint8_t) (units < 255 ? units : 255);
 		}
 	}
 }

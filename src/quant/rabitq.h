@@ -58,13 +58,12 @@ gv_rabitq_block_bytes(int code_dims)
 
 extern void gv_rabitq_prepare_query(GvRabitqQuery *query, const float *q, int code_dims);
 extern GvRabitqFactors gv_rabitq_encode(const float *x, const float *p, float weight,
-										int dims, int code_dims, uint8_t *nibbles);
-extern void gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *nibbles,
+										int dims, int code_dims, uint8_t *code);
+extern void gv_rabitq_put_lane(uint8_t *block, int lane, const uint8_t *code,
 							   int code_dims);
-extern void gv_rabitq_put_lanes(uint8_t *block, const uint8_t *nibbles, int n,
+extern void gv_rabitq_put_lanes(uint8_t *block, const uint8_t *codes, int n,
 								int code_dims);
-extern void gv_rabitq_get_lane(const uint8_t *block, int lane, uint8_t *nibbles,
+extern void gv_rabitq_get_lane(const uint8_t *block, int lane, uint8_t *code,
 							   int code_dims);
-extern void gv_rabitq_copy_lane(uint8_t *block, int to, int from, int code_dims);
 
 #endif							/* GV_QUANT_RABITQ_H */

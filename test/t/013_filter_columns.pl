@@ -227,33 +227,5 @@ $node->start;
 is_sound($node, $_, 'after a crash') foreach ('items_l2', 'items_l1');
 is_answered($node, '<->', "name = 'crash'", 0.95, 'after a crash');
 
-# an index of version 1, which is one without filter columns and a shorter metapage
-$node->safe_psql('postgres', 'CREATE TABLE old (id int, v vector(16)); INSERT INTO old SELECT i, line(i) FROM generate_series(1, 1000) i; '
-	  . 'CREATE INDEX old_v ON old USING hnsw (v vector_l2_ops); CHECKPOINT');
-my $path = $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('old_v')");
-$node->stop;
-open(my $file, '+<:raw', $path) || die "could not open $path: $!";
-read($file, my $page, 8192) == 8192 || die;
-is(unpack('v', substr($page, 28, 2)), 3, 'indexes have version 3');
-my $end = unpack('v', substr($page, 12, 2));
-my $old_end = $end - 32 - 536;
-is(substr($page, $old_end, 32), "\0" x 32, 'the metapage ends with the filter columns and the calibration');
-substr($page, 28, 2) = pack('v', 1);
-substr($page, 12, 2) = pack('v', $old_end);
-substr($page, $old_end, $end - $old_end) = "\0" x ($end - $old_end);
-seek($file, 0, 0);
-print $file $page;
-close($file);
-$node->start;
-is_sound($node, 'old_v', 'version 1');
-is_complete($node, 'old', "v <-> '$_'", 'version 1') foreach ($node->safe_psql('postgres', 'SELECT q FROM questions WHERE id = 3'));
-$node->safe_psql('postgres', 'INSERT INTO old SELECT i, line(i) FROM generate_series(1001, 2000) i; DELETE FROM old WHERE id % 2 = 0');
-is($node->safe_psql('postgres', "SELECT string_agg(value::text, ' ' ORDER BY name) FROM gigavec.stats('old_v') WHERE name IN ('calibration', 'format_version')"),
-	'0 1', 'it stays version 1');
-$node->safe_psql('postgres', 'VACUUM old');
-is_sound($node, 'old_v', 'version 1, changed');
-is($node->safe_psql('postgres', "SELECT string_agg(value::text, ' ' ORDER BY name) FROM gigavec.stats('old_v') WHERE name IN ('calibration', 'format_version')"),
-	'1 3', 'until VACUUM calibrates it');
-
 $node->stop;
 done_testing();

@@ -69,10 +69,17 @@ expected_sums(const Block *block, uint32_t *sums)
 		sums[lane] = 0;
 		for (group = 0; group < block->n_groups; group++)
 		{
-			int			byte = block->codes[16 * group + lane % 16];
-			int			nibble = lane < 16 ? byte & 15 : byte >> 4;
+			int			in_square = group % 8;
+			int			first = group - in_square;
+			int			lane_bytes = first + 8 <= block->n_groups ? 4 : 2;
+			int			byte = block->codes[16 * first + lane_bytes * lane + in_square / 2];
+			int			table = first + lane_bytes * (in_square % 2) + in_square / 2;
+			int			number = in_square % 2 == 0 ? byte & 15 : byte >> 4;
 
-			sums[lane] += block->table[16 * group + nibble];
+			sums[lane] += block->table[16 * table + number];
+			if (gv_fastscan_table_place(group, block->n_groups) != table)
+				gv_unit_fail("%d groups: table of group %d is not number %d", block->n_groups,
+							 group, table);
 		}
 	}
 }

@@ -186,7 +186,7 @@ check_estimates(int dims, int code_dims, int n_bits)
 static void
 check_signs(int dims, int code_dims)
 {
-	static uint8_t nibbles[MAX_DIM / 4];
+	static uint8_t code[MAX_DIM / 8];
 
 	for (int n_bits = 0; n_bits <= GV_EXTRA_MAX_BITS; n_bits++)
 	{
@@ -198,11 +198,11 @@ check_signs(int dims, int code_dims)
 		row.x[3] = row.p[3];
 		row.factors = gv_extra_encode(row.x, row.p, dims, code_dims, n_bits, row.planes,
 									  row.scratch);
-		factors = gv_rabitq_encode(row.x, row.p, 1, dims, code_dims, nibbles);
+		factors = gv_rabitq_encode(row.x, row.p, 1, dims, code_dims, code);
 		signs = row.planes + gv_extra_bytes(code_dims, n_bits);
 		for (int i = 0; i < code_dims / 8; i++)
 		{
-			if (signs[i] != (nibbles[2 * i] | nibbles[2 * i + 1] << 4))
+			if (signs[i] != code[i])
 				gv_unit_fail("%d bits: signs %d are not those of the code", n_bits, i);
 		}
 		/* y is half a sign */

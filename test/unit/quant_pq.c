@@ -188,7 +188,8 @@ check_fastscan(const GvPq *pq, const float *x, const float *q)
 	const GvPqShape *shape = &pq->shape;
 	int			groups = gv_pq_groups(shape);
 	uint8_t    *block = gv_unit_at_end(0, (size_t) groups * GV_FASTSCAN_GROUP_BYTES);
-	uint8_t    *nibbles = gv_unit_at_end(1, groups);
+	uint8_t    *numbers = gv_unit_at_end(1, groups);
+	uint8_t    *code = gv_unit_at_end(4, groups / 2);
 	float	   *table = gv_unit_at_end(2, (size_t) shape->m * 16 * sizeof(float));
 	double		expected[GV_FASTSCAN_LANES];
 	uint32_t	sums[GV_FASTSCAN_LANES];
@@ -200,12 +201,14 @@ check_fastscan(const GvPq *pq, const float *x, const float *q)
 	memset(block, 0, (size_t) groups * GV_FASTSCAN_GROUP_BYTES);
 	for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 	{
-		memset(nibbles, 5, groups);
-		gv_pq_encode(pq, x + (size_t) lane * shape->dim, nibbles);
-		gv_rabitq_put_lane(block, lane, nibbles, 4 * groups);
+		memset(numbers, 5, groups);
+		gv_pq_encode(pq, x + (size_t) lane * shape->dim, numbers);
+		for (int j = 0; j < groups; j += 2)
+			code[j / 2] = (uint8_t) (numbers[j] | numbers[j + 1] << 4);
+		gv_rabitq_put_lane(block, lane, code, 4 * groups);
 		expected[lane] = 0;
 		for (int j = 0; j < shape->m; j++)
-			expected[lane] += table[j * 16 + nibbles[j]];
+			expected[lane] += table[j * 16 + numbers[j]];
 	}
 	gv_kernels->fastscan(block, query.table, query.n_groups, sums);
 	for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)

@@ -19,9 +19,9 @@
 
 /* Sign of a dimension in a code: 1 or -1 */
 static int
-sign_of(const uint8_t *nibbles, int i)
+sign_of(const uint8_t *code, int i)
 {
-	return nibbles[i / 4] >> (i % 4) & 1 ? 1 : -1;
+	return code[i / 8] >> (i % 8) & 1 ? 1 : -1;
 }
 
 static void
@@ -33,13 +33,14 @@ fill(float *x, int n)
 		x[i] = (float) gv_unit_normal();
 }
 
-/* The place of a lane's code as the FastScan kernels read it */
+/* Bytes of a lane's code as the FastScan kernels read them */
 static int
-nibble_at(const uint8_t *block, int lane, int group)
+byte_at(const uint8_t *block, int code_dims, int lane, int i)
 {
-	int			byte = block[group * GV_FASTSCAN_GROUP_BYTES + lane % 16];
+	int			first = i - i % 4;
+	int			lane_bytes = first + 4 <= code_dims / 8 ? 4 : 2;
 
-	return lane < 16 ? byte % 16 : byte / 16;
+	return block[first * GV_FASTSCAN_LANES + lane * lane_bytes + i % 4];
 }
 
 /*
@@ -48,22 +49,21 @@ nibble_at(const uint8_t *block, int lane, int group)
 static void
 check_lanes(int code_dims)
 {
-	static uint8_t expected[GV_FASTSCAN_LANES][MAX_DIM / 4];
-	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
+	static uint8_t expected[GV_FASTSCAN_LANES][MAX_DIM / 8];
+	int			n_bytes = code_dims / 8;
 	int			size = gv_rabitq_block_bytes(code_dims);
 	uint8_t    *block = gv_unit_at_end(0, size);
-	uint8_t    *nibbles = gv_unit_at_end(1, n_groups);
+	uint8_t    *code = gv_unit_at_end(1, n_bytes);
 	int			op;
 	int			i;
 	int			lane;
-	int			g;
 
 	for (i = 0; i < size; i++)
 		block[i] = (uint8_t) gv_unit_random();
 	for (lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 	{
-		for (g = 0; g < n_groups; g++)
-			expected[lane][g] = (uint8_t) nibble_at(block, lane, g);
+		for (i = 0; i < n_bytes; i++)
+			expected[lane][i] = (uint8_t) byte_at(block, code_dims, lane, i);
 	}
 
 	/* first every pair of lanes, then any */
@@ -72,22 +72,22 @@ check_lanes(int code_dims)
 		int			to = op / GV_FASTSCAN_LANES;
 		int			from = op % GV_FASTSCAN_LANES;
 
-		for (g = 0; g < n_groups; g++)
-			nibbles[g] = expected[from][g] = (uint8_t) (gv_unit_random() % 16);
-		gv_rabitq_put_lane(block, from, nibbles, code_dims);
-		memcpy(expected[to], expected[from], n_groups);
-		gv_rabitq_copy_lane(block, to, from, code_dims);
+		for (i = 0; i < n_bytes; i++)
+			code[i] = expected[from][i] = (uint8_t) gv_unit_random();
+		gv_rabitq_put_lane(block, from, code, code_dims);
+		memcpy(expected[to], expected[from], n_bytes);
+		gv_rabitq_put_lane(block, to, code, code_dims);
 
 		for (lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 		{
-			memset(nibbles, 0xee, n_groups);
-			gv_rabitq_get_lane(block, lane, nibbles, code_dims);
-			if (memcmp(nibbles, expected[lane], n_groups) != 0)
-				gv_unit_fail("%d dimensions, from lane %d to %d: lane %d changed",
+			memset(code, 0xee, n_bytes);
+			gv_rabitq_get_lane(block, lane, code, code_dims);
+			if (memcmp(code, expected[lane], n_bytes) != 0)
+				gv_unit_fail("%d dimensions, lanes %d and %d written: lane %d changed",
 							 code_dims, from, to, lane);
-			for (g = 0; g < n_groups; g++)
+			for (i = 0; i < n_bytes; i++)
 			{
-				if (nibble_at(block, lane, g) != expected[lane][g])
+				if (byte_at(block, code_dims, lane, i) != expected[lane][i])
 					gv_unit_fail("%d dimensions: lane %d is not in its place", code_dims, lane);
 			}
 		}
@@ -100,23 +100,23 @@ check_lanes(int code_dims)
 static void
 check_many_lanes(int code_dims)
 {
-	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
+	int			n_bytes = code_dims / 8;
 	int			size = gv_rabitq_block_bytes(code_dims);
 	uint8_t    *block = gv_unit_at_end(0, size);
 	uint8_t    *expected = gv_unit_at_end(2, size);
 
 	for (int n = 0; n <= GV_FASTSCAN_LANES; n++)
 	{
-		uint8_t    *nibbles = gv_unit_at_end(1, n * n_groups);
+		uint8_t    *codes = gv_unit_at_end(1, n * n_bytes);
 
-		for (int i = 0; i < n * n_groups; i++)
-			nibbles[i] = (uint8_t) (gv_unit_random() % 16);
+		for (int i = 0; i < n * n_bytes; i++)
+			codes[i] = (uint8_t) gv_unit_random();
 		for (int i = 0; i < size; i++)
 			block[i] = (uint8_t) gv_unit_random();
 		memset(expected, 0, size);
 		for (int lane = 0; lane < n; lane++)
-			gv_rabitq_put_lane(expected, lane, nibbles + lane * n_groups, code_dims);
-		gv_rabitq_put_lanes(block, nibbles, n, code_dims);
+			gv_rabitq_put_lane(expected, lane, codes + lane * n_bytes, code_dims);
+		gv_rabitq_put_lanes(block, codes, n, code_dims);
 		if (memcmp(block, expected, size) != 0)
 			gv_unit_fail("%d dimensions, %d lanes together are others than one by one",
 						 code_dims, n);
@@ -188,7 +188,7 @@ check_query(Query kind, int code_dims)
 	int			n_groups = code_dims / GV_RABITQ_GROUP_DIMS;
 	int			size = gv_rabitq_block_bytes(code_dims);
 	float	   *q = gv_unit_at_end(0, code_dims * sizeof(float));
-	uint8_t    *nibbles = gv_unit_at_end(1, n_groups);
+	uint8_t    *code = gv_unit_at_end(1, code_dims / 8);
 	uint8_t    *block = gv_unit_at_end(2, size);
 	uint32_t	sums[GV_FASTSCAN_LANES];
 	double		expected[GV_FASTSCAN_LANES];
@@ -205,11 +205,11 @@ check_query(Query kind, int code_dims)
 	for (lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 	{
 		expected[lane] = 0;
-		for (g = 0; g < n_groups; g++)
-			nibbles[g] = (uint8_t) (gv_unit_random() % 16);
+		for (i = 0; i < code_dims / 8; i++)
+			code[i] = (uint8_t) gv_unit_random();
 		for (i = 0; i < code_dims; i++)
-			expected[lane] += sign_of(nibbles, i) * (double) q[i];
-		gv_rabitq_put_lane(block, lane, nibbles, code_dims);
+			expected[lane] += sign_of(code, i) * (double) q[i];
+		gv_rabitq_put_lane(block, lane, code, code_dims);
 	}
 	gv_rabitq_prepare_query(&query, q, code_dims);
 	if (query.n_groups != n_groups)
@@ -224,7 +224,8 @@ check_query(Query kind, int code_dims)
 		total -= least;
 		for (i = 0; i < 16; i++)
 		{
-			double		entry = query.table[GV_FASTSCAN_GROUP_BYTES * g + i];
+			double		entry = query.table[GV_FASTSCAN_GROUP_BYTES *
+											gv_fastscan_table_place(g, n_groups) + i];
 			double		sum = 0;
 			int			j;
 
@@ -261,8 +262,8 @@ check_encode(int n, int code_dims, float weight)
 {
 	float	   *x = gv_unit_at_end(0, n * sizeof(float));
 	float	   *p = gv_unit_at_end(1, n * sizeof(float));
-	uint8_t    *nibbles = gv_unit_at_end(2, code_dims / GV_RABITQ_GROUP_DIMS);
-	uint8_t		scalar_nibbles[MAX_DIM / 4];
+	uint8_t    *code = gv_unit_at_end(2, code_dims / 8);
+	uint8_t		scalar_code[MAX_DIM / 8];
 	GvSimdLevel level = gv_kernels->level;
 	GvRabitqFactors factors;
 	double		n2 = 0;
@@ -275,12 +276,12 @@ check_encode(int n, int code_dims, float weight)
 
 	fill(x, n);
 	fill(p, n);
-	memset(nibbles, 0xee, code_dims / GV_RABITQ_GROUP_DIMS);
-	factors = gv_rabitq_encode(x, p, weight, n, code_dims, nibbles);
+	memset(code, 0xee, code_dims / 8);
+	factors = gv_rabitq_encode(x, p, weight, n, code_dims, code);
 	gv_distance_set_level(GV_SIMD_SCALAR);
-	gv_rabitq_encode(x, p, weight, n, code_dims, scalar_nibbles);
+	gv_rabitq_encode(x, p, weight, n, code_dims, scalar_code);
 	gv_distance_set_level(level);
-	if (memcmp(nibbles, scalar_nibbles, code_dims / GV_RABITQ_GROUP_DIMS) != 0)
+	if (memcmp(code, scalar_code, code_dims / 8) != 0)
 		gv_unit_fail("%d of %d dimensions: not the code of the scalar level", code_dims, n);
 	for (i = 0; i < n; i++)
 	{
@@ -290,16 +291,11 @@ check_encode(int n, int code_dims, float weight)
 		n2 += e * e;
 		if (i >= code_dims)
 			continue;
-		if (sign_of(nibbles, i) != (e > 0 ? 1 : -1) && fabs(e) > 1e-6)
+		if (sign_of(code, i) != (e > 0 ? 1 : -1) && fabs(e) > 1e-6)
 			gv_unit_fail("%d of %d dimensions: sign %d is wrong", code_dims, n, i);
 		l1 += fabs(e);
-		cs += sign_of(nibbles, i) * c;
+		cs += sign_of(code, i) * c;
 		magnitude += fabs(c);
-	}
-	for (i = 0; i < code_dims / GV_RABITQ_GROUP_DIMS; i++)
-	{
-		if (nibbles[i] > 15)
-			gv_unit_fail("%d of %d dimensions: nibble %d is %d", code_dims, n, i, nibbles[i]);
 	}
 	ratio = n2 / l1;
 	if (!(fabs(factors.rescale + 2 * ratio) <= 1e-5 * ratio))
@@ -326,7 +322,7 @@ check_encode(int n, int code_dims, float weight)
 			exact += (q - x[i]) * (q - x[i]);
 			if (i < code_dims)
 			{
-				qs += sign_of(nibbles, i) * q;
+				qs += sign_of(code, i) * q;
 				terms += fabs(q);
 			}
 		}
@@ -346,21 +342,21 @@ check_center(int n, int code_dims, float weight)
 {
 	float	   *x = gv_unit_at_end(0, n * sizeof(float));
 	float	   *p = gv_unit_at_end(1, n * sizeof(float));
-	uint8_t    *nibbles = gv_unit_at_end(2, code_dims / GV_RABITQ_GROUP_DIMS);
+	uint8_t    *code = gv_unit_at_end(2, code_dims / 8);
 	GvRabitqFactors factors;
 	int			i;
 
 	fill(p, n);
 	for (i = 0; i < n; i++)
 		x[i] = weight * p[i];
-	factors = gv_rabitq_encode(x, p, weight, n, code_dims, nibbles);
+	factors = gv_rabitq_encode(x, p, weight, n, code_dims, code);
 	if (factors.add != 0 || factors.rescale != 0)
 		gv_unit_fail("%d of %d dimensions, weight %g: add %g and rescale %g, not zero",
 					 code_dims, n, weight, factors.add, factors.rescale);
 	if (n == code_dims)
 		return;
 	x[n - 1] += 2;
-	factors = gv_rabitq_encode(x, p, weight, n, code_dims, nibbles);
+	factors = gv_rabitq_encode(x, p, weight, n, code_dims, code);
 	if (!(fabsf(factors.add - 4) <= 1e-5f) || factors.rescale != 0)
 		gv_unit_fail("%d of %d dimensions, weight %g: add %g and rescale %g, not 4 and 0",
 					 code_dims, n, weight, factors.add, factors.rescale);
@@ -463,8 +459,8 @@ fill_point(float *x, int n, bool sparse)
 static double
 measure_error(const ErrorCase *c, const float *q, const float *x, const float *p)
 {
-	uint8_t		nibbles[MAX_DIM / 4];
-	GvRabitqFactors factors = gv_rabitq_encode(x, p, c->weight, c->n, c->code_dims, nibbles);
+	uint8_t		code[MAX_DIM / 8];
+	GvRabitqFactors factors = gv_rabitq_encode(x, p, c->weight, c->n, c->code_dims, code);
 	double		xx = 0;
 	double		qq = 0;
 	double		qx = 0;
@@ -483,7 +479,7 @@ measure_error(const ErrorCase *c, const float *q, const float *x, const float *p
 		qx += (q[i] - center) * (x[i] - center);
 		exact += ((double) q[i] - x[i]) * ((double) q[i] - x[i]);
 		if (i < c->code_dims)
-			qs += sign_of(nibbles, i) * (double) q[i];
+			qs += sign_of(code, i) * (double) q[i];
 	}
 	across = qq - qx * qx / xx;
 	deviation = 2 * sqrt(xx * across * M_PI_2 *
