@@ -21,33 +21,13 @@
 
 #include "am/testpoint.h"
 
-typedef GenericXLogState GvXlog;
+typedef struct GvXlog GvXlog;
 
-static inline GvXlog *
-gv_xlog_begin(Relation rel)
-{
-	return GenericXLogStart(rel);
-}
-
-/* Return the copy of a page to change */
-static inline Page
-gv_xlog_page(GvXlog *xlog, Buffer buf)
-{
-	return GenericXLogRegisterBuffer(xlog, buf, 0);
-}
-
-/* The same for a page whose present content does not matter */
-static inline Page
-gv_xlog_new_page(GvXlog *xlog, Buffer buf)
-{
-	return GenericXLogRegisterBuffer(xlog, buf, GENERIC_XLOG_FULL_IMAGE);
-}
-
-static inline void
-gv_xlog_finish(GvXlog *xlog)
-{
-	GenericXLogFinish(xlog);
-}
+extern GvXlog *gv_xlog_begin(Relation rel);
+extern Page gv_xlog_page(GvXlog *xlog, Buffer buf);
+extern Page gv_xlog_new_page(GvXlog *xlog, Buffer buf);
+extern void gv_xlog_finish(GvXlog *xlog);
+extern void gv_xlog_cancel(GvXlog *xlog);
 
 #ifdef USE_ASSERT_CHECKING
 /* Tests come between records without anybody declaring a point */
@@ -70,13 +50,6 @@ gv_xlog_is_cheap(Relation rel, Page page)
 		return true;
 	GetFullPageWriteInfo(&redo, &full_page_writes);
 	return !full_page_writes || PageGetLSN(page) > redo;
-}
-
-/* Forget the changes */
-static inline void
-gv_xlog_cancel(GvXlog *xlog)
-{
-	GenericXLogAbort(xlog);
 }
 
 #endif							/* GV_AM_XLOG_H */
