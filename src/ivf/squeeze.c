@@ -61,7 +61,8 @@ typedef struct Squeeze
 	uint32		n_dead;			/* rows that are gone and keep their places */
 
 	/* vectors that move */
-	BlockNumber fill_blkno;		/* page of vectors that inserts fill */
+	BlockNumber last_blkno;		/* last page of rows */
+	BlockNumber fill_blkno;		/* page of vectors that inserts fill, named there */
 	ValuePage **target;			/* [n_targets]: pages with slots that are free */
 	uint32		n_targets;
 	uint32		next_target;
@@ -309,6 +310,7 @@ squeeze_rows(Squeeze *squeeze)
 		blkno = rows->next;
 		memcpy(copy->data, next->data, BLCKSZ);
 	}
+	squeeze->last_blkno = blkno;
 	squeeze->fill_blkno = rows->vectors_blkno;
 	pfree(copy);
 }
@@ -327,7 +329,10 @@ compare_values(const void *a, const void *b)
 	return x->blkno < y->blkno ? -1 : 1;
 }
 
-/* The fullest pages of vectors that hold all stay, but for that which inserts fill */
+/*
+ * The fullest pages of vectors that hold all stay, and that which inserts fill, if
+ * it has any
+ */
 static void
 choose_sources(Squeeze *squeeze)
 {
@@ -341,7 +346,7 @@ choose_sources(Squeeze *squeeze)
 	hash_seq_init(&status, squeeze->values);
 	while ((values = hash_seq_search(&status)) != NULL)
 	{
-		if (values->blkno == squeeze->fill_blkno)
+		if (values->blkno == squeeze->fill_blkno && values->n_live > 0)
 			continue;
 		squeeze->target[n_pages++] = values;
 		n_live += values->n_live;
@@ -456,6 +461,36 @@ move_values(Squeeze *squeeze, BlockNumber blkno, PGAlignedBlock *copy)
 	}
 }
 
+/* Free the page of vectors that inserts fill, to which no row leads */
+static void
+free_fill_page(Squeeze *squeeze)
+{
+	Buffer		rows_buf;
+	Buffer		buf;
+	GvIvfRowsPage vectors;
+	GvIvfEdit	edit;
+
+	/* waiting for a page that this process has locked would never end */
+	if (squeeze->fill_blkno == squeeze->last_blkno)
+		gv_ivf_report_corruption(squeeze->index->rel, squeeze->fill_blkno,
+								 "It is a page of rows and of their vectors.");
+	rows_buf = lock_page(squeeze, squeeze->last_blkno, BUFFER_LOCK_EXCLUSIVE);
+	buf = lock_page(squeeze, squeeze->fill_blkno, BUFFER_LOCK_EXCLUSIVE);
+	vectors = gv_ivf_page_rows(BufferGetPage(buf));
+	if (!gv_ivf_page_is(BufferGetPage(buf), GV_IVF_PAGE_VECTORS) ||
+		vectors->list != squeeze->list || vectors->generation != squeeze->entry.generation)
+	{
+		UnlockReleaseBuffer(buf);
+		UnlockReleaseBuffer(rows_buf);
+		return;
+	}
+	gv_ivf_edit_begin(&edit, squeeze->index->rel, true);
+	gv_ivf_page_rows(gv_ivf_edit_page(&edit, rows_buf, false))->vectors_blkno =
+		InvalidBlockNumber;
+	free_in_edit(squeeze, &edit, buf);
+	gv_ivf_edit_finish(&edit);
+}
+
 /* Free pages of vectors that no row needs, once the others are moved together */
 static void
 squeeze_values(Squeeze *squeeze)
@@ -487,6 +522,11 @@ squeeze_values(Squeeze *squeeze)
 
 		if (is_long ? values->n_live > 0 : !values->is_source)
 			continue;
+		if (blkno == squeeze->fill_blkno)
+		{
+			free_fill_page(squeeze);
+			continue;
+		}
 		for (; blkno != InvalidBlockNumber; n_read++)
 		{
 			gv_base_vacuum_delay();

@@ -202,4 +202,16 @@ SELECT operator, count(*), count(*) FILTER (WHERE hnsw_test.same(hnsw_test.neare
 FROM generate_series(1001, 1250) i, CAST(hnsw_test.vec(i, 200)::vector AS text) q, unnest('{<->,<=>}'::text[]) operator GROUP BY 1 ORDER BY 1;
 DROP TABLE hnsw_test.few;
 
+-- a list without rows has no page of vectors, though no page was free for writing it anew
+CREATE TEMP TABLE emptied (id integer, v vector(3));
+INSERT INTO emptied SELECT i, hnsw_test.vec(i, 3) FROM generate_series(1, 100) i;
+CREATE INDEX emptied_v ON emptied USING ivfflat (v) WITH (lists = 1);
+DELETE FROM emptied;
+VACUUM emptied;
+SELECT name, value FROM gigavec.stats('emptied_v') WHERE name IN ('rows_dead', 'pages_rows', 'pages_vectors', 'pages_free');
+INSERT INTO emptied SELECT i, hnsw_test.vec(i, 3) FROM generate_series(1, 100) i;
+SELECT * FROM gigavec.check('emptied_v');
+SELECT name, value FROM gigavec.stats('emptied_v') WHERE name IN ('rows', 'pages_rows', 'pages_vectors');
+DROP TABLE emptied;
+
 DROP SCHEMA hnsw_test CASCADE;
