@@ -20,6 +20,7 @@ SELECT gigavec.snippet(NULL, 'x'), gigavec.snippet('x', NULL);
 -- text that is markup is not
 SELECT gigavec.snippet('<script>alert("fox" & ''dog'')</script> fox', 'fox', 'english', max_words => 20);
 SELECT gigavec.snippet('fox < dog', 'fox', 'english', start_mark => '<em class="hit">', stop_mark => '</em>');
+SELECT gigavec.snippet('AT&T: "fox > dog", isn''t it?', 'fox dog', 'english', max_words => 20), gigavec.snippet('AT&T: "fox > dog", isn''t it?', 'fox dog', 'english', max_words => 20, escape => false);
 -- the configuration of the index that the query names
 CREATE TABLE snippets (body text, pages text[]);
 INSERT INTO snippets VALUES ('running foxes run', '{"running foxes run"}');
