@@ -46,8 +46,9 @@ typedef enum GvSimdLevel
 /* Bytes of one FastScan group: 32 lanes of 4 bits, or a table of 16 entries */
 #define GV_FASTSCAN_GROUP_BYTES 16
 
-/* Groups whose codes and tables lie together */
+/* Groups whose codes and tables lie together, and the bytes of either */
 #define GV_FASTSCAN_SQUARE_GROUPS 8
+#define GV_FASTSCAN_SQUARE_BYTES (GV_FASTSCAN_SQUARE_GROUPS * GV_FASTSCAN_GROUP_BYTES)
 
 /* Largest number of groups the FastScan kernel takes */
 #define GV_FASTSCAN_MAX_GROUPS 16384

@@ -490,7 +490,7 @@ sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 
 		if (stop > end)
 			stop = end;
-		for (; i + 128 <= stop; i += 128)
+		for (; i + GV_FASTSCAN_SQUARE_BYTES <= stop; i += GV_FASTSCAN_SQUARE_BYTES)
 		{
 			for (k = 0; k < 4; k++)
 				code[k] = _mm256_loadu_si256((const __m256i *) (codes + i + 32 * k));

@@ -642,7 +642,7 @@ sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 	int			end = n_groups * GV_FASTSCAN_GROUP_BYTES;
 	int			i;
 
-	for (i = 0; i + 128 <= end; i += 128)
+	for (i = 0; i + GV_FASTSCAN_SQUARE_BYTES <= end; i += GV_FASTSCAN_SQUARE_BYTES)
 	{
 		__m512i		low = _mm512_loadu_si512(table + i);
 		__m512i		high = _mm512_loadu_si512(table + i + 64);

@@ -357,7 +357,7 @@ sum_block(const uint8_t *codes, const uint8_t *table, int n_groups)
 
 		if (stop > end)
 			stop = end;
-		for (; i + 128 <= stop; i += 128)
+		for (; i + GV_FASTSCAN_SQUARE_BYTES <= stop; i += GV_FASTSCAN_SQUARE_BYTES)
 		{
 			for (half = 0; half < 2; half++)
 			{

@@ -429,7 +429,7 @@ fastscan(const uint8_t *codes, const uint8_t *table, int n_groups, uint32_t *sum
 		uint32_t	sum = 0;
 		int			i;
 
-		for (i = 0; i + 128 <= end; i += 128)
+		for (i = 0; i + GV_FASTSCAN_SQUARE_BYTES <= end; i += GV_FASTSCAN_SQUARE_BYTES)
 			sum += sum_entries(codes + i + 4 * lane, table + i, 4);
 		if (i < end)
 			sum += sum_entries(codes + i + 2 * lane, table + i, 2);

@@ -91,9 +91,8 @@ gv_rabitq_encode(const float *x, const float *p, float weight, int dims, int cod
 	return factors;
 }
 
-/* Bytes of the codes of eight groups, four a lane, and of the four left over, two a lane */
-#define SQUARE_BYTES (GV_FASTSCAN_SQUARE_GROUPS * GV_FASTSCAN_GROUP_BYTES)
-#define LANE_BYTES (SQUARE_BYTES / GV_FASTSCAN_LANES)
+/* Bytes of a lane that lie together; of four groups left over, half as many */
+#define LANE_BYTES (GV_FASTSCAN_SQUARE_BYTES / GV_FASTSCAN_LANES)
 
 /*
  * gv_rabitq_put_lane
