@@ -44,6 +44,18 @@ gv_hnsw_report_corruption(Relation rel, BlockNumber blkno, const char *what)
 }
 
 /*
+ * gv_hnsw_last_block
+ *		The last block on which places have numbers.
+ *
+ * per_block: places for nodes, or for chunks of tids
+ */
+BlockNumber
+gv_hnsw_last_block(uint32 per_block)
+{
+	return GV_HNSW_NULL_NORM_OWNER / per_block - BLOCKS_TO_SPARE;
+}
+
+/*
  * gv_hnsw_check_places
  *		Raise an error if an index is so large that places on its next block have
  *		no numbers.
@@ -54,7 +66,7 @@ gv_hnsw_report_corruption(Relation rel, BlockNumber blkno, const char *what)
 void
 gv_hnsw_check_places(Relation rel, BlockNumber n_blocks, uint32 per_block)
 {
-	BlockNumber last = GV_HNSW_NULL_NORM_OWNER / per_block - BLOCKS_TO_SPARE;
+	BlockNumber last = gv_hnsw_last_block(per_block);
 
 	if (n_blocks > last)
 		ereport(ERROR,

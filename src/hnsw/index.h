@@ -75,6 +75,7 @@ gv_hnsw_make_id(const GvHnswLayout *layout, BlockNumber blkno, int slot)
 
 extern void gv_hnsw_open(GvHnswIndex *index, Relation rel);
 extern GvHnswCache *gv_hnsw_cache(GvHnswIndex *index);
+extern BlockNumber gv_hnsw_last_block(uint32 per_block);
 extern void gv_hnsw_check_places(Relation rel, BlockNumber n_blocks, uint32 per_block);
 extern void gv_hnsw_check_meta(Relation rel, const GvHnswMetaPageData *meta);
 extern void gv_hnsw_init_page(Page page, GvHnswPageKind kind);

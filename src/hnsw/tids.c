@@ -51,6 +51,37 @@ lock_page(GvHnswIndex *index, BlockNumber blkno, GvHnswLockedPages *locked)
 }
 
 /*
+ * A page for anything but nodes and filters, exclusively locked, to be written as
+ * a new one: one that the free space map knows of, up to a block, or else one
+ * that is added to the index.
+ *
+ * The caller may have locked others, so a page that is locked is passed over.
+ */
+static Buffer
+take_page(GvHnswIndex *index, BlockNumber last)
+{
+	Relation	rel = index->rel;
+	BlockNumber blkno = GetPageWithFreeSpace(rel, gv_hnsw_fsm_request(GV_AM_PAGE_ROOM));
+
+	if (blkno <= last && blkno < RelationGetNumberOfBlocks(rel))
+	{
+		Buffer		buf = ReadBuffer(rel, blkno);
+
+		RecordPageWithFreeSpace(rel, blkno, 0);
+		if (ConditionalLockBuffer(buf))
+		{
+			if (!gv_hnsw_is_filter_block(&index->layout, blkno) &&
+				(PageIsNew(BufferGetPage(buf)) ||
+				 gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FREE)))
+				return buf;
+			LockBuffer(buf, BUFFER_LOCK_UNLOCK);
+		}
+		ReleaseBuffer(buf);
+	}
+	return gv_hnsw_new_buffer(&index->layout, rel);
+}
+
+/*
  * Find the first chunk with room, from one of a page on, along the part of the
  * list that lies on the page.
  *
@@ -126,9 +157,8 @@ add_chunk(GvHnswIndex *index, GvXlog *xlog, uint32 next, uint32 owner, ItemPoint
 	}
 	if (buf == InvalidBuffer)
 	{
-		gv_hnsw_check_places(index->rel, RelationGetNumberOfBlocks(index->rel),
-							 GV_HNSW_CHUNKS_PER_PAGE);
-		buf = gv_hnsw_new_buffer(&index->layout, index->rel);
+		buf = take_page(index, gv_hnsw_last_block(GV_HNSW_CHUNKS_PER_PAGE));
+		gv_hnsw_check_places(index->rel, BufferGetBlockNumber(buf), GV_HNSW_CHUNKS_PER_PAGE);
 		locked->buf[locked->n++] = buf;
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_TIDS);
@@ -247,28 +277,12 @@ gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes)
 	for (Size i = n_pages; i > 0; i--)
 	{
 		Size		start = (i - 1) * GV_HNSW_CHAIN_ROOM;
-		BlockNumber blkno = GetPageWithFreeSpace(index->rel,
-												  gv_hnsw_fsm_request(GV_AM_PAGE_ROOM));
-		Buffer		buf = InvalidBuffer;
+		Buffer		buf;
 		GvXlog	   *xlog;
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		if (blkno != InvalidBlockNumber && blkno < RelationGetNumberOfBlocks(index->rel))
-		{
-			buf = ReadBuffer(index->rel, blkno);
-			LockBuffer(buf, BUFFER_LOCK_EXCLUSIVE);
-			if (gv_hnsw_is_filter_block(&index->layout, blkno) ||
-				(!PageIsNew(BufferGetPage(buf)) &&
-				 !gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_FREE)))
-			{
-				UnlockReleaseBuffer(buf);
-				buf = InvalidBuffer;
-			}
-			RecordPageWithFreeSpace(index->rel, blkno, 0);
-		}
-		if (buf == InvalidBuffer)
-			buf = gv_hnsw_new_buffer(&index->layout, index->rel);
+		buf = take_page(index, MaxBlockNumber);
 		xlog = gv_xlog_begin(index->rel);
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_VECTOR);

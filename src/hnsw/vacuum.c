@@ -309,38 +309,95 @@ repair_page(Vacuum *vacuum, BlockNumber blkno)
 	}
 }
 
-/* Free the chunks of a dead node */
-static void
-free_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
+/* Is a node one that this VACUUM is to free? */
+static bool
+is_dead_node(const Vacuum *vacuum, GvHnswNode node, uint32 id)
+{
+	return node->state == GV_HNSW_NODE_DEAD && gv_idset_contains(&vacuum->dead, id);
+}
+
+/* Is a page of chunks that is all free the one that inserts fill? */
+static bool
+is_page_to_fill(Vacuum *vacuum, BlockNumber blkno)
+{
+	Buffer		buf = read_page(vacuum, GV_HNSW_META_BLKNO, BUFFER_LOCK_SHARE);
+	bool		result = gv_hnsw_page_meta(BufferGetPage(buf))->tid_blkno == blkno;
+
+	UnlockReleaseBuffer(buf);
+	return result;
+}
+
+/*
+ * Free the chunks of a DEAD node that lie on the page of its first one, and let
+ * the node begin with the next, in one record: whoever is cut off leaves no chunk
+ * that belongs to nobody.  The page is freed if it has no others.
+ *
+ * Returns whether the node has more.
+ */
+static bool
+free_chunks(Vacuum *vacuum, uint32 id)
 {
 	GvHnswIndex *ix = &vacuum->ix;
+	Buffer		buf = read_page(vacuum, gv_hnsw_id_block(&ix->layout, id),
+								BUFFER_LOCK_EXCLUSIVE);
+	GvXlog	   *xlog = gv_xlog_begin(ix->rel);
+	GvHnswNode	node = gv_hnsw_page_node(ix, gv_xlog_page(xlog, buf),
+										 gv_hnsw_id_slot(&ix->layout, id));
+	uint32		chunk_id = node->tid_chunk;
+	BlockNumber blkno = gv_hnsw_chunk_block(chunk_id);
+	Buffer		chunk_buf = read_chunk(vacuum, chunk_id, id, 0, BUFFER_LOCK_EXCLUSIVE);
+	Page		page = gv_xlog_page(xlog, chunk_buf);
+	bool		is_free;
 
-	while (chunk_id != GV_HNSW_INVALID_ID)
+	GV_TEST_POINT("hnsw-vacuum-free");
+	while (chunk_id != GV_HNSW_INVALID_ID && gv_hnsw_chunk_block(chunk_id) == blkno)
 	{
-		Buffer		buf = read_page(vacuum, gv_hnsw_chunk_block(chunk_id), BUFFER_LOCK_EXCLUSIVE);
-		uint32		next = GV_HNSW_INVALID_ID;
+		GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(chunk_id));
 
-		if (gv_hnsw_page_is(BufferGetPage(buf), GV_HNSW_PAGE_TIDS))
-		{
-			GvXlog	   *xlog = gv_xlog_begin(ix->rel);
-			Page		page = gv_xlog_page(xlog, buf);
-			GvHnswTidChunk chunk = gv_hnsw_page_chunk(page, gv_hnsw_chunk_slot(chunk_id));
-
-			if (chunk->owner == owner)
-			{
-				next = chunk->next;
-				/* next stays for scans that are on their way through */
-				chunk->owner = GV_HNSW_INVALID_ID;
-				chunk->n_tids = 0;
-				gv_am_page_special(page)->n_free++;
-				gv_xlog_finish(xlog);
-			}
-			else
-				gv_xlog_cancel(xlog);
-		}
-		UnlockReleaseBuffer(buf);
-		chunk_id = next;
+		if (chunk->owner != id)
+			gv_hnsw_report_corruption(ix->rel, blkno, "A chunk of tids is not its node's.");
+		chunk_id = chunk->next;
+		chunk->owner = GV_HNSW_INVALID_ID;
+		chunk->n_tids = 0;
+		gv_am_page_special(page)->n_free++;
 	}
+	node->tid_chunk = chunk_id;
+	is_free = gv_am_page_special(page)->n_free == GV_HNSW_CHUNKS_PER_PAGE &&
+		!is_page_to_fill(vacuum, blkno);
+	if (is_free)
+		gv_hnsw_init_page(page, GV_HNSW_PAGE_FREE);
+	gv_xlog_finish(xlog);
+	UnlockReleaseBuffer(chunk_buf);
+	UnlockReleaseBuffer(buf);
+	if (is_free)
+		RecordPageWithFreeSpace(ix->rel, blkno, GV_AM_PAGE_ROOM);
+	return chunk_id != GV_HNSW_INVALID_ID;
+}
+
+/* Free the chunks of a page's DEAD nodes */
+static void
+free_chunks_of_page(Vacuum *vacuum, BlockNumber blkno)
+{
+	GvHnswIndex *ix = &vacuum->ix;
+	uint32	   *ids = palloc(sizeof(uint32) * ix->layout.nodes_per_page);
+	int			n = 0;
+	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_SHARE);
+
+	for (int slot = 0; slot < ix->layout.nodes_per_page; slot++)
+	{
+		GvHnswNode	node = gv_hnsw_page_node(ix, BufferGetPage(buf), slot);
+		uint32		id = gv_hnsw_make_id(&ix->layout, blkno, slot);
+
+		if (node != NULL && node->tid_chunk != GV_HNSW_INVALID_ID && is_dead_node(vacuum, node, id))
+			ids[n++] = id;
+	}
+	UnlockReleaseBuffer(buf);
+	for (int i = 0; i < n; i++)
+	{
+		while (free_chunks(vacuum, ids[i]))
+			gv_base_vacuum_delay();
+	}
+	pfree(ids);
 }
 
 /* Free the pages with the rest of a dead node's value */
@@ -386,28 +443,30 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 	GvHnswIndex *ix = &vacuum->ix;
 	const GvHnswLayout *layout = &ix->layout;
 	bool		has_codes = gv_hnsw_layout_has_codes(layout);
-	Buffer		buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
-	Page		page = BufferGetPage(buf);
-	uint32	   *chunks = palloc(sizeof(uint32) * layout->nodes_per_page);
+	Buffer		buf;
+	Page		page;
 	BlockNumber *rests = palloc(sizeof(BlockNumber) * layout->nodes_per_page);
-	uint32	   *ids = palloc(sizeof(uint32) * layout->nodes_per_page);
 	int			n = 0;
 	GvXlog	   *xlog = NULL;
 	Buffer		filter_buf = InvalidBuffer;
 	Page		filter_page = NULL;
 	Size		room = 0;
-	bool		is_nodes = gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES) ||
-		gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS);
-	bool		is_empty = (PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE)) &&
-		!gv_hnsw_is_filter_block(layout, blkno);
+	bool		is_nodes;
+	bool		is_empty;
 
+	free_chunks_of_page(vacuum, blkno);
+	buf = read_page(vacuum, blkno, BUFFER_LOCK_EXCLUSIVE);
+	page = BufferGetPage(buf);
+	is_nodes = gv_hnsw_page_is(page, GV_HNSW_PAGE_NODES) ||
+		gv_hnsw_page_is(page, GV_HNSW_PAGE_ITEMS);
+	is_empty = (PageIsNew(page) || gv_hnsw_page_is(page, GV_HNSW_PAGE_FREE)) &&
+		!gv_hnsw_is_filter_block(layout, blkno);
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
 		GvHnswNode	node = gv_hnsw_page_node(ix, page, slot);
 		uint32		id = gv_hnsw_make_id(layout, blkno, slot);
 
-		if (node == NULL || node->state != GV_HNSW_NODE_DEAD ||
-			!gv_idset_contains(&vacuum->dead, id))
+		if (node == NULL || !is_dead_node(vacuum, node, id))
 			continue;
 		if (xlog == NULL)
 		{
@@ -422,8 +481,6 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 		}
 		if (filter_page != NULL && !PageIsNew(filter_page))
 			gv_hnsw_filter_clear(layout, filter_page, gv_hnsw_filter_slot(layout, id));
-		ids[n] = id;
-		chunks[n] = node->tid_chunk;
 		rests[n] = has_codes ? InvalidBlockNumber : node->u.vector_blkno;
 		n++;
 		if (has_codes)
@@ -458,17 +515,12 @@ free_dead_nodes(Vacuum *vacuum, BlockNumber blkno)
 		UnlockReleaseBuffer(filter_buf);
 	UnlockReleaseBuffer(buf);
 
-	/* the chunks and rests belong to nobody now */
+	/* the rests belong to nobody now */
 	for (int i = 0; i < n; i++)
-	{
-		free_chunks(vacuum, chunks[i], ids[i]);
 		free_rest(vacuum, rests[i]);
-	}
 	/* of empty pages, too: a crash may have lost it */
 	if (is_nodes || is_empty)
 		RecordPageWithFreeSpace(ix->rel, blkno, room);
-	pfree(ids);
-	pfree(chunks);
 	pfree(rests);
 }
 

@@ -61,6 +61,24 @@ for my $table (@tables)
 	cmp_ok($size, '<=', 1.1 * $first + 3, "$name: $first pages at first, $size after six rounds");
 	is_sound($node, 'items_v', $name);
 }
+
+# Rows beyond the first of a vector have pages of their own
+my @sizes;
+
+$node->safe_psql('postgres', q{
+	DROP TABLE items;
+	CREATE TABLE items (id int, v vector(24));
+	CREATE INDEX items_v ON items USING hnsw (v vector_l2_ops)});
+for my $round (1 .. 6)
+{
+	push @sizes, $node->safe_psql('postgres', qq{
+		INSERT INTO items SELECT i, point($round * 10 + i % 3, 24) FROM generate_series(1, 12000) i;
+		DELETE FROM items;
+		VACUUM items;
+		SELECT pg_relation_size('items_v') / 8192});
+}
+cmp_ok($sizes[-1], '<=', $sizes[0] + 3, "three vectors in 12,000 rows each time: pages @sizes");
+is_sound($node, 'items_v', 'many rows of a vector');
 $node->stop;
 
 done_testing();
