@@ -257,6 +257,7 @@ look_at_tree(GvKdtreeCheck *check)
 
 	for (BlockNumber blkno = GV_KDTREE_ROOT_BLKNO; blkno < check->n_blocks; blkno++)
 	{
+		CHECK_FOR_INTERRUPTS();
 		if (check->parents[blkno] != 0 && !compare_page(check, blkno))
 			return false;
 		if (blkno > GV_KDTREE_ROOT_BLKNO && check->parents[blkno] == 0)
@@ -264,6 +265,7 @@ look_at_tree(GvKdtreeCheck *check)
 			Buffer		buf = ReadBufferExtended(check->ix.rel, MAIN_FORKNUM, blkno,
 												 RBM_NORMAL, check->strategy);
 
+			GV_TEST_POINT("kdtree-check-block");
 			LockBuffer(buf, BUFFER_LOCK_SHARE);
 			if (!PageIsNew(BufferGetPage(buf)) &&
 				!gv_kdtree_page_is(BufferGetPage(buf), GV_KDTREE_PAGE_FREE))
