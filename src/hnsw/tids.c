@@ -19,13 +19,6 @@
 #include "hnsw/write.h"
 
 /*
- * Pages of a list on which a tid may find room.  VACUUM leaves room in all of
- * them; without a limit an insert would read the whole list.  Mostly the chunks
- * of a list follow each other on a page, so that these are some 37,000 tids.
- */
-#define MAX_TRIED_PAGES 32
-
-/*
  * gv_hnsw_unlock_pages
  *		Release what a step has locked.
  */
@@ -112,7 +105,7 @@ static bool
 add_to_list(GvHnswIndex *index, GvXlog *xlog, uint32 chunk_id, uint32 owner,
 			ItemPointer tid, GvHnswLockedPages *locked)
 {
-	for (int i = 0; i < MAX_TRIED_PAGES && chunk_id != GV_HNSW_INVALID_ID; i++)
+	for (int i = 0; i < GV_HNSW_MAX_TRIED_PAGES && chunk_id != GV_HNSW_INVALID_ID; i++)
 	{
 		Buffer		buf = lock_page(index, gv_hnsw_chunk_block(chunk_id), locked);
 

@@ -109,7 +109,7 @@ read_chunk(Vacuum *vacuum, uint32 chunk_id, uint32 owner, int64 n_before, int lo
  * Take dead tids out of a chain of chunks; true if any are left.
  *
  * The caller holds no lock: there may be many.  What an insert adds meanwhile may
- * be overlooked, see has_tids.
+ * be overlooked, see has_new_tids.
  */
 static bool
 vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
@@ -152,21 +152,29 @@ vacuum_chunks(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 }
 
 /*
- * Has a chain of chunks any tids?
+ * Have inserts added tids to a chain of chunks that had none?
  *
- * The caller holds the lock of the node's page, so that nobody adds any.
+ * The caller holds the lock of the node's page, so that nobody adds any now.  An
+ * insert puts a chunk before the others, or a tid on one of the first pages.
  */
 static bool
-has_tids(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
+has_new_tids(Vacuum *vacuum, uint32 chunk_id, uint32 owner)
 {
-	for (int64 n = 0; chunk_id != GV_HNSW_INVALID_ID; n++)
+	for (int i = 0; i < GV_HNSW_MAX_TRIED_PAGES && chunk_id != GV_HNSW_INVALID_ID; i++)
 	{
-		Buffer		buf = read_chunk(vacuum, chunk_id, owner, n, BUFFER_LOCK_SHARE);
-		GvHnswTidChunk chunk = gv_hnsw_page_chunk(BufferGetPage(buf),
-												  gv_hnsw_chunk_slot(chunk_id));
-		bool		result = chunk->n_tids > 0;
+		Buffer		buf = read_chunk(vacuum, chunk_id, owner, 0, BUFFER_LOCK_SHARE);
+		BlockNumber blkno = BufferGetBlockNumber(buf);
+		bool		result = false;
 
-		chunk_id = chunk->next;
+		for (int n = 0; n < GV_HNSW_CHUNKS_PER_PAGE && !result &&
+			 chunk_id != GV_HNSW_INVALID_ID && gv_hnsw_chunk_block(chunk_id) == blkno; n++)
+		{
+			GvHnswTidChunk chunk = gv_hnsw_page_chunk(BufferGetPage(buf),
+													  gv_hnsw_chunk_slot(chunk_id));
+
+			result = chunk->n_tids > 0;
+			chunk_id = chunk->next;
+		}
 		UnlockReleaseBuffer(buf);
 		if (result)
 			return true;
@@ -253,9 +261,10 @@ remove_dead_tids(Vacuum *vacuum, BlockNumber blkno)
 			continue;
 		}
 
+		GV_TEST_POINT("hnsw-vacuum-node");
 		tid_dead = ItemPointerIsValid(&node->tid) && tid_is_dead(vacuum, &node->tid);
 		is_live = (ItemPointerIsValid(&node->tid) && !tid_dead) || has_left[slot] ||
-			has_tids(vacuum, node->tid_chunk, id);
+			has_new_tids(vacuum, node->tid_chunk, id);
 		if (is_live)
 			note_live_node(vacuum, id);
 		if (!tid_dead && is_live)

@@ -16,6 +16,13 @@
 #include "hnsw/index.h"
 #include "hnsw/search.h"
 
+/*
+ * Pages of a list on which a tid may find room.  VACUUM leaves room in all of
+ * them; without a limit an insert would read the whole list.  Mostly the chunks
+ * of a list follow each other on a page, so that these are some 37,000 tids.
+ */
+#define GV_HNSW_MAX_TRIED_PAGES 32
+
 /* Pages to unlock after the record that changes them is written */
 typedef struct GvHnswLockedPages
 {
