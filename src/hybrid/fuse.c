@@ -36,6 +36,11 @@ enum
 	ARG_ASCENDING
 };
 
+/* Their names, as SQL has them */
+static const char *const names[] = {
+	"ids", "scores", "legs", "fusion", "weights", "rrf_k", "ascending"
+};
+
 /* What the arrays say of a row */
 typedef struct Entry
 {
@@ -65,6 +70,11 @@ get_elements(FunctionCallInfo fcinfo, int arg, Datum **values, bool **nulls)
 	if (PG_ARGISNULL(arg))
 		return 0;
 	array = PG_GETARG_ARRAYTYPE_P(arg);
+	if (ARR_NDIM(array) > 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+				 errmsg("\"%s\" must be an array of one dimension", names[arg]),
+				 errdetail("It has %d dimensions.", ARR_NDIM(array))));
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &length, &by_value, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), length, by_value, align, values, nulls, &n);
 	return n;

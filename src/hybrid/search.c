@@ -176,7 +176,7 @@ read_weights(FunctionCallInfo fcinfo, Request *request)
 	array = PG_GETARG_ARRAYTYPE_P(ARG_WEIGHTS);
 	deconstruct_array(array, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE,
 					  &values, &nulls, &n);
-	if (n != GV_HYBRID_N_LEGS || nulls[0] || nulls[1])
+	if (ARR_NDIM(array) != 1 || n != GV_HYBRID_N_LEGS || nulls[0] || nulls[1])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("\"weights\" must be two numbers: of the text and of the vector")));

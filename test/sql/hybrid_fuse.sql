@@ -55,6 +55,8 @@ SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[65]);
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[NULL]::integer[]);
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[2], weights => '{1}');
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[2], ascending => '{t}');
+SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[2], weights => '{{1,2}}');
+SELECT * FROM gigavec.fuse(ARRAY[ARRAY[1, 2]], ARRAY[1, 1], ARRAY[1, 1]);
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[1], weights => '{-1}');
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[1], weights => '{NaN}');
 SELECT * FROM gigavec.fuse(ARRAY[1], ARRAY[1], ARRAY[1], rrf_k => -1);

@@ -170,6 +170,7 @@ SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', 5, candidates => 4);
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', candidates => 1000001);
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', fusion => 'sum');
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', weights => '{1}');
+SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', weights => '{{1,2}}');
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', weights => '{0,0}');
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', weights => '{1,Infinity}');
 SELECT * FROM gigavec.hybrid_search('items', NULL, '[1,0]', rrf_k => 1000001);
