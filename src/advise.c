@@ -241,7 +241,7 @@ find_ways(Subject *subject)
 		estimate_way(subject, opclass, advice);
 	}
 	if (!is_any)
-		gv_estimate_refuse_opclass(subject->opclass, subject->column, subject->type);
+		gv_estimate_refuse_opclass(InvalidOid, subject->opclass, subject->column, subject->type);
 }
 
 /* Would an index stay in memory, as far as the planner is told? */
@@ -615,7 +615,7 @@ gv_advise_index(PG_FUNCTION_ARGS)
 				 errmsg("column \"%s\" has type %s, which no access method of gigavec indexes",
 						subject.column, format_type_be(subject.type))));
 	if (opclass == NULL && subject.opclass)
-		gv_estimate_refuse_opclass(subject.opclass, subject.column, subject.type);
+		gv_estimate_refuse_opclass(InvalidOid, subject.opclass, subject.column, subject.type);
 	if (opclass)
 		gv_estimate_check_dim(opclass, "hnsw", subject.column, subject.dim);
 

@@ -19,6 +19,7 @@
 #include "catalog/pg_statistic.h"
 #include "commands/defrem.h"
 #include "funcapi.h"
+#include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "utils/acl.h"
@@ -125,18 +126,73 @@ gv_estimate_find_opclass(Oid am_oid, Oid type, const char *name, Oid *found)
 														   GV_AM_OPCLASS_PROC), (Datum) 0));
 }
 
+/* A list of strings is in order */
+static int
+compare_names(const ListCell *a, const ListCell *b)
+{
+	return strcmp(lfirst(a), lfirst(b));
+}
+
+/*
+ * The names of the operator classes for a type, or NULL if there are none.
+ *
+ * am_oid: of an access method, or InvalidOid: of all that estimates are made for
+ */
+static char *
+list_opclasses(Oid am_oid, Oid type)
+{
+	Relation	rel = table_open(OperatorClassRelationId, AccessShareLock);
+	SysScanDesc scan = systable_beginscan(rel, InvalidOid, false, NULL, 0, NULL);
+	StringInfoData text;
+	List	   *names = NIL;
+	ListCell   *cell;
+	const char *last = NULL;
+	HeapTuple	tuple;
+
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_opclass form = (Form_pg_opclass) GETSTRUCT(tuple);
+
+		/* as above */
+		if (form->opcintype == type &&
+			(OidIsValid(am_oid) ? form->opcmethod == am_oid :
+			 gv_estimate_is_method(get_am_name(form->opcmethod))) &&
+			OidIsValid(get_opfamily_proc(form->opcfamily, type, type, GV_AM_OPCLASS_PROC)))
+			names = lappend(names, pstrdup(NameStr(form->opcname)));
+	}
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+
+	list_sort(names, compare_names);
+	initStringInfo(&text);
+	foreach(cell, names)
+	{
+		if (last == NULL || strcmp(last, lfirst(cell)) != 0)
+			appendStringInfo(&text, "%s%s", last ? ", " : "", (char *) lfirst(cell));
+		last = lfirst(cell);
+	}
+	return last ? text.data : NULL;
+}
+
 /*
  * gv_estimate_refuse_opclass
  *		Raise the error that there is no such operator class for the type, or none.
+ *
+ * am_oid: of the access method that was asked for, or InvalidOid
  */
 void
-gv_estimate_refuse_opclass(const char *name, const char *column, Oid type)
+gv_estimate_refuse_opclass(Oid am_oid, const char *name, const char *column, Oid type)
 {
 	if (name)
+	{
+		const char *names = list_opclasses(am_oid, type);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("operator class \"%s\" for type %s does not exist", name,
-						format_type_be(type))));
+						format_type_be(type)),
+				 names ? errhint("Operator classes for this type are: %s.", names) : 0));
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_DATATYPE_MISMATCH),
 			 errmsg("column \"%s\" has type %s, which cannot be indexed by this access method",
@@ -260,7 +316,7 @@ gv_estimate_build(PG_FUNCTION_ARGS)
 	type = getBaseTypeAndTypmod(attribute->atttypid, &dim);
 	opclass = gv_estimate_find_opclass(am_oid, type, name, &opclass_oid);
 	if (opclass == NULL)
-		gv_estimate_refuse_opclass(name, column.name, type);
+		gv_estimate_refuse_opclass(am_oid, name, column.name, type);
 	gv_estimate_check_dim(opclass, method, column.name, dim);
 
 	column.dim = dim;

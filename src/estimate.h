@@ -29,8 +29,8 @@ extern AttrNumber gv_estimate_open_table(Oid heap_oid, const char *column, bool 
 										 Relation *heap);
 extern const GvAmOpclass *gv_estimate_find_opclass(Oid am_oid, Oid type, const char *name,
 												   Oid *found);
-pg_noreturn extern void gv_estimate_refuse_opclass(const char *name, const char *column,
-												   Oid type);
+pg_noreturn extern void gv_estimate_refuse_opclass(Oid am_oid, const char *name,
+												   const char *column, Oid type);
 extern void gv_estimate_check_dim(const GvAmOpclass *opclass, const char *method,
 								  const char *column, int dim);
 extern bool gv_estimate_is_method(const char *method);
