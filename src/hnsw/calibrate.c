@@ -966,6 +966,10 @@ gv_hnsw_calibrate_stale(IndexVacuumInfo *info, IndexBulkDeleteResult *stats)
 			(info->num_heap_tuples / ix.meta.calibrated_table_rows);
 	else
 		n_rows = info->num_heap_tuples;
+	/* a partial index, or one of a column with nulls, has fewer than its table */
+	if (stats == NULL && ix.meta.calibrated_table_rows == 0 &&
+		has_moved(n_rows, ix.meta.calibrated_rows))
+		n_rows = gv_hnsw_count_rows(&ix, info->strategy);
 	if (ix.meta.calibration_source == GV_HNSW_CALIBRATION_NONE ||
 		has_moved(n_rows, ix.meta.calibrated_rows))
 		calibrate_rows(info->index, false, n_rows, info->num_heap_tuples);

@@ -14,6 +14,7 @@
 #include "storage/bufmgr.h"
 
 #include "hnsw/aim.h"
+#include "hnsw/calibrate.h"
 #include "hnsw/entry.h"
 #include "hnsw/hnsw.h"
 #include "hnsw/index.h"
@@ -67,7 +68,8 @@ count_nodes(GvHnswIndex *ix, Page page, BlockNumber blkno, uint8 *slots,
 
 		if (node == NULL)
 			continue;
-		slots[gv_hnsw_make_id(layout, blkno, slot)] = node->state & SLOT_STATE;
+		if (slots != NULL)
+			slots[gv_hnsw_make_id(layout, blkno, slot)] = node->state & SLOT_STATE;
 		if (node->state == GV_HNSW_NODE_DEAD)
 		{
 			counts->nodes_dead++;
@@ -98,6 +100,29 @@ count_chunks(Page page, GvHnswCounts *counts)
 		if (chunk->owner == GV_HNSW_NULL_NORM_OWNER)
 			counts->rows_null_norm += chunk->n_tids;
 	}
+}
+
+/*
+ * gv_hnsw_count_rows
+ *		The rows of an index.
+ */
+double
+gv_hnsw_count_rows(GvHnswIndex *ix, BufferAccessStrategy strategy)
+{
+	BlockNumber n_blocks = RelationGetNumberOfBlocks(ix->rel);
+	GvHnswCounts counts = {{0}};
+	PGAlignedBlock copy;
+
+	for (BlockNumber blkno = GV_HNSW_META_BLKNO + 1; blkno < n_blocks; blkno++)
+	{
+		copy_page(ix->rel, blkno, strategy, copy.data);
+		if (gv_hnsw_page_is(copy.data, GV_HNSW_PAGE_TIDS))
+			count_chunks(copy.data, &counts);
+		else if (gv_hnsw_page_is(copy.data, GV_HNSW_PAGE_NODES) ||
+				 gv_hnsw_page_is(copy.data, GV_HNSW_PAGE_ITEMS))
+			count_nodes(ix, copy.data, blkno, NULL, &counts);
+	}
+	return (double) counts.rows;
 }
 
 /* Count where the links of a page's nodes lead */

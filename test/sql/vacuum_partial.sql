@@ -33,5 +33,14 @@ FROM generate_series(20001, 22500) i;
 VACUUM vacuum_partial.items;
 SELECT i, rows, trainings, calibrated_rows FROM vacuum_partial.state WHERE i LIKE '%flat' OR i LIKE '%pq';
 
+-- an index that inserts have filled is calibrated for the first time, by its own rows
+CREATE INDEX late_hnsw ON vacuum_partial.items USING hnsw (v vector_l2_ops) WHERE part = 77;
+INSERT INTO vacuum_partial.items SELECT i, 77, ARRAY[sin(i), cos(i * 1.7), sin(i * 0.3), cos(i % 600 * 0.77)]::vector
+FROM generate_series(30001, 31000) i;
+INSERT INTO vacuum_partial.items SELECT i, 77, '[1,2,3,4]' FROM generate_series(31001, 31100) i;
+SELECT name, value FROM gigavec.stats('vacuum_partial.late_hnsw') WHERE name IN ('rows', 'calibrated_rows');
+VACUUM vacuum_partial.items;
+SELECT name, value FROM gigavec.stats('vacuum_partial.late_hnsw') WHERE name IN ('rows', 'calibrated_rows');
+
 SET client_min_messages = warning;
 DROP SCHEMA vacuum_partial CASCADE;
