@@ -23,6 +23,9 @@
 /* Rounding error of rotating a query and a row, as a part of their length */
 #define POINT_ROUNDING 2.5e-7
 
+/* The square of the length of a point that may have been cut, see GV_AM_MAX_ELEMENT */
+#define CUT_NORM2 1e28f
+
 /* Integer vectors: this many standard deviations of the error along a direction */
 #define ERROR_DEVIATIONS 6.0
 
@@ -86,10 +89,15 @@ gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
  * gv_hnsw_ready_rounding
  *		Return how far points of a query and a row may be from where they should
  *		be, because they were rotated before the center was taken off.
+ *
+ * query_norm2: squared length of the query's point.  Infinity is returned where that
+ * may have been cut, for then rows that were not seem to be nearer.
  */
 double
-gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center)
+gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center, float query_norm2)
 {
+	if (query_norm2 >= CUT_NORM2)
+		return INFINITY;
 	return POINT_ROUNDING *
 		sqrt(gv_kernels->inner_product_f32(center, center, layout->padded_dim));
 }

@@ -41,7 +41,8 @@ gv_hnsw_ready_is_beyond(const GvHnswReadyItem *item, double key)
 extern void gv_hnsw_ready_push(GvHnswReadyItem **heap, int64 *n, int64 *max,
 							   MemoryContext context, const GvHnswReadyItem *item);
 extern void gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item);
-extern double gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center);
+extern double gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center,
+									   float query_norm2);
 extern void gv_hnsw_ready_set_interval(const GvHnswLayout *layout, double rounding,
 									   GvHnswReadyItem *item, const GvHnswFound *found);
 extern double gv_hnsw_ready_radius_key(GvAmMetric metric, double radius, double key_offset,

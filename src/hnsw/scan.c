@@ -632,7 +632,7 @@ set_query(GvHnswScan *so)
 
 		gv_hnsw_search_set_point(&so->search,
 								 gv_hnsw_transform(ix, cache, so->query, true, &rotated));
-		so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center);
+		so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center, so->search.z_norm2);
 
 		/* how exact keys translate into squared distances of points */
 		if (ix->meta.metric == GV_AM_METRIC_L2)

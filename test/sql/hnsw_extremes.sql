@@ -99,6 +99,15 @@ SELECT c, q, rows, returned, ascending OR c = 'ip' AS ascending, problems FROM (
 	unnest(ARRAY['[1,2,3]', '[3.4028235e38,3.4028235e38,-3.4028235e38]', '[1e-45,0,0]', '[0,0,0]']) q,
 	LATERAL (SELECT * FROM hnsw_test.limits('vector_' || c || '_ops', o, q) OFFSET 0) l ORDER BY 1, 2;
 
+-- an index that knew one small row, then rows and query vectors that are 1e18 times as long
+CREATE TABLE hnsw_test.risen (v vector(8));
+INSERT INTO hnsw_test.risen VALUES ('[1,2,3,4,5,6,7,8]');
+CREATE INDEX risen_v ON hnsw_test.risen USING hnsw (v vector_l2_ops);
+INSERT INTO hnsw_test.risen SELECT (SELECT array_agg(sin(i * j + j * j) * 1e18) FROM generate_series(1, 8) j)::vector FROM generate_series(1, 200) i;
+SELECT q, by_index IS NOT DISTINCT FROM by_table OR hnsw_test.same(by_index, by_table) AS same
+FROM unnest(ARRAY['[1,2,3,-1,-2,0,1,1]', '[1e18,2e18,0,-1e18,1e18,1e18,0,0]', '[3e17,2e17,1e18,-1e18,1e18,1e18,0,0]']) q,
+	LATERAL (SELECT hnsw_test.nearest('hnsw_test.risen', '<->', q, 1000, true), hnsw_test.nearest('hnsw_test.risen', '<->', q, 1000, false) OFFSET 0) n (by_index, by_table);
+
 -- inner products in exact order beside a vector many times as long, by lists, too
 CREATE TABLE hnsw_test.lengths (v vector(8));
 INSERT INTO hnsw_test.lengths SELECT hnsw_test.vec(i, 8) FROM generate_series(1, 500) i;
