@@ -15,8 +15,8 @@
 
 #include "access/xact.h"
 #include "storage/lmgr.h"
-#include "utils/resowner.h"
 
+#include "am/attempt.h"
 #include "hnsw/aim.h"
 #include "hnsw/calibrate.h"
 #include "hnsw/write.h"
@@ -78,40 +78,19 @@ count_allowed(const GvHnswIndex *ix, BlockNumber n_blocks, Size value_bytes)
 	return (int) Min(n, MAX_QUERIES);
 }
 
-/* Calibrate an index; an error, unless the user wants to end, is a warning */
-static void
-calibrate(Relation rel, int max_queries)
+/* What is to be calibrated, with how many query vectors */
+typedef struct Task
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
+	Relation	rel;
+	int			max_queries;
+} Task;
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		gv_hnsw_calibrate_grown(rel, max_queries, MAX_EXPANDED);
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
+static void
+calibrate(void *arg)
+{
+	Task	   *task = arg;
 
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
-		if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-			ReThrowError(error);
-		ereport(WARNING,
-				(errcode(error->sqlerrcode),
-				 errmsg("could not calibrate index \"%s\"", RelationGetRelationName(rel)),
-				 errdetail_internal("%s", error->message)));
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
+	gv_hnsw_calibrate_grown(task->rel, task->max_queries, MAX_EXPANDED);
 }
 
 /*
@@ -145,6 +124,12 @@ gv_hnsw_outgrow(Relation rel, BlockNumber blkno, Size value_bytes)
 	/* another may have done it between */
 	gv_hnsw_open(&ix, rel);
 	if (is_due(&ix, n_blocks))
-		calibrate(rel, n_queries);
+	{
+		Task		task = {rel, n_queries};
+
+		(void) gv_am_attempt(calibrate, &task, gv_am_forgives_all,
+							 psprintf("could not calibrate index \"%s\"",
+									  RelationGetRelationName(rel)));
+	}
 	UnlockPage(rel, CALIBRATING_TAG, ExclusiveLock);
 }

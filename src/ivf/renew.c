@@ -29,6 +29,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varbit.h"
 
+#include "am/attempt.h"
 #include "am/fetch.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -430,39 +431,75 @@ is_due(GvIvfIndex *index, double n_rows)
 		n_new >= NEW_ROWS * n_rows;
 }
 
-/* Write lists anew, all of them or some, if their rows ask for it */
+/* Free what belongs to no set */
+static void
+free_orphans(GvIvfIndex *index, BufferAccessStrategy strategy)
+{
+	GvIvfUsed	used;
+
+	gv_ivf_used_read(&used, index);
+	gv_ivf_free_orphans(&used, strategy);
+	IndexFreeSpaceMapVacuum(index->rel);
+}
+
+/* Lists to be written anew */
+typedef struct Due
+{
+	GvIvfIndex *index;
+	Relation	heap;
+	double		n_rows;
+	BufferAccessStrategy strategy;
+	bool		is_all;
+	bool		is_new;			/* it was done */
+} Due;
+
+/* Write lists anew, all of them or some */
+static void
+renew_due(void *arg)
+{
+	Due		   *due = arg;
+	GvIvfIndex *index = due->index;
+	GvIvfPlan	plan;
+
+	/* who reads all lists is not waited for: the next VACUUM may do it */
+	if (!ConditionalLockPage(index->rel, GV_IVF_TRAIN_LOCK, ExclusiveLock))
+		return;
+	if (due->is_all)
+		due->is_new = renew(index, due->heap, due->strategy, NULL, NULL, 0,
+							InvalidFullTransactionId);
+	else
+	{
+		bool		has_plan = gv_ivf_plan_balance(&plan, index, due->heap, due->n_rows);
+
+		GV_TEST_POINT("ivf-balance-planned");
+		due->is_new = has_plan &&
+			renew(index, due->heap, due->strategy, &plan, NULL, 0, InvalidFullTransactionId);
+	}
+	UnlockPage(index->rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
+}
+
+/*
+ * Write lists anew, all of them or some, if their rows ask for it.  Where there is
+ * no room for that it is left to another VACUUM: this one comes to its end.
+ */
 static void
 renew_if_due(GvIvfIndex *index, Relation heap, double n_rows, BufferAccessStrategy strategy)
 {
-	MemoryContext context;
-	MemoryContext old_context;
-	bool		is_due_all = is_due(index, n_rows);
-	bool		is_new = false;
-	GvIvfPlan	plan;
+	Due			due = {index, heap, n_rows, strategy, is_due(index, n_rows)};
 
 	/* those that were measured lately are left as they are */
-	if (!is_due_all && !gv_ivf_calibration_is_stale(&index->meta, n_rows))
-		return;
-	/* who reads all lists is not waited for: the next VACUUM may do it */
 	if (index->meta.retired_lists > 0 ||
-		!ConditionalLockPage(index->rel, GV_IVF_TRAIN_LOCK, ExclusiveLock))
+		(!due.is_all && !gv_ivf_calibration_is_stale(&index->meta, n_rows)))
 		return;
-	context = AllocSetContextCreate(CurrentMemoryContext, "ivf plan", ALLOCSET_DEFAULT_SIZES);
-	old_context = MemoryContextSwitchTo(context);
-	if (is_due_all)
-		is_new = renew(index, heap, strategy, NULL, NULL, 0, InvalidFullTransactionId);
-	else
+	if (!gv_am_attempt(renew_due, &due, gv_am_forgives_shortage,
+					   psprintf(due.is_all ? "could not train the lists of index \"%s\"" :
+								"could not split and merge lists of index \"%s\"",
+								RelationGetRelationName(index->rel))))
 	{
-		bool		has_plan = gv_ivf_plan_balance(&plan, index, heap, n_rows);
-
-		GV_TEST_POINT("ivf-balance-planned");
-		is_new = has_plan &&
-			renew(index, heap, strategy, &plan, NULL, 0, InvalidFullTransactionId);
+		gv_ivf_open(index, index->rel);
+		free_orphans(index, strategy);
 	}
-	MemoryContextSwitchTo(old_context);
-	MemoryContextDelete(context);
-	UnlockPage(index->rel, GV_IVF_TRAIN_LOCK, ExclusiveLock);
-	if (is_new)
+	else if (due.is_new)
 		gv_ivf_open(index, index->rel);
 }
 
@@ -486,13 +523,7 @@ gv_ivf_maintain(Relation rel, double n_rows, bool is_guess, BufferAccessStrategy
 	{
 		gv_ivf_drop_retired(&index);
 		if (index.meta.retired_lists == 0)
-		{
-			GvIvfUsed	used;
-
-			gv_ivf_used_read(&used, &index);
-			gv_ivf_free_orphans(&used, strategy);
-			IndexFreeSpaceMapVacuum(rel);
-		}
+			free_orphans(&index, strategy);
 	}
 	/* a partial index, or one of a column with nulls, would be trained each time */
 	if (is_guess && (is_due(&index, n_rows) || gv_ivf_calibration_is_stale(&index.meta, n_rows)))

@@ -24,6 +24,7 @@
 #include "storage/indexfsm.h"
 #include "utils/memutils.h"
 
+#include "am/attempt.h"
 #include "am/routine.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
@@ -361,6 +362,16 @@ rewrite_lists(Vacuum *vacuum, bool may_squeeze, bool may_grow)
 	return result;
 }
 
+/* Pass 3: the index grows for lists only at last */
+static void
+rewrite_all_lists(void *arg)
+{
+	(void) rewrite_lists(arg, true, false);
+	while (rewrite_lists(arg, false, false))
+		;
+	(void) rewrite_lists(arg, false, true);
+}
+
 /*
  * Count the rows that were removed since it was done last: they tell how many have
  * come.  Nobody else would count them if this VACUUM is cancelled.
@@ -436,10 +447,11 @@ gv_ivf_bulk_delete(IndexVacuumInfo *info, IndexBulkDeleteResult *stats,
 
 		stats->num_index_tuples += count->n_live - count->n_second;
 	}
-	(void) rewrite_lists(vacuum, true, false);
-	while (rewrite_lists(vacuum, false, false))
-		;
-	(void) rewrite_lists(vacuum, false, true);
+	/* rows that are gone keep their places until a VACUUM has room */
+	if (!gv_am_attempt(rewrite_all_lists, vacuum, gv_am_forgives_shortage,
+					   psprintf("could not write lists of index \"%s\" anew",
+								RelationGetRelationName(info->index))))
+		vacuum->found_orphans = true;
 	GV_TEST_POINT("ivf-vacuum-rewritten");
 	free_orphans(vacuum);
 
