@@ -132,6 +132,8 @@ match_or(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info, RestrictInf
 	array->array_typeid = get_array_type(type);
 	array->element_typeid = type;
 	array->location = -1;
+	if (!OidIsValid(array->array_typeid))
+		return -1;				/* there are no arrays of arrays */
 	foreach(cell, either->args)
 	{
 		OpExpr	   *arm = lfirst(cell);
@@ -153,7 +155,7 @@ match_or(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info, RestrictInf
 	any->args = list_make2(linitial(first->args), eval_const_expressions(root, (Node *) array));
 	any->location = -1;
 	*condition = make_simple_restrictinfo(root, (Expr *) any);
-	return OidIsValid(array->array_typeid) ? match_any(root, index, *condition) : -1;
+	return match_any(root, index, *condition);
 }
 
 /* The conditions of a relation that a path could have beside its own */

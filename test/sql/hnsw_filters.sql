@@ -105,6 +105,7 @@ SELECT condition, f.* FROM unnest(ARRAY[
 	'v IS NOT NULL', 'i4 = 7 AND b AND e = ''small''', 'i4 = 7 AND t = ''text 57'' AND ia @> ''{7}'' AND d IS NOT NULL',
 	'i4 = 7 OR i4 = 8', 'i4 = 7 OR i4 = -7 OR i4 = 7000', 'i4 = 7 OR i4 = NULL', 'i4 < -40 OR i4 < -45', 'i4 = 7 OR i4 > 40', 'i4 = 7 OR i4 = 8::bigint', 'i4 = 7 OR i2 = 7',
 	'u = md5(''7'')::uuid OR u = md5(''8'')::uuid', 't = ''text 7'' OR t = ''text 8''', 'c = ''text 7'' OR c = ''text 8''', 'vc = ''x7'' OR vc = ''x8''', 'pc = 7 OR pc = 8', '(i4 = 7 OR i4 = 8) AND b', 'i4 = 7 OR i4 = 8 AND b',
+	'ia && ''{3}'' OR ia && ''{4}''', 'ta @> ''{a3}'' OR ta @> ''{b4}''', 'ia = ''{3,103}'' OR ia = ''{4,104}''',
 	'i4 = 7 AND id % 2 = 0', 'i4 = 7 OR id = 9', 'id < 0']) WITH ORDINALITY x (condition, n), hnsw_test.filtered(condition) f ORDER BY n;
 -- to the last row
 SELECT condition, f.* FROM unnest(ARRAY['i4 = 7', 'i4 > -40', 'b', 't >= ''text 5''', 'ia && ''{3,4}''', 'e IS NULL', 'true']) WITH ORDINALITY x (condition, n), hnsw_test.filtered(condition, 5000) f ORDER BY n;
