@@ -209,8 +209,8 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel)
 		List	   *clauses;
 
 		if (!IsA(path, IndexPath) || path->indexorderbys == NIL ||
-			path->path.param_info != NULL || path->indexinfo->nkeycolumns < 2 ||
-			!gv_am_plan_is_ours(path->indexinfo->indexoid))
+			!bms_equal(PATH_REQ_OUTER(&path->path), rel->lateral_relids) ||
+			path->indexinfo->nkeycolumns < 2 || !gv_am_plan_is_ours(path->indexinfo->indexoid))
 			continue;
 		clauses = find_clauses(root, rel, path);
 		if (clauses == NIL)
@@ -221,7 +221,7 @@ add_ordered_paths(PlannerInfo *root, RelOptInfo *rel)
 										  list_concat_copy(path->indexclauses, clauses),
 										  path->indexorderbys, path->indexorderbycols,
 										  path->path.pathkeys, path->indexscandir, false,
-										  NULL, 1.0, false));
+										  rel->lateral_relids, 1.0, false));
 	}
 	foreach(cell, replaced)
 		rel->pathlist = list_delete_ptr(rel->pathlist, lfirst(cell));

@@ -273,7 +273,12 @@ match_other(PlannerInfo *root, IndexOptInfo *index, RestrictInfo *info)
 	return NULL;
 }
 
-/* Add what an index can do with conditions of the relation */
+/*
+ * Add what an index can do with conditions of the relation.
+ *
+ * As with all of its paths, columns of other relations that its target list needs
+ * (lateral_relids) must be there before it is scanned.
+ */
 static void
 add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 {
@@ -305,7 +310,7 @@ add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 		IndexPath  *other = lfirst(cell);
 
 		if (IsA(other, IndexPath) && other->indexinfo == index && other->indexorderbys != NIL &&
-			other->path.param_info == NULL)
+			bms_equal(PATH_REQ_OUTER(&other->path), rel->lateral_relids))
 			ordered = lappend(ordered, other);
 	}
 	foreach(cell, ordered)
@@ -319,12 +324,13 @@ add_index_paths(PlannerInfo *root, RelOptInfo *rel, IndexOptInfo *index)
 								   list_concat_copy(other->indexclauses, clauses),
 								   other->indexorderbys, other->indexorderbycols,
 								   other->path.pathkeys, other->indexscandir, false,
-								   NULL, 1.0, false));
+								   rel->lateral_relids, 1.0, false));
 	}
 	path = create_index_path(root, index, list_concat(clauses, others), NIL, NIL, NIL,
-							 ForwardScanDirection, false, NULL, 1.0, false);
+							 ForwardScanDirection, false, rel->lateral_relids, 1.0, false);
 	add_path(rel, (Path *) path);
-	add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) path, NULL, 1.0, 0));
+	add_path(rel, (Path *) create_bitmap_heap_path(root, rel, (Path *) path,
+												   rel->lateral_relids, 1.0, 0));
 }
 
 static void

@@ -73,6 +73,17 @@ SELECT count(*) FROM kdtree_test.items WHERE v <-> '[1,2,3]' < 2 AND v <-> '[2,2
 SELECT count(*) FROM kdtree_test.items WHERE (v <-> '[1,2,3]') + 0 < 2 AND (v <-> '[2,2,3]') + 0 < 2 AND (v <*> '[1,1,1]') + 0 < 3;
 SELECT count(*) FROM (SELECT id FROM kdtree_test.items WHERE v <-> '[1,2,3]' < 1.5 ORDER BY v <-> '[1,2,3]' LIMIT 7) s;
 SELECT count(*) FROM (SELECT id FROM kdtree_test.items WHERE v <-> '[1,2,3]' < 1.5 ORDER BY v <-> '[2,2,3]') s;
+-- of a subquery that returns what another table has, which must be read before
+CREATE TABLE kdtree_test.others (id integer, other integer);
+INSERT INTO kdtree_test.others SELECT i, 1000 + i FROM generate_series(1, 4000) i;
+ANALYZE kdtree_test.others;
+SELECT count(*), count(s.id), sum(other - s.same) AS differs FROM kdtree_test.others o
+	LEFT JOIN LATERAL (SELECT i.id, o.other + 0 AS same FROM kdtree_test.items i WHERE i.v <-> '[1,2,3]' < 1.5) s ON s.id = o.id;
+SELECT count(*), count(s.id), sum(other - s.same) AS differs FROM kdtree_test.others o
+	LEFT JOIN LATERAL (SELECT i.id, o.other + 0 AS same FROM kdtree_test.items i WHERE (i.v <-> '[1,2,3]') + 0 < 1.5) s ON s.id = o.id;
+SELECT count(*), sum(other - same) AS differs FROM (SELECT s.* FROM kdtree_test.others o
+	LEFT JOIN LATERAL (SELECT i.v, o.other, o.other + 0 AS same FROM kdtree_test.items i WHERE i.v <-> '[1,2,3]' < 1.5) s ON true
+	WHERE o.id < 4 ORDER BY s.v <-> '[1,2,3]' OFFSET 0) x;
 DELETE FROM kdtree_test.items WHERE v <-> '[1,2,3]' < 0.5;
 SELECT count(*) FROM kdtree_test.items WHERE v <-> '[1,2,3]' < 0.5;
 
