@@ -16,7 +16,7 @@ COMMENT ON FUNCTION gigavec.version() IS 'version of the library, and of the obj
 CREATE FUNCTION gigavec.check(index regclass, heap boolean DEFAULT true,
 		OUT block bigint, OUT item integer, OUT row_tid tid, OUT problem text)
 	RETURNS SETOF record
-	AS 'MODULE_PATHNAME', 'gv_check_index' LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+	AS 'MODULE_PATHNAME', 'gv_check_index' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION gigavec.check(regclass, boolean) IS 'verify an index, and with heap the index against its table: one row a problem, none when sound';
 
 CREATE FUNCTION gigavec.stats(index regclass, OUT name text, OUT value numeric, OUT description text)

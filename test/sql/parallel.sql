@@ -64,6 +64,13 @@ SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
 SELECT count(*), count(DISTINCT id) FROM (SELECT id FROM parallel_items ORDER BY v <-> '[1,2,3,4,5,6,7,8]') x;
 
+-- checks beside a scan that could be parallel: they look at the latest rows
+CREATE INDEX ON parallel_items USING kdtree (v);
+RESET enable_seqscan;
+RESET enable_sort;
+SELECT count(*), count(p) FROM (SELECT DISTINCT indexrelid FROM parallel_items, pg_index WHERE indrelid = 'parallel_items'::regclass) i
+	LEFT JOIN LATERAL gigavec.check(indexrelid) p ON true;
+
 SET client_min_messages = warning;
 DROP FUNCTION run_parallel_queries(integer);
 DROP TABLE parallel_items, parallel_queries;
