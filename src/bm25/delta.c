@@ -621,41 +621,6 @@ gv_bm25_delta_check_positions(const GvBm25DeltaScan *scan, const GvBm25RowTerm *
 }
 
 /*
- * gv_bm25_delta_find
- *		Find a lexeme in the row; false, and a tf of 0, if it is not there.
- */
-bool
-gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len, uint32 hash,
-				   GvBm25RowTerm *term)
-{
-	uint32		n = scan->row->n_terms;
-	uint32		low = 0;
-	uint32		high = n;
-	const uint8 *in = scan->terms;
-
-	while (low < high)
-	{
-		uint32		middle = (low + high) / 2;
-
-		if (scan->hashes[middle] < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	term->tf = 0;
-	if (low == n || scan->hashes[low] != hash)
-		return false;
-	for (uint32 i = 0; i < n && scan->hashes[i] <= hash; i++)
-	{
-		in = gv_bm25_delta_term(scan, in, term);
-		if (i >= low && term->len == len && memcmp(term->lexeme, lexeme, len) == 0)
-			return true;
-	}
-	term->tf = 0;
-	return false;
-}
-
-/*
  * gv_bm25_seal_lanes
  *		Let the lanes take no more rows; the caller holds the merge lock.
  *

@@ -61,8 +61,6 @@ extern const uint8 *gv_bm25_delta_term(const GvBm25DeltaScan *scan, const uint8 
 									   GvBm25RowTerm *term);
 extern void gv_bm25_delta_check_positions(const GvBm25DeltaScan *scan,
 										  const GvBm25RowTerm *term);
-extern bool gv_bm25_delta_find(const GvBm25DeltaScan *scan, const char *lexeme, uint32 len,
-							   uint32 hash, GvBm25RowTerm *term);
 extern void gv_bm25_seal_lanes(GvBm25Index *index);
 extern GvBm25Source *gv_bm25_sealed_source(GvBm25Index *index, GvBm25Removal *removal);
 extern void gv_bm25_long_row_pages(const GvBm25DeltaScan *scan, GvBm25Extents *pages);

@@ -14,78 +14,7 @@
 #include "nodes/pg_list.h"
 #include "utils/memutils.h"
 
-#include "bm25/delta.h"
 #include "bm25/reader.h"
-
-/*
- * gv_bm25_lexemes_init
- *		Begin with none, in the current memory context.
- */
-void
-gv_bm25_lexemes_init(GvBm25Lexemes *lexemes)
-{
-	lexemes->n = 0;
-	lexemes->size = 16;
-	lexemes->lexeme = palloc(lexemes->size * sizeof(GvBm25Lexeme));
-	lexemes->table = palloc(2 * lexemes->size * sizeof(int));
-	memset(lexemes->table, 0xFF, 2 * lexemes->size * sizeof(int));
-}
-
-/* Where a lexeme is in the table, or would be */
-static int *
-find_place(const GvBm25Lexemes *lexemes, const char *lexeme, uint32 len, uint32 hash)
-{
-	uint32		mask = 2 * lexemes->size - 1;
-	uint32		i = hash & mask;
-
-	while (lexemes->table[i] >= 0)
-	{
-		const GvBm25Lexeme *there = &lexemes->lexeme[lexemes->table[i]];
-
-		if (there->hash == hash && there->len == len && memcmp(there->lexeme, lexeme, len) == 0)
-			break;
-		i = (i + 1) & mask;
-	}
-	return &lexemes->table[i];
-}
-
-/*
- * gv_bm25_lexemes_add
- *		Return the number of a lexeme, which is added unless it is there.
- */
-int
-gv_bm25_lexemes_add(GvBm25Lexemes *lexemes, const char *lexeme, uint32 len)
-{
-	uint32		hash = (uint32) gv_bm25_hash_lexeme(lexeme, len);
-	int		   *place = find_place(lexemes, lexeme, len, hash);
-	MemoryContext old;
-	char	   *copy;
-
-	if (*place >= 0)
-		return *place;
-	old = MemoryContextSwitchTo(GetMemoryChunkContext(lexemes->lexeme));
-	if (lexemes->n == lexemes->size)
-	{
-		lexemes->size *= 2;
-		lexemes->lexeme = repalloc_huge(lexemes->lexeme,
-										(Size) lexemes->size * sizeof(GvBm25Lexeme));
-		lexemes->table = repalloc_huge(lexemes->table, (Size) 2 * lexemes->size * sizeof(int));
-		memset(lexemes->table, 0xFF, (Size) 2 * lexemes->size * sizeof(int));
-		for (int i = 0; i < lexemes->n; i++)
-		{
-			const GvBm25Lexeme *one = &lexemes->lexeme[i];
-
-			*find_place(lexemes, one->lexeme, one->len, one->hash) = i;
-		}
-		place = find_place(lexemes, lexeme, len, hash);
-	}
-	copy = palloc(Max(len, 1));
-	memcpy(copy, lexeme, len);
-	lexemes->lexeme[lexemes->n] = (GvBm25Lexeme) {copy, len, hash, 0};
-	MemoryContextSwitchTo(old);
-	*place = lexemes->n;
-	return lexemes->n++;
-}
 
 /*
  * gv_bm25_reader_open
@@ -263,7 +192,9 @@ gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
 	if (count)
 	{
 		GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
+		GvBm25Lookup lookup;
 
+		gv_bm25_lookup_begin(&lookup, lexemes);
 		gv_bm25_delta_begin(delta, &reader->index);
 		while (gv_bm25_delta_next(delta))
 		{
@@ -276,14 +207,8 @@ gv_bm25_reader_find(GvBm25Reader *reader, GvBm25Lexemes *lexemes, bool count)
 				reader->field_docs[j] += length > 0;
 				reader->field_length[j] += length;
 			}
-			for (int j = 0; j < lexemes->n; j++)
-			{
-				GvBm25Lexeme *lexeme = &lexemes->lexeme[j];
-				GvBm25RowTerm term;
-
-				if (gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash, &term))
-					lexeme->df++;
-			}
+			for (int j = gv_bm25_lookup_row(&lookup, delta); j-- > 0;)
+				lexemes->lexeme[lookup.found[j]].df++;
 		}
 		pfree(delta);
 	}

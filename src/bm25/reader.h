@@ -10,28 +10,11 @@
 
 #include "postgres.h"
 
+#include "bm25/lexemes.h"
 #include "bm25/segment.h"
 
 /* Lexemes that a prefix, or a misspelled word, may stand for */
 #define GV_BM25_MAX_EXPANSION 10000
-
-/* A lexeme of a query */
-typedef struct GvBm25Lexeme
-{
-	const char *lexeme;
-	uint32		len;
-	uint32		hash;			/* the lower half of gv_bm25_hash_lexeme */
-	uint64		df;				/* in all that was read, the dead included */
-} GvBm25Lexeme;
-
-/* Lexemes, all different */
-typedef struct GvBm25Lexemes
-{
-	int			n;
-	int			size;
-	GvBm25Lexeme *lexeme;
-	int		   *table;			/* int[2 * size]: which; -1: none */
-} GvBm25Lexemes;
 
 /* An open index with its segments */
 typedef struct GvBm25Reader
@@ -51,8 +34,6 @@ typedef struct GvBm25Reader
 /* Is a lexeme wanted? */
 typedef bool (*GvBm25LexemeTest) (void *arg, const char *lexeme, uint32 len);
 
-extern void gv_bm25_lexemes_init(GvBm25Lexemes *lexemes);
-extern int	gv_bm25_lexemes_add(GvBm25Lexemes *lexemes, const char *lexeme, uint32 len);
 extern GvBm25Reader *gv_bm25_reader_open(Relation rel);
 extern void gv_bm25_reader_refresh(GvBm25Reader *reader);
 extern void gv_bm25_reader_expand(GvBm25Reader *reader, const char *prefix, uint32 len,

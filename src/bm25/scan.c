@@ -338,6 +338,9 @@ begin_allowed(Bm25Scan *state, GvBm25Allowed *allowed)
 	allowed->filter = state->filter;
 	allowed->conditions = state->conditions;
 	allowed->n_conditions = state->n_conditions;
+	allowed->lookups = palloc(Max(state->n_conditions, 1) * sizeof(GvBm25Lookup));
+	for (int i = 0; i < state->n_conditions; i++)
+		gv_bm25_lookup_begin(&allowed->lookups[i], &state->conditions[i]->lexemes);
 	allowed->masks = palloc(Max(reader->n_segments, 1) * sizeof(GvBm25Mask));
 	for (int which = 0; which < reader->n_segments; which++)
 		gv_bm25_mask_begin(&allowed->masks[which], &reader->segments[which], state->filter,

@@ -12,11 +12,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "port/pg_bitutils.h"
 #include "utils/memutils.h"
 
 #include "am/testpoint.h"
 #include "bm25/codec.h"
-#include "bm25/delta.h"
 #include "bm25/search.h"
 
 /* Hits that there is room for at first */
@@ -120,16 +120,6 @@ gv_bm25_consider(GvBm25Search *search, int which, uint32 doc, float score)
 	add_hit(search, &hit);
 }
 
-/* Find a lexeme of a query in a row of a lane */
-static bool
-find_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, int number,
-			GvBm25RowTerm *term)
-{
-	const GvBm25Lexeme *lexeme = &weighed->lexemes.lexeme[number];
-
-	return gv_bm25_delta_find(delta, lexeme->lexeme, lexeme->len, lexeme->hash, term);
-}
-
 /* Add the occurrences of a lexeme in a row of a lane */
 static void
 add_occurrences(GvBm25Occurrences *all, const GvBm25DeltaScan *delta, const GvBm25RowTerm *term,
@@ -154,7 +144,7 @@ add_occurrences(GvBm25Occurrences *all, const GvBm25DeltaScan *delta, const GvBm
 
 /* Count how often a row of a lane has a phrase, by its positions */
 static float
-count_phrase(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, const GvBm25Leaf *leaf)
+count_phrase(const GvBm25Lookup *lookup, const GvBm25DeltaScan *delta, const GvBm25Leaf *leaf)
 {
 	GvBm25Occurrences all = {0};
 	bool		is_complete = leaf->n_places > 0;
@@ -166,10 +156,10 @@ count_phrase(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, const G
 
 		for (int i = 0; i < leaf->n_place[place]; i++)
 		{
-			GvBm25RowTerm term;
+			const GvBm25RowTerm *term = &lookup->term[leaf->place[place][i]];
 
-			if (find_in_row(weighed, delta, leaf->place[place][i], &term))
-				add_occurrences(&all, delta, &term, leaf->offset[place], place);
+			if (term->tf > 0)
+				add_occurrences(&all, delta, term, leaf->offset[place], place);
 		}
 		is_complete = all.n > n_before;
 	}
@@ -182,33 +172,30 @@ count_phrase(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, const G
 /*
  * Count how often a row of a lane has the leaves.
  *
+ * lookup: of the weighed lexemes, in this row
  * with_phrases: by their positions, else they are taken for their words
  */
 static void
-count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, bool with_phrases,
-			 float *tf)
+count_in_row(const GvBm25Weighed *weighed, const GvBm25Lookup *lookup,
+			 const GvBm25DeltaScan *delta, bool with_phrases, float *tf)
 {
 	for (int i = 0; i < weighed->n_leaves; i++)
 	{
 		const GvBm25Leaf *leaf = &weighed->leaves[i];
-		GvBm25RowTerm term;
 		int			n_found = 0;
 
 		tf[i] = 0;
 		for (int j = 0; j < leaf->n_lexemes; j++)
-		{
-			if (find_in_row(weighed, delta, leaf->lexemes[j], &term))
-				tf[i] += (float) term.tf;
-		}
+			tf[i] += (float) lookup->term[leaf->lexemes[j]].tf;
 		if (with_phrases && leaf->n_places > 0)
 		{
-			tf[i] = count_phrase(weighed, delta, leaf);
+			tf[i] = count_phrase(lookup, delta, leaf);
 			continue;
 		}
 		for (int place = 0; place < leaf->n_places && n_found == place; place++)
 		{
 			for (int j = 0; j < leaf->n_place[place] && n_found == place; j++)
-				n_found += find_in_row(weighed, delta, leaf->place[place][j], &term);
+				n_found += lookup->term[leaf->place[place][j]].tf > 0;
 		}
 		if (leaf->n_places > 0 && n_found == leaf->n_places && !leaf->is_excluded)
 			tf[i] = 1;
@@ -217,12 +204,18 @@ count_in_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, bool wi
 
 /* May the row of a lane match?  Phrases may be taken for their words. */
 static bool
-match_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta)
+match_row(const GvBm25Weighed *weighed, GvBm25Lookup *lookup, const GvBm25DeltaScan *delta)
 {
-	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
+	float	   *tf;
 	bool		result;
 
-	count_in_row(weighed, delta, gv_bm25_knows_phrases(delta->index, weighed), tf);
+	/* nothing matches without a word */
+	if (gv_bm25_lookup_row(lookup, delta) == 0)
+		return false;
+	if (weighed->tree->is_flat)
+		return true;
+	tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
+	count_in_row(weighed, lookup, delta, gv_bm25_knows_phrases(delta->index, weighed), tf);
 	result = gv_bm25_matches(weighed, tf);
 	pfree(tf);
 	return result;
@@ -249,7 +242,7 @@ gv_bm25_allows_row(const GvBm25Allowed *allowed, const void *delta_scan)
 	}
 	for (int i = 0; i < allowed->n_conditions; i++)
 	{
-		if (!match_row(allowed->conditions[i], delta))
+		if (!match_row(allowed->conditions[i], &allowed->lookups[i], delta))
 			return false;
 	}
 	return true;
@@ -269,6 +262,57 @@ factors_of_row(const GvBm25Weighed *weighed, const GvBm25DeltaScan *delta, float
 	}
 }
 
+/* The leaves of a flat query, of which no two have the same lexeme */
+typedef struct FlatLeaves
+{
+	int		   *of_lexeme;		/* int[n_lexemes] */
+	uint64	   *bits;			/* of the leaves that a row has, for use here */
+} FlatLeaves;
+
+static void
+make_flat_leaves(FlatLeaves *flat, const GvBm25Weighed *weighed)
+{
+	Assert(weighed->lexemes.n == weighed->n_leaves);
+	flat->of_lexeme = palloc(weighed->n_leaves * sizeof(int));
+	flat->bits = palloc0((weighed->n_leaves / 64 + 1) * sizeof(uint64));
+	for (int i = 0; i < weighed->n_leaves; i++)
+		flat->of_lexeme[weighed->leaves[i].lexemes[0]] = i;
+}
+
+/*
+ * The score of a row of a lane for a flat query, of which it has a lexeme: that of
+ * gv_bm25_evaluate, to the last bit, for its leaves are added in the same order.
+ */
+static float
+score_flat_row(FlatLeaves *flat, const GvBm25Weighed *weighed, const GvBm25Lookup *lookup,
+			   float factor)
+{
+	int			n_words = weighed->n_leaves / 64 + 1;
+	float		score = 0;
+
+	for (int i = 0; i < lookup->n_found; i++)
+	{
+		int			leaf = flat->of_lexeme[lookup->found[i]];
+
+		flat->bits[leaf / 64] |= UINT64CONST(1) << leaf % 64;
+	}
+	for (int word = 0; word < n_words; word++)
+	{
+		uint64		bits = flat->bits[word];
+
+		flat->bits[word] = 0;
+		for (; bits != 0; bits &= bits - 1)
+		{
+			const GvBm25Leaf *leaf =
+				&weighed->leaves[word * 64 + pg_rightmost_one_pos64(bits)];
+
+			score += gv_bm25_score(leaf->weight,
+								   (float) lookup->term[leaf->lexemes[0]].tf, factor);
+		}
+	}
+	return score;
+}
+
 /* Search the rows of the lanes */
 static void
 search_lanes(GvBm25Search *search)
@@ -277,23 +321,35 @@ search_lanes(GvBm25Search *search)
 	GvBm25DeltaScan *delta = palloc(sizeof(GvBm25DeltaScan));
 	float	   *tf = palloc(Max(weighed->n_leaves, 1) * sizeof(float));
 	bool		with_phrases = gv_bm25_knows_phrases(&search->reader->index, weighed);
+	bool		is_flat = weighed->tree->is_flat;
+	GvBm25Lookup lookup;
+	FlatLeaves	flat = {0};
 
+	gv_bm25_lookup_begin(&lookup, &weighed->lexemes);
+	if (is_flat)
+		make_flat_leaves(&flat, weighed);
 	gv_bm25_delta_begin(delta, &search->reader->index);
 	while (gv_bm25_delta_next(delta))
 	{
 		GvBm25Hit	hit;
 		float		factors[GV_BM25_FACTORS];
 
-		if ((delta->row->flags & GV_BM25_ROW_DEAD) ||
+		/* nothing matches without a word */
+		if ((delta->row->flags & GV_BM25_ROW_DEAD) || gv_bm25_lookup_row(&lookup, delta) == 0 ||
 			(search->allowed != NULL && !gv_bm25_allows_row(search->allowed, delta)))
 			continue;
-		count_in_row(weighed, delta, with_phrases, tf);
 		hit.tid = delta->row->tid;
 		hit.doc = GV_BM25_NO_DOC;
 		hit.segment = -1;
 		factors_of_row(weighed, delta, factors);
-		if (!gv_bm25_evaluate(weighed, tf, factors, &hit.score))
-			continue;
+		if (is_flat)
+			hit.score = score_flat_row(&flat, weighed, &lookup, factors[weighed->tree->field]);
+		else
+		{
+			count_in_row(weighed, &lookup, delta, with_phrases, tf);
+			if (!gv_bm25_evaluate(weighed, tf, factors, &hit.score))
+				continue;
+		}
 		if (weighed->tree->needs_positions && search->read_row != NULL &&
 			(!search->read_row(search->row_arg, &hit.tid, tf) ||
 			 !gv_bm25_evaluate(weighed, tf, factors, &hit.score)))

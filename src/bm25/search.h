@@ -31,6 +31,7 @@ typedef struct GvBm25Allowed
 	GvBm25Mask *masks;			/* by segment */
 	const GvAmFilter *filter;	/* that rows of lanes must pass; NULL: none */
 	GvBm25Weighed **conditions; /* and conditions that they must meet */
+	GvBm25Lookup *lookups;		/* GvBm25Lookup[n_conditions]: of their lexemes */
 	int			n_conditions;
 } GvBm25Allowed;
 

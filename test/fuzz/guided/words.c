@@ -9,7 +9,7 @@
  */
 #include "postgres.h"
 
-#include "bm25/delta.h"
+#include "bm25/lexemes.h"
 #include "bm25/positions.h"
 #include "bm25/segment.h"
 #include "shim.h"
@@ -196,15 +196,27 @@ read_lanes(void *arg)
 {
 	Input	   *input = arg;
 	GvBm25DeltaScan *scan = palloc(sizeof(GvBm25DeltaScan));
+	GvBm25Lexemes lexemes;
 
+	gv_bm25_lexemes_init(&lexemes);
+	(void) gv_bm25_lexemes_add(&lexemes, "ab", 2);
 	gv_bm25_delta_begin(scan, &input->index);
 	for (int i = 0; i < 1000 && gv_bm25_delta_next(scan); i++)
 	{
 		const uint8 *in = scan->terms;
 		GvBm25RowTerm term;
+		GvBm25Lookup lookup;
+
+		/* a lexeme with a hash that the row has, right or wrong */
+		memset(lexemes.table, 0xFF, 2 * lexemes.size * sizeof(int));
+		lexemes.lexeme[0].hash = scan->hashes[0];
+		lexemes.table[scan->hashes[0] % (2 * lexemes.size)] = 0;
+		gv_bm25_lookup_begin(&lookup, &lexemes);
 
 		/* the terms of one row follow each other, those of a long row too */
-		input->sum += gv_bm25_delta_find(scan, "ab", 2, scan->hashes[0], &term);
+		input->sum += gv_bm25_lookup_row(&lookup, scan);
+		for (int j = 0; j < lookup.n_found; j++)
+			input->sum += lookup.term[lookup.found[j]].tf;
 		for (uint32 j = 0; j < scan->row->n_terms; j++)
 		{
 			in = gv_bm25_delta_term(scan, in, &term);
