@@ -49,11 +49,12 @@ typedef struct Target
 /*
  * The table that an expression is about, if it is one only, else NULL.
  *
+ * *query: that of a subquery takes its place, if the table is there
  * *expr: what a column of a subquery stands for takes its place
  * *varno: set to the table's number in its query
  */
 static RangeTblEntry *
-find_table(Query *query, Node **expr, int *varno)
+find_table(Query **query, Node **expr, int *varno)
 {
 	/* columns of queries around this one may be there as well: then it is no index's */
 	List	   *vars = pull_vars_of_level(*expr, 0);
@@ -69,9 +70,9 @@ find_table(Query *query, Node **expr, int *varno)
 			return NULL;
 		*varno = var->varno;
 	}
-	if (*varno <= 0 || *varno > list_length(query->rtable))
+	if (*varno <= 0 || *varno > list_length((*query)->rtable))
 		return NULL;
-	entry = rt_fetch(*varno, query->rtable);
+	entry = rt_fetch(*varno, (*query)->rtable);
 	if (entry->rtekind == RTE_SUBQUERY && IsA(*expr, Var))
 	{
 		TargetEntry *column = get_tle_by_resno(entry->subquery->targetList,
@@ -81,7 +82,8 @@ find_table(Query *query, Node **expr, int *varno)
 			return NULL;
 		check_stack_depth();
 		*expr = (Node *) column->expr;
-		return find_table(entry->subquery, expr, varno);
+		*query = entry->subquery;
+		return find_table(query, expr, varno);
 	}
 	return entry->rtekind == RTE_RELATION ? entry : NULL;
 }
@@ -132,38 +134,101 @@ find_operator(Relation index, Oid function, Oid query_type)
 	return InvalidOid;
 }
 
+/* The conditions that hold for all rows of a query's joins, but for outer ones */
+static List *
+collect_conditions(Node *join)
+{
+	List	   *items;
+	Node	   *conditions;
+	List	   *result = NIL;
+	ListCell   *cell;
+
+	check_stack_depth();
+	if (IsA(join, FromExpr))
+	{
+		items = ((FromExpr *) join)->fromlist;
+		conditions = ((FromExpr *) join)->quals;
+	}
+	else if (IsA(join, JoinExpr) && ((JoinExpr *) join)->jointype == JOIN_INNER)
+	{
+		items = list_make2(((JoinExpr *) join)->larg, ((JoinExpr *) join)->rarg);
+		conditions = ((JoinExpr *) join)->quals;
+	}
+	else
+		return NIL;
+	foreach(cell, items)
+		result = list_concat(result, collect_conditions(lfirst(cell)));
+	/* the planner may have made a list of them */
+	if (conditions != NULL && IsA(conditions, List))
+		result = list_concat(result, list_copy((List *) conditions));
+	else if (conditions != NULL)
+		result = lappend(result, conditions);
+	return result;
+}
+
+/*
+ * Does a query look at rows only that meet the predicate of an index?
+ *
+ * root: its planner's, for values of parameters
+ */
+static bool
+implies_predicate(PlannerInfo *root, Query *query, Relation index, int varno)
+{
+	List	   *predicate = RelationGetIndexPredicate(index);
+	List	   *conditions = collect_conditions((Node *) query->jointree);
+	PlannerInfo plain = *root;
+
+	/* in a query without tables nothing is bound: else this would call itself */
+	plain.parse = makeNode(Query);
+	conditions = (List *) eval_const_expressions(&plain, (Node *) make_ands_explicit(conditions));
+	conditions = make_ands_implicit(canonicalize_qual((Expr *) conditions, false));
+	if (varno != 1)
+		ChangeVarNodes((Node *) predicate, 1, varno, 0);
+	return predicate_implied_by(predicate, conditions, false);
+}
+
+/* How well does an index fit that has the expression?  More is better. */
+static int
+fitness_of(PlannerInfo *root, Query *query, Relation index, int varno)
+{
+	if (heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return 3;
+	return implies_predicate(root, query, index, varno) ? 2 : 1;
+}
+
 /*
  * Find an index on an expression of a table.
  *
- * One without a predicate is preferred, then the oldest.
+ * One without a predicate is preferred, then one whose predicate the query's
+ * conditions imply, then the oldest.
  */
 static bool
-find_index(RangeTblEntry *entry, Node *expr, int varno, const FuncExpr *call, Oid query_type,
-		   Target *target)
+find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExpr *call,
+		   Oid query_type, Target *target)
 {
-	Relation	table = table_open(entry->relid, NoLock);
+	Relation	table = table_open(rt_fetch(varno, query->rtable)->relid, NoLock);
 	List	   *indexes = RelationGetIndexList(table);
-	bool		is_partial = true;
+	int			best = 0;
 	ListCell   *cell;
 
 	target->index = InvalidOid;
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-		bool		has_predicate = !heap_attisnull(index->rd_indextuple,
-													Anum_pg_index_indpred, NULL);
+		Oid			operator_oid = InvalidOid;
 
 		if (index->rd_indam->ambuild == gv_bm25_build && index->rd_index->indisvalid &&
-			(!OidIsValid(target->index) || (is_partial && !has_predicate)) &&
 			is_first_column(index, expr, varno))
+			operator_oid = find_operator(index, call->funcid, query_type);
+		if (OidIsValid(operator_oid))
 		{
-			Oid			operator_oid = find_operator(index, call->funcid, query_type);
+			int			fitness = fitness_of(root, query, index, varno);
 
-			if (OidIsValid(operator_oid))
+			if (fitness > best)
 			{
 				target->index = lfirst_oid(cell);
 				target->operator_oid = operator_oid;
-				is_partial = has_predicate;
+				best = fitness;
 			}
 		}
 		index_close(index, AccessShareLock);
@@ -247,7 +312,7 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 	FuncExpr   *call;
 	PlannerInfo *root;
-	RangeTblEntry *entry;
+	Query	   *query;
 	Node	   *left;
 	Node	   *right;
 	Node	   *indexed;
@@ -271,9 +336,9 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	indexed = left;
 	while (indexed && IsA(indexed, RelabelType))
 		indexed = (Node *) ((RelabelType *) indexed)->arg;
-	entry = find_table(root->parse, &indexed, &varno);
-	if (entry == NULL || !OidIsValid(query_type) ||
-		!find_index(entry, indexed, varno, call, query_type, &target))
+	query = root->parse;
+	if (find_table(&query, &indexed, &varno) == NULL || !OidIsValid(query_type) ||
+		!find_index(root, query, indexed, varno, call, query_type, &target))
 		PG_RETURN_POINTER(NULL);
 	right = bind_argument(right, query_type, target.index);
 	if (right == NULL)

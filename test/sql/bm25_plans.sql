@@ -38,5 +38,33 @@ SELECT condition, rows_of(condition) FROM unnest('{"",WHERE body @@@ ''own3 own7
 RESET enable_indexscan;
 RESET enable_bitmapscan;
 
+-- of several partial indexes that one counts whose rows are asked for, in any plan
+CREATE TABLE letters (id integer, lang text, body text);
+INSERT INTO letters VALUES (1, 'en', 'houses in the wood'), (2, 'en', 'a tree'), (3, 'de', 'Häuser im Wald'), (4, 'de', 'ein Baum, ein Haus'),
+	(5, 'fr', 'maisons');
+CREATE INDEX letters_en ON letters USING bm25 (body) WITH (text_config = 'english') WHERE lang = 'en';
+CREATE INDEX letters_de ON letters USING bm25 (body) WITH (text_config = 'german') WHERE lang = 'de';
+CREATE INDEX letters_rest ON letters USING bm25 (body) WITH (text_config = 'simple') WHERE lang NOT IN ('en', 'de');
+SET enable_seqscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM letters WHERE lang = 'de' ORDER BY body <@> 'Haus' LIMIT 3;
+SELECT id FROM letters WHERE lang = 'de' ORDER BY body <@> 'Haus' LIMIT 3;
+SELECT id FROM letters WHERE lang = 'en' AND body @@@ 'house' ORDER BY body <@> 'house';
+SELECT id FROM letters WHERE id > 0 AND (lang = 'fr' AND id < 9) ORDER BY body <@> 'maisons' LIMIT 3;
+-- in a subquery, in a join, with a parameter whose value is known
+SELECT id FROM (SELECT * FROM letters WHERE lang = 'de' OFFSET 0) l WHERE body @@@ 'Haus' ORDER BY id;
+SELECT id FROM asked JOIN (letters JOIN (VALUES (3), (4)) v (n) ON id = n AND lang = 'de') ON word = 'own3' WHERE body @@@ 'Häuser Baum' ORDER BY id;
+PREPARE by_language (text, text) AS SELECT id FROM letters WHERE lang = $1 ORDER BY body <@> $2 LIMIT 1;
+SET plan_cache_mode = force_custom_plan;
+EXPLAIN (COSTS OFF) EXECUTE by_language('de', 'Baum');
+EXECUTE by_language('de', 'Häusern');
+EXECUTE by_language('en', 'trees');
+RESET plan_cache_mode;
+DEALLOCATE by_language;
+UPDATE letters SET id = id + 10 WHERE lang = 'de' AND body @@@ 'Haus' RETURNING id;
+-- an index of all rows comes before them
+CREATE INDEX letters_all ON letters USING bm25 (body) WITH (text_config = 'simple');
+EXPLAIN (COSTS OFF) SELECT id FROM letters WHERE lang = 'de' ORDER BY body <@> 'Haus' LIMIT 3;
+RESET enable_seqscan;
+
 SET client_min_messages = warning;
 DROP SCHEMA bm25_plans CASCADE;
