@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
+#include "nodes/primnodes.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -51,12 +52,14 @@ typedef struct KnownQuery
 
 /* Raise the error for a query that nobody has found an index for */
 static void
-check_named(GvBm25Query query)
+check_named(FmgrInfo *flinfo, GvBm25Query query)
 {
 	if (!OidIsValid(query->index))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no bm25 index was found for the operator"),
+				 flinfo->fn_expr != NULL && IsA(flinfo->fn_expr, ScalarArrayOpExpr) ?
+				 errdetail("None is looked for where the right side is an array.") :
 				 errdetail("Its left side is not a column, or an expression, that has one."),
 				 errhint("Name the index: to_bm25query('...', 'index_name').")));
 	gv_bm25_check_access(query);
@@ -103,7 +106,7 @@ know_query(FmgrInfo *flinfo, GvBm25Query query, bool with_score)
 		VARSIZE(known->query) == VARSIZE(query) &&
 		memcmp(known->query, query, VARSIZE(query)) == 0)
 		return known;
-	check_named(query);
+	check_named(flinfo, query);
 	if (known != NULL)
 	{
 		flinfo->fn_extra = NULL;

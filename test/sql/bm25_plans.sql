@@ -19,6 +19,10 @@ SELECT word, id FROM asked, LATERAL (SELECT id FROM docs ORDER BY body <@> word 
 SELECT id, (SELECT d.body @@@ 'own3') FROM docs d WHERE id < 4 ORDER BY id;
 SELECT id, (SELECT d.body @@@ to_bm25query('own3', 'docs_body')) AS matches FROM docs d WHERE id < 4 ORDER BY id;
 
+-- nor is one with an array on the right
+SELECT id FROM docs WHERE body @@@ ANY ('{own3,own7}'::text[]) ORDER BY id;
+SELECT id FROM docs WHERE body @@@ ANY (ARRAY[to_bm25query('own3', 'docs_body'), to_bm25query('own7', 'docs_body')]) ORDER BY id;
+
 -- an index scan returns what matches, a sort all rows; with the condition both return the same
 CREATE FUNCTION rows_of(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
