@@ -43,6 +43,7 @@ GV_FUNCTION(gv_bm25_bind_text);
 typedef struct Target
 {
 	Oid			index;
+	int			n_indexes;		/* that the expression has */
 	Oid			operator_oid;	/* with a bm25query on its right side */
 } Target;
 
@@ -212,6 +213,7 @@ find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExp
 	ListCell   *cell;
 
 	target->index = InvalidOid;
+	target->n_indexes = 0;
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
@@ -224,6 +226,7 @@ find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExp
 		{
 			int			fitness = fitness_of(root, query, index, varno);
 
+			target->n_indexes++;
 			if (fitness > best)
 			{
 				target->index = lfirst_oid(cell);
@@ -246,7 +249,7 @@ bind_query(GvBm25Query query, Oid index)
 
 	memcpy(result, query, VARSIZE(query));
 	result->index = index;
-	result->bound = 1;
+	result->bound = GV_BM25_BOUND;
 	return result;
 }
 
@@ -256,13 +259,61 @@ make_query_const(Oid query_type, GvBm25Query query)
 	return makeConst(query_type, -1, InvalidOid, -1, PointerGetDatum(query), false, false);
 }
 
+/* Does an expression have a parameter of the statement? */
+static bool
+has_parameter(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Param))
+		return ((Param *) node)->paramkind == PARAM_EXTERN;
+	return expression_tree_walker(node, has_parameter, context);
+}
+
+/*
+ * Which index does a query name that has no value yet?
+ *
+ * make_query: namespace of the functions that make queries
+ * *is_open: set to true if only the value of a parameter will tell
+ */
+static Oid
+find_named(PlannerInfo *root, Node *arg, Oid make_query, bool *is_open)
+{
+	Node	   *name = arg;
+
+	*is_open = false;
+	if (exprType(arg) == TEXTOID)
+		return InvalidOid;
+	if (IsA(arg, FuncExpr) && get_func_namespace(((FuncExpr *) arg)->funcid) == make_query)
+	{
+		const char *function = get_func_name(((FuncExpr *) arg)->funcid);
+		List	   *args = ((FuncExpr *) arg)->args;
+
+		if (list_length(args) == 2 && exprType(lsecond(args)) == TEXTOID &&
+			(strcmp(function, "to_bm25query") == 0 ||
+			 strcmp(function, "plainto_bm25query") == 0 ||
+			 strcmp(function, "strict_bm25query") == 0))
+			name = estimate_expression_value(root, lsecond(args));
+		else if (list_length(args) == 1)
+			return InvalidOid;
+	}
+	if (name != arg && IsA(name, Const))
+		return ((Const *) name)->constisnull ? InvalidOid :
+			gv_bm25_query_index(TextDatumGetCString(((Const *) name)->constvalue));
+	*is_open = has_parameter(name, NULL);
+	return InvalidOid;
+}
+
 /* The right side of the new call; NULL if the old one may stay */
 static Node *
-bind_argument(Node *arg, Oid query_type, Oid index)
+bind_argument(PlannerInfo *root, Node *arg, Oid query_type, Oid make_query,
+			  const Target *target)
 {
 	Oid			argument_types[2];
 	Oid			bind_function;
 	GvBm25Query template;
+	Oid			named;
+	bool		is_open;
 
 	if (IsA(arg, Const))
 	{
@@ -282,7 +333,7 @@ bind_argument(Node *arg, Oid query_type, Oid index)
 			query = gv_bm25_query_from_datum(value->constvalue);
 		if (OidIsValid(query->index))
 			return NULL;
-		return (Node *) make_query_const(query_type, bind_query(query, index));
+		return (Node *) make_query_const(query_type, bind_query(query, target->index));
 	}
 
 	argument_types[0] = exprType(arg);
@@ -296,7 +347,12 @@ bind_argument(Node *arg, Oid query_type, Oid index)
 		 get_func_namespace(bind_function) &&
 		 strcmp(get_func_name(((FuncExpr *) arg)->funcid), "bm25_bind") == 0))
 		return NULL;
-	template = bind_query(gv_bm25_query_from_text("", 0, InvalidOid), index);
+	/* the planner is to choose the index that is named, or none while nobody knows */
+	named = find_named(root, arg, make_query, &is_open);
+	template = bind_query(gv_bm25_query_from_text("", 0, InvalidOid),
+						  OidIsValid(named) ? named : target->index);
+	if (is_open && target->n_indexes > 1)
+		template->bound = GV_BM25_BOUND_OPEN;
 	return (Node *) makeFuncExpr(bind_function, query_type,
 								 list_make2(arg, make_query_const(query_type, template)),
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
@@ -340,7 +396,7 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	if (find_table(&query, &indexed, &varno) == NULL || !OidIsValid(query_type) ||
 		!find_index(root, query, indexed, varno, call, query_type, &target))
 		PG_RETURN_POINTER(NULL);
-	right = bind_argument(right, query_type, target.index);
+	right = bind_argument(root, right, query_type, get_func_namespace(call->funcid), &target);
 	if (right == NULL)
 		PG_RETURN_POINTER(NULL);
 	result = make_opclause(target.operator_oid, call->funcresulttype, false, (Expr *) left,

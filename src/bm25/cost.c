@@ -55,8 +55,9 @@ names_another(PlannerInfo *root, IndexPath *path, Node *operator)
 	if (!IsA(right, Const) || ((Const *) right)->constisnull || exprType(right) != query_type)
 		return false;
 	query = gv_bm25_query_from_datum(((Const *) right)->constvalue);
-	return OidIsValid(query->index) && query->index != path->indexinfo->indexoid &&
-		!gv_bm25_is_partition_of(path->indexinfo->indexoid, query->index);
+	return query->bound == GV_BM25_BOUND_OPEN ||
+		(OidIsValid(query->index) && query->index != path->indexinfo->indexoid &&
+		 !gv_bm25_is_partition_of(path->indexinfo->indexoid, query->index));
 }
 
 /*

@@ -99,9 +99,12 @@ gv_bm25_query_from_datum(Datum value)
 	return query;
 }
 
-/* The index of a name, which may have a schema and quotes, or of a number */
-static Oid
-find_index(const char *name)
+/*
+ * gv_bm25_query_index
+ *		The index of a name, which may have a schema and quotes, or of a number.
+ */
+Oid
+gv_bm25_query_index(const char *name)
 {
 	Oid			index = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name)));
 	char		kind = get_rel_relkind(index);
@@ -169,7 +172,7 @@ read_header(const char *text, Oid *index, GvBm25QuerySyntax *syntax)
 	else if (*word != '\0')
 		return text;
 	if (name != NULL)
-		*index = find_index(name);
+		*index = gv_bm25_query_index(name);
 	*syntax = found;
 	return end[1] == ' ' ? end + 2 : end + 1;
 }
@@ -289,7 +292,7 @@ Datum
 gv_bm25_query_make_for_index(PG_FUNCTION_ARGS)
 {
 	text	   *query = PG_GETARG_TEXT_PP(0);
-	Oid			index = find_index(text_to_cstring(PG_GETARG_TEXT_PP(1)));
+	Oid			index = gv_bm25_query_index(text_to_cstring(PG_GETARG_TEXT_PP(1)));
 
 	PG_RETURN_POINTER(gv_bm25_query_from_text(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query),
 											  index));
@@ -309,7 +312,7 @@ gv_bm25_query_make_plain(PG_FUNCTION_ARGS)
 	query = PG_GETARG_TEXT_PP(0);
 	PG_RETURN_POINTER(make_query(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query),
 								 PG_ARGISNULL(1) ? InvalidOid :
-								 find_index(text_to_cstring(PG_GETARG_TEXT_PP(1))),
+								 gv_bm25_query_index(text_to_cstring(PG_GETARG_TEXT_PP(1))),
 								 GV_BM25_SYNTAX_PLAIN));
 }
 
@@ -353,7 +356,7 @@ gv_bm25_query_make_strict(PG_FUNCTION_ARGS)
 	query = PG_GETARG_TEXT_PP(0);
 	result = gv_bm25_query_from_text(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query),
 									 PG_ARGISNULL(1) ? InvalidOid :
-									 find_index(text_to_cstring(PG_GETARG_TEXT_PP(1))));
+									 gv_bm25_query_index(text_to_cstring(PG_GETARG_TEXT_PP(1))));
 	read_fields(result->index, &fields);
 	(void) gv_bm25_query_parse(VARDATA_ANY(query), VARSIZE_ANY_EXHDR(query), &fields, true);
 	PG_RETURN_POINTER(result);

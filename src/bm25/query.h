@@ -41,6 +41,15 @@ typedef enum GvBm25QuerySyntax
 	GV_BM25_SYNTAX_TSQUERY		/* the text form of a tsquery */
 } GvBm25QuerySyntax;
 
+/* Has the planner named the index, whose table the query reads? */
+typedef enum GvBm25Bound
+{
+	GV_BM25_NOT_BOUND = 0,
+	GV_BM25_BOUND = 1,
+	GV_BM25_BOUND_OPEN = 2,		/* and another will count if a parameter names it; only in
+								 * what gigavec.bm25_bind is given */
+} GvBm25Bound;
+
 /* A value of type bm25query */
 typedef struct GvBm25QueryData
 {
@@ -48,8 +57,7 @@ typedef struct GvBm25QueryData
 	Oid			index;			/* InvalidOid if none is named */
 	uint8		version;		/* GV_BM25_QUERY_VERSION */
 	uint8		syntax;			/* GvBm25QuerySyntax */
-	uint16		bound;			/* 1: the planner has named the index, whose table the
-								 * query reads; no input function sets this */
+	uint16		bound;			/* GvBm25Bound; no input function sets this */
 	char		text[FLEXIBLE_ARRAY_MEMBER];	/* not zero-terminated */
 } GvBm25QueryData;
 
@@ -130,6 +138,7 @@ typedef struct GvBm25QueryTree
 } GvBm25QueryTree;
 
 extern GvBm25Query gv_bm25_query_from_datum(Datum value);
+extern Oid	gv_bm25_query_index(const char *name);
 extern GvBm25Query gv_bm25_query_from_text(const char *text, Size length, Oid index);
 extern GvBm25QueryTree *gv_bm25_query_resolve(GvBm25Query query, GvBm25Tokenizer *tokenizer);
 

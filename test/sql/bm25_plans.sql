@@ -42,6 +42,41 @@ SELECT condition, rows_of(condition) FROM unnest('{"",WHERE body @@@ ''own3 own7
 RESET enable_indexscan;
 RESET enable_bitmapscan;
 
+-- with several indexes the one that is named answers, whenever its name, and the query, become known
+CREATE TABLE two (id integer, part integer, body text);
+INSERT INTO two SELECT i, i % 10, 'word w' || i % 100 FROM generate_series(1, 2000) i;
+CREATE INDEX two_a ON two USING bm25 (body) WITH (text_config = 'simple');
+CREATE INDEX two_b ON two USING bm25 (body, part) WITH (text_config = 'simple');
+ANALYZE two;
+SET plan_cache_mode = force_generic_plan;
+PREPARE words (text) AS SELECT id FROM two WHERE part < 5 ORDER BY body <@> plainto_bm25query($1, 'two_b') LIMIT 1;
+EXPLAIN (COSTS OFF) EXECUTE words('w3');
+EXECUTE words('w3');
+PREPARE matching (text) AS SELECT count(*) FROM two WHERE body @@@ strict_bm25query($1, 'bm25_plans.two_b');
+EXPLAIN (COSTS OFF) EXECUTE matching('w3');
+EXECUTE matching('w3');
+PREPARE named (text, text) AS SELECT count(*) FROM two WHERE body @@@ to_bm25query($1, $2);
+EXPLAIN (COSTS OFF) EXECUTE named('w3', 'two_a');
+EXECUTE named('w3', 'two_a');
+EXECUTE named('w3', 'two_b');
+PREPARE given (bm25query) AS SELECT count(*) FROM two WHERE body @@@ $1;
+EXECUTE given('w3');
+EXECUTE given(to_bm25query('w3', 'two_a'));
+EXECUTE given(to_bm25query('w3', 'two_b'));
+SET plan_cache_mode = force_custom_plan;
+EXPLAIN (COSTS OFF) EXECUTE named('w3', 'two_b');
+EXECUTE named('w3', 'two_a');
+EXECUTE named('w3', 'two_b');
+EXECUTE given(to_bm25query('w3', 'two_b'));
+RESET plan_cache_mode;
+SELECT word, id FROM (VALUES ('w3'), ('w4')) v (word),
+	LATERAL (SELECT id FROM two ORDER BY body <@> plainto_bm25query(word, 'two_b') LIMIT 1) t ORDER BY word;
+CREATE FUNCTION nearest(words text) RETURNS SETOF integer LANGUAGE plpgsql AS $$BEGIN
+	RETURN QUERY SELECT id FROM two WHERE part < 5 ORDER BY body <@> to_bm25query(words, 'two_b') LIMIT 1;
+END$$;
+SELECT nearest('w' || i) FROM generate_series(1, 8) i;
+DEALLOCATE ALL;
+
 -- of several partial indexes that one counts whose rows are asked for, in any plan
 CREATE TABLE letters (id integer, lang text, body text);
 INSERT INTO letters VALUES (1, 'en', 'houses in the wood'), (2, 'en', 'a tree'), (3, 'de', 'Häuser im Wald'), (4, 'de', 'ein Baum, ein Haus'),
