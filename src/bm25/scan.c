@@ -34,7 +34,7 @@
 
 /* Rows that are searched for first when the query has no LIMIT, and how more they get */
 #define FIRST_K 100
-#define K_GROWTH 8
+#define K_GROWTH 4
 #define MAX_K (INT64CONST(1) << 40)
 
 typedef struct Bm25Scan
