@@ -31,6 +31,7 @@
 void
 gv_bm25_lexemes_init(GvBm25Lexemes *lexemes)
 {
+	lexemes->context = CurrentMemoryContext;
 	lexemes->n = 0;
 	lexemes->size = 16;
 	lexemes->lexeme = palloc(lexemes->size * sizeof(GvBm25Lexeme));
@@ -70,7 +71,7 @@ gv_bm25_lexemes_add(GvBm25Lexemes *lexemes, const char *lexeme, uint32 len)
 
 	if (*place >= 0)
 		return *place;
-	old = MemoryContextSwitchTo(GetMemoryChunkContext(lexemes->lexeme));
+	old = MemoryContextSwitchTo(lexemes->context);
 	if (lexemes->n == lexemes->size)
 	{
 		lexemes->size *= 2;

@@ -24,6 +24,7 @@ typedef struct GvBm25Lexeme
 /* Lexemes, all different */
 typedef struct GvBm25Lexemes
 {
+	MemoryContext context;		/* of what follows */
 	int			n;
 	int			size;
 	GvBm25Lexeme *lexeme;
