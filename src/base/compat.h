@@ -247,6 +247,20 @@ gv_base_name_to_list(const char *name)
 }
 
 /*
+ * gv_base_forget_joins
+ *		Let a column be as it is below the outer joins that may make it null.
+ *
+ * Before 16 such a column is not marked.
+ */
+static inline void
+gv_base_forget_joins(Var *var)
+{
+#if PG_VERSION_NUM >= 160000
+	var->varnullingrels = NULL;
+#endif
+}
+
+/*
  * gv_base_extend
  *		Extend the main fork of a relation by n_blocks of zeros, or fewer.
  *

@@ -47,6 +47,24 @@ typedef struct Target
 	Oid			operator_oid;	/* with a bm25query on its right side */
 } Target;
 
+/* An expression as it is without the joins that may make its columns null */
+static Node *
+without_joins(Node *node, void *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, PlaceHolderVar))
+		return without_joins((Node *) ((PlaceHolderVar *) node)->phexpr, context);
+	if (IsA(node, Var))
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		gv_base_forget_joins(var);
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, without_joins, context);
+}
+
 /*
  * The table that an expression is about, if it is one only, else NULL.
  *
@@ -57,11 +75,13 @@ typedef struct Target
 static RangeTblEntry *
 find_table(Query **query, Node **expr, int *varno)
 {
-	/* columns of queries around this one may be there as well: then it is no index's */
-	List	   *vars = pull_vars_of_level(*expr, 0);
+	List	   *vars;
 	RangeTblEntry *entry;
 	ListCell   *cell;
 
+	/* columns of queries around this one may be there as well: then it is no index's */
+	*expr = without_joins(*expr, NULL);
+	vars = pull_vars_of_level(*expr, 0);
 	*varno = 0;
 	foreach(cell, vars)
 	{
@@ -213,6 +233,7 @@ find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExp
 	ListCell   *cell;
 
 	target->index = InvalidOid;
+	target->operator_oid = InvalidOid;
 	target->n_indexes = 0;
 	foreach(cell, indexes)
 	{

@@ -23,6 +23,15 @@ SELECT id, (SELECT d.body @@@ to_bm25query('own3', 'docs_body')) AS matches FROM
 SELECT id FROM docs WHERE body @@@ ANY ('{own3,own7}'::text[]) ORDER BY id;
 SELECT id FROM docs WHERE body @@@ ANY (ARRAY[to_bm25query('own3', 'docs_body'), to_bm25query('own7', 'docs_body')]) ORDER BY id;
 
+-- columns, and expressions that are indexed, which an outer join may make null
+CREATE INDEX docs_long ON docs USING bm25 ((body || ' more words')) WITH (text_config = 'simple');
+SELECT word, id, body <@> 'own3' < 0 AS by_column, (body || ' more words') <@> 'own3' < 0 AS by_expression
+	FROM asked LEFT JOIN docs ON body = 'all w3 ' || word ORDER BY word;
+SELECT word, id, longer <@> 'more own3' < -1 AS by_expression, longer @@@ 'own3' AS matches
+	FROM asked LEFT JOIN (SELECT id, body, body || ' more words' AS longer FROM docs) d ON body = 'all w3 ' || word ORDER BY word;
+SELECT word, d.* FROM asked LEFT JOIN (SELECT id, body || ' more words' AS longer FROM docs) d ON longer @@@ word AND longer @@@ '+more -own7' ORDER BY word;
+DROP INDEX docs_long;
+
 -- an index scan returns what matches, a sort all rows; with the condition both return the same
 CREATE FUNCTION rows_of(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
