@@ -429,9 +429,12 @@ gv_bm25_read_positions(const GvBm25Segment *segment, const GvBm25TermEntry *entr
 	{
 		uint8	   *out;
 
+		postings[i].positions = positions->n;
+		/* in a broken block only: there may be no bytes yet */
+		if (tfs[i] == 0)
+			continue;
 		grow_bytes(positions, (Size) tfs[i] * GV_BM25_MAX_VARINT);
 		out = positions->bytes + positions->n;
-		postings[i].positions = positions->n;
 		for (uint32 j = 0; j < tfs[i]; j++)
 			out = gv_bm25_put_varint(out, numbers.number[starts[i] + j]);
 		positions->n = out - positions->bytes;
