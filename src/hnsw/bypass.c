@@ -62,7 +62,7 @@ gv_hnsw_bypass_begin(GvHnswIndex *ix, MemoryContext context, uint32 id)
 						 room / MEMORY_PART);
 	own = gv_hnsw_vectors_read(&bypass->vectors, id);
 	if (own != NULL)
-		gv_hnsw_vectors_read_links(&bypass->vectors, own, &bypass->links);
+		gv_hnsw_vectors_read_links(&bypass->vectors, own, NULL, 0, &bypass->links);
 	MemoryContextSwitchTo(old_context);
 
 	/* a link takes the vectors of two nodes' neighbors */

@@ -11,7 +11,8 @@
  *
  * Links are judged by the nodes' own vectors.  To go by the codes on the node's
  * page, which spares reading its neighbors, costs recall where rows come and go,
- * see MEASUREMENTS.md; they only tell which link that fills is the longest.
+ * see MEASUREMENTS.md; they only tell which link that fills is the longest, and
+ * which neighbors are so far from the new one that neither leads to the other.
  *
  *-------------------------------------------------------------------------
  */
@@ -27,6 +28,9 @@
 
 /* Turns in which a node's links are looked at, see judge_by_marks */
 #define N_TURNS 3
+
+/* By how much the estimate of a neighbor that is not read is beyond what matters */
+#define CLEAR_RATIO 1.15f
 
 /* What becomes of a node's links when another is offered */
 typedef struct Verdict
@@ -45,7 +49,8 @@ typedef struct Verdict
  *
  * One shorter link that leads there settles it: the others need not be read then,
  * but for dead nodes, whose places are free.  So those come first whose vectors are
- * there, next those that seem shorter.
+ * there, next those that seem shorter, and those clearly too far from the new one
+ * not at all.
  */
 static void
 judge_by_marks(GvHnswVectors *vectors, const GvHnswVector *own, GvHnswLinks *links,
@@ -57,7 +62,9 @@ judge_by_marks(GvHnswVectors *vectors, const GvHnswVector *own, GvHnswLinks *lin
 
 	for (int i = 0; i < links->n; i++)
 	{
-		if (links->fills[i])
+		if (links->fills[i] ||
+			(links->has_to_keys &&
+			 links->to_key[i] > CLEAR_RATIO * Max(links->key[i], to_key)))
 			turn[i] = N_TURNS;
 		else if (gv_hnsw_vectors_has(vectors, links->id[i]))
 			turn[i] = 0;
@@ -253,7 +260,9 @@ link_node(GvHnswVectors *vectors, uint32 from, GvHnswVector *to, bool may_fill, 
 	if (own == NULL)
 		return false;
 	to_key = gv_hnsw_vectors_key(vectors, own, to);
-	gv_hnsw_vectors_read_links(vectors, own, &links);
+	/* dead neighbors are found by reading them */
+	gv_hnsw_vectors_read_links(vectors, own, force || vectors->expects_dead ? NULL : to,
+							   to_key, &links);
 	if (force)
 	{
 		if (links.n >= degree)

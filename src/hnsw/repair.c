@@ -239,7 +239,7 @@ gv_hnsw_repair_node(GvHnswRepair *repair, uint32 id)
 		int			n_live = 0;
 		bool		may_drop = true;
 
-		gv_hnsw_vectors_read_links(&repair->vectors, own, &links);
+		gv_hnsw_vectors_read_links(&repair->vectors, own, NULL, 0, &links);
 		may_drop = links.has_marks;
 		for (int i = 0; i < links.n; i++)
 		{
@@ -280,7 +280,7 @@ repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *reach)
 		GvHnswCandidate *candidates = search_around(repair, own, true, &n);
 
 		/* it may link to some that the search has not come to */
-		gv_hnsw_vectors_read_links(&repair->vectors, own, &links);
+		gv_hnsw_vectors_read_links(&repair->vectors, own, NULL, 0, &links);
 		for (int i = 0; i < links.n; i++)
 		{
 			GvHnswVector *other;
@@ -301,7 +301,7 @@ repair_lost_node(GvHnswRepair *repair, uint32 id, const GvHnswReach *reach)
 
 			if (other == NULL)
 				continue;
-			gv_hnsw_vectors_read_links(&repair->vectors, other, &links);
+			gv_hnsw_vectors_read_links(&repair->vectors, other, NULL, 0, &links);
 			done = links.n < repair->degree &&
 				gv_hnsw_force_link(&repair->vectors, other->id, own);
 		}

@@ -105,9 +105,15 @@ gv_hnsw_vectors_init(GvHnswVectors *vectors, GvHnswIndex *ix, MemoryContext cont
 	vectors->reader.index = ix;
 	vectors->reader.context = vectors->context;
 	if (gv_hnsw_layout_has_codes(&ix->layout))
-		vectors->query.table = palloc(ix->layout.code_dims / GV_RABITQ_GROUP_DIMS *
-									  GV_FASTSCAN_GROUP_BYTES);
+	{
+		Size		table_bytes = ix->layout.code_dims / GV_RABITQ_GROUP_DIMS *
+			GV_FASTSCAN_GROUP_BYTES;
+
+		vectors->query.table = palloc(table_bytes);
+		vectors->to_query.table = palloc(table_bytes);
+	}
 	gv_am_probe_init(&vectors->probe, ix->opclass, context);
+	vectors->to_id = GV_HNSW_INVALID_ID;
 	make_places(vectors, MIN_PLACES);
 }
 
@@ -126,6 +132,7 @@ gv_hnsw_vectors_trim(GvHnswVectors *vectors)
 	vectors->reader.value_buffer = NULL;
 	vectors->reader.value_buffer_size = 0;
 	vectors->n = 0;
+	vectors->to_id = GV_HNSW_INVALID_ID;
 	gv_am_probe_init(&vectors->probe, vectors->ix->opclass, vectors->context);
 	make_places(vectors, MIN_PLACES);
 }
@@ -197,13 +204,30 @@ gv_hnsw_vectors_read(GvHnswVectors *vectors, uint32 id)
 	return vector;
 }
 
+/* Estimate the keys of a node's neighbors to a query vector */
+static void
+estimate_keys(const GvHnswLayout *layout, GvHnswNode node, const GvRabitqQuery *query,
+			  float base_key, int n, float *keys)
+{
+	for (int base = 0; base < n; base += GV_FASTSCAN_LANES)
+		gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node, base / GV_FASTSCAN_LANES),
+									  query->table, query->n_groups,
+									  gv_hnsw_node_add(layout, node) + base,
+									  gv_hnsw_node_rescale(layout, node) + base,
+									  base_key, node->edge_scale, query->mul, query->bias,
+									  keys + base);
+}
+
 /*
  * gv_hnsw_vectors_read_links
  *		Read the links of a node whose vector was read.
+ *
+ * to: the node to link to, NULL if what the neighbors are to it is not asked for
+ * to_key: its key to the node
  */
 void
 gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
-						   GvHnswLinks *links)
+						   const GvHnswVector *to, float to_key, GvHnswLinks *links)
 {
 	GvHnswIndex *ix = vectors->ix;
 	const GvHnswLayout *layout = &ix->layout;
@@ -212,6 +236,16 @@ gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
 
 	links->n = 0;
 	links->has_marks = gv_hnsw_layout_has_codes(layout);
+	if (links->has_marks)
+		gv_rabitq_prepare_query(&vectors->query, own->z, layout->code_dims);
+	links->has_to_keys = links->has_marks && to != NULL &&
+		ix->opclass->metric != GV_AM_METRIC_INNER_PRODUCT;
+	if (links->has_to_keys && vectors->to_id != to->id)
+	{
+		gv_rabitq_prepare_query(&vectors->to_query, to->z, layout->code_dims);
+		vectors->to_norm2 = gv_kernels->inner_product_f32(to->z, to->z, layout->own_dims);
+		vectors->to_id = to->id;
+	}
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
 	node = gv_hnsw_page_node(ix, BufferGetPage(buf), gv_hnsw_id_slot(layout, own->id));
 	if (node != NULL && node->state == GV_HNSW_NODE_LIVE)
@@ -221,17 +255,12 @@ gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
 	}
 	if (links->n > 0 && links->has_marks)
 	{
-		float		base_key = gv_hnsw_node_base(node, node->own_norm2, 0);
-
-		gv_rabitq_prepare_query(&vectors->query, own->z, layout->code_dims);
-		for (int base = 0; base < links->n; base += GV_FASTSCAN_LANES)
-			gv_kernels->fastscan_estimate(gv_hnsw_node_codes(layout, node,
-															 base / GV_FASTSCAN_LANES),
-										  vectors->query.table, vectors->query.n_groups,
-										  gv_hnsw_node_add(layout, node) + base,
-										  gv_hnsw_node_rescale(layout, node) + base,
-										  base_key, node->edge_scale, vectors->query.mul,
-										  vectors->query.bias, links->key + base);
+		estimate_keys(layout, node, &vectors->query,
+					  gv_hnsw_node_base(node, node->own_norm2, 0), links->n, links->key);
+		if (links->has_to_keys)
+			estimate_keys(layout, node, &vectors->to_query,
+						  gv_hnsw_node_base(node, vectors->to_norm2, to_key), links->n,
+						  links->to_key);
 		for (int lane = 0; lane < links->n; lane++)
 			links->fills[lane] = gv_hnsw_node_lane_fills(layout, node, lane);
 	}

@@ -29,6 +29,9 @@ typedef struct GvHnswVectors
 	GvHnswIndex *ix;
 	GvHnswSearch reader;		/* for values of several pages */
 	GvRabitqQuery query;		/* to estimate keys of links */
+	GvRabitqQuery to_query;		/* the same for the node that is linked to */
+	uint32		to_id;			/* which that is */
+	float		to_norm2;
 	GvAmProbe	probe;			/* without codes: of the vector compared last */
 	MemoryContext context;		/* of all that is read */
 	Size		max_bytes;
@@ -45,8 +48,11 @@ typedef struct GvHnswLinks
 	uint32		id[PG_UINT8_MAX];
 	bool		has_marks;		/* there are codes: the rest is written */
 	bool		fills[PG_UINT8_MAX];	/* see gv_hnsw_node_lane_fills */
-	/* estimates of the neighbors' keys to the node, without key_bias */
+	/* estimates of the neighbors' keys to the node, with their key_bias */
 	float		key[PG_UINT8_MAX + GV_FASTSCAN_LANES];
+	bool		has_to_keys;
+	/* the same to the node to link to; never by inner product, so without key_bias */
+	float		to_key[PG_UINT8_MAX + GV_FASTSCAN_LANES];
 } GvHnswLinks;
 
 extern float *gv_hnsw_copy_vector(GvHnswIndex *ix, GvHnswSearch *search, uint32 id,
@@ -57,6 +63,7 @@ extern void gv_hnsw_vectors_trim(GvHnswVectors *vectors);
 extern bool gv_hnsw_vectors_has(const GvHnswVectors *vectors, uint32 id);
 extern GvHnswVector *gv_hnsw_vectors_read(GvHnswVectors *vectors, uint32 id);
 extern void gv_hnsw_vectors_read_links(GvHnswVectors *vectors, const GvHnswVector *own,
+									   const GvHnswVector *to, float to_key,
 									   GvHnswLinks *links);
 extern void gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id);
 extern void gv_hnsw_vectors_ask(GvHnswVectors *vectors, const uint32 *ids, int n);
