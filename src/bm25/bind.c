@@ -155,12 +155,75 @@ find_operator(Relation index, Oid function, Oid query_type)
 	return InvalidOid;
 }
 
-/* The conditions that hold for all rows of a query's joins, but for outer ones */
-static List *
-collect_conditions(Node *join)
+/* Is a table one of those joined? */
+static bool
+has_table(Node *join, int varno)
 {
-	List	   *items;
-	Node	   *conditions;
+	ListCell   *cell;
+
+	check_stack_depth();
+	if (IsA(join, RangeTblRef))
+		return ((RangeTblRef *) join)->rtindex == varno;
+	if (IsA(join, JoinExpr))
+		return has_table(((JoinExpr *) join)->larg, varno) ||
+			has_table(((JoinExpr *) join)->rarg, varno);
+	foreach(cell, castNode(FromExpr, join)->fromlist)
+	{
+		if (has_table(lfirst(cell), varno))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Which sides of a join have conditions that hold for rows of a table, or for all
+ * that it returns if the table is none of them?
+ *
+ * *conditions: the join's own, if these do, too
+ */
+static List *
+sides_of(JoinExpr *join, int varno, Node **conditions)
+{
+	Node	   *side = NULL;
+
+	*conditions = join->quals;
+	switch (join->jointype)
+	{
+		case JOIN_INNER:
+		case JOIN_SEMI:
+			return list_make2(join->larg, join->rarg);
+		case JOIN_LEFT:
+		case JOIN_ANTI:
+			if (has_table(join->rarg, varno))
+				return list_make1(join->rarg);
+			side = join->larg;
+			break;
+		case JOIN_RIGHT:
+			if (has_table(join->larg, varno))
+				return list_make1(join->larg);
+			side = join->rarg;
+			break;
+		default:
+			if (has_table(join->larg, varno))
+				side = join->larg;
+			else if (has_table(join->rarg, varno))
+				side = join->rarg;
+			break;
+	}
+	*conditions = NULL;
+	return side != NULL ? list_make1(side) : NIL;
+}
+
+/*
+ * The conditions that rows of a table meet where a query's joins make use of them.
+ *
+ * The nulls that an outer join has instead need not meet them.
+ */
+static List *
+collect_conditions(Node *join, int varno)
+{
+	List	   *items = NIL;
+	Node	   *conditions = NULL;
 	List	   *result = NIL;
 	ListCell   *cell;
 
@@ -170,15 +233,10 @@ collect_conditions(Node *join)
 		items = ((FromExpr *) join)->fromlist;
 		conditions = ((FromExpr *) join)->quals;
 	}
-	else if (IsA(join, JoinExpr) && ((JoinExpr *) join)->jointype == JOIN_INNER)
-	{
-		items = list_make2(((JoinExpr *) join)->larg, ((JoinExpr *) join)->rarg);
-		conditions = ((JoinExpr *) join)->quals;
-	}
-	else
-		return NIL;
+	else if (IsA(join, JoinExpr))
+		items = sides_of((JoinExpr *) join, varno, &conditions);
 	foreach(cell, items)
-		result = list_concat(result, collect_conditions(lfirst(cell)));
+		result = list_concat(result, collect_conditions(lfirst(cell), varno));
 	/* the planner may have made a list of them */
 	if (conditions != NULL && IsA(conditions, List))
 		result = list_concat(result, list_copy((List *) conditions));
@@ -196,11 +254,12 @@ static bool
 implies_predicate(PlannerInfo *root, Query *query, Relation index, int varno)
 {
 	List	   *predicate = RelationGetIndexPredicate(index);
-	List	   *conditions = collect_conditions((Node *) query->jointree);
+	List	   *conditions = collect_conditions((Node *) query->jointree, varno);
 	PlannerInfo plain = *root;
 
 	/* in a query without tables nothing is bound: else this would call itself */
 	plain.parse = makeNode(Query);
+	conditions = (List *) without_joins((Node *) conditions, NULL);
 	conditions = (List *) eval_const_expressions(&plain, (Node *) make_ands_explicit(conditions));
 	conditions = make_ands_implicit(canonicalize_qual((Expr *) conditions, false));
 	if (varno != 1)
@@ -280,55 +339,47 @@ make_query_const(Oid query_type, GvBm25Query query)
 	return makeConst(query_type, -1, InvalidOid, -1, PointerGetDatum(query), false, false);
 }
 
-/* Does an expression have a parameter of the statement? */
-static bool
-has_parameter(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Param))
-		return ((Param *) node)->paramkind == PARAM_EXTERN;
-	return expression_tree_walker(node, has_parameter, context);
-}
-
 /*
  * Which index does a query name that has no value yet?
  *
  * make_query: namespace of the functions that make queries
- * *is_open: set to true if only the value of a parameter will tell
+ * *is_open: set to true if only the query's value will tell
  */
 static Oid
-find_named(PlannerInfo *root, Node *arg, Oid make_query, bool *is_open)
+find_named(Node *arg, Oid make_query, bool *is_open)
 {
-	Node	   *name = arg;
+	const char *function;
+	List	   *args;
 
 	*is_open = false;
 	if (exprType(arg) == TEXTOID)
 		return InvalidOid;
-	if (IsA(arg, FuncExpr) && get_func_namespace(((FuncExpr *) arg)->funcid) == make_query)
-	{
-		const char *function = get_func_name(((FuncExpr *) arg)->funcid);
-		List	   *args = ((FuncExpr *) arg)->args;
+	*is_open = true;
+	if (!IsA(arg, FuncExpr) || get_func_namespace(((FuncExpr *) arg)->funcid) != make_query)
+		return InvalidOid;
 
-		if (list_length(args) == 2 && exprType(lsecond(args)) == TEXTOID &&
-			(strcmp(function, "to_bm25query") == 0 ||
-			 strcmp(function, "plainto_bm25query") == 0 ||
-			 strcmp(function, "strict_bm25query") == 0))
-			name = estimate_expression_value(root, lsecond(args));
-		else if (list_length(args) == 1)
-			return InvalidOid;
+	function = get_func_name(((FuncExpr *) arg)->funcid);
+	args = ((FuncExpr *) arg)->args;
+	if (list_length(args) == 1)
+		*is_open = false;
+	else if (list_length(args) == 2 && IsA(lsecond(args), Const) &&
+			 exprType(lsecond(args)) == TEXTOID &&
+			 (strcmp(function, "to_bm25query") == 0 ||
+			  strcmp(function, "plainto_bm25query") == 0 ||
+			  strcmp(function, "strict_bm25query") == 0))
+	{
+		Const	   *name = lsecond_node(Const, args);
+
+		*is_open = false;
+		if (!name->constisnull)
+			return gv_bm25_query_index(TextDatumGetCString(name->constvalue));
 	}
-	if (name != arg && IsA(name, Const))
-		return ((Const *) name)->constisnull ? InvalidOid :
-			gv_bm25_query_index(TextDatumGetCString(((Const *) name)->constvalue));
-	*is_open = has_parameter(name, NULL);
 	return InvalidOid;
 }
 
 /* The right side of the new call; NULL if the old one may stay */
 static Node *
-bind_argument(PlannerInfo *root, Node *arg, Oid query_type, Oid make_query,
-			  const Target *target)
+bind_argument(Node *arg, Oid query_type, Oid make_query, const Target *target)
 {
 	Oid			argument_types[2];
 	Oid			bind_function;
@@ -368,12 +419,18 @@ bind_argument(PlannerInfo *root, Node *arg, Oid query_type, Oid make_query,
 		 get_func_namespace(bind_function) &&
 		 strcmp(get_func_name(((FuncExpr *) arg)->funcid), "bm25_bind") == 0))
 		return NULL;
-	/* the planner is to choose the index that is named, or none while nobody knows */
-	named = find_named(root, arg, make_query, &is_open);
-	template = bind_query(gv_bm25_query_from_text("", 0, InvalidOid),
-						  OidIsValid(named) ? named : target->index);
-	if (is_open && target->n_indexes > 1)
-		template->bound = GV_BM25_BOUND_OPEN;
+	/*
+	 * The planner is to choose the index that is named, or none while nobody knows.
+	 * A query that names one is not bound to it: the user may have no right to it.
+	 */
+	named = find_named(arg, make_query, &is_open);
+	template = gv_bm25_query_from_text("", 0, named);
+	if (!OidIsValid(named))
+	{
+		template = bind_query(template, target->index);
+		if (is_open && target->n_indexes > 1)
+			template->bound = GV_BM25_BOUND_OPEN;
+	}
 	return (Node *) makeFuncExpr(bind_function, query_type,
 								 list_make2(arg, make_query_const(query_type, template)),
 								 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
@@ -417,7 +474,7 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	if (find_table(&query, &indexed, &varno) == NULL || !OidIsValid(query_type) ||
 		!find_index(root, query, indexed, varno, call, query_type, &target))
 		PG_RETURN_POINTER(NULL);
-	right = bind_argument(root, right, query_type, get_func_namespace(call->funcid), &target);
+	right = bind_argument(right, query_type, get_func_namespace(call->funcid), &target);
 	if (right == NULL)
 		PG_RETURN_POINTER(NULL);
 	result = make_opclause(target.operator_oid, call->funcresulttype, false, (Expr *) left,

@@ -46,7 +46,7 @@ typedef enum GvBm25Bound
 {
 	GV_BM25_NOT_BOUND = 0,
 	GV_BM25_BOUND = 1,
-	GV_BM25_BOUND_OPEN = 2,		/* and another will count if a parameter names it; only in
+	GV_BM25_BOUND_OPEN = 2,		/* and another will count if the query names it; only in
 								 * what gigavec.bm25_bind is given */
 } GvBm25Bound;
 

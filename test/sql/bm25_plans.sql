@@ -80,6 +80,14 @@ EXECUTE given(to_bm25query('w3', 'two_b'));
 RESET plan_cache_mode;
 SELECT word, id FROM (VALUES ('w3'), ('w4')) v (word),
 	LATERAL (SELECT id FROM two ORDER BY body <@> plainto_bm25query(word, 'two_b') LIMIT 1) t ORDER BY word;
+-- by the value of a column, or of a subquery
+SELECT name, id FROM (VALUES ('two_a'), ('two_b')) v (name),
+	LATERAL (SELECT id FROM two ORDER BY body <@> to_bm25query('w3', name) LIMIT 1) t ORDER BY name;
+SELECT query, id FROM (VALUES ('{index=two_a} w3'::bm25query), ('{index=two_b} w4'), ('w5')) v (query),
+	LATERAL (SELECT id FROM two WHERE body @@@ query AND id < 100) t ORDER BY id;
+SELECT name, count(*) FROM (VALUES ('two_a'), ('two_b')) v (name), two WHERE body @@@ to_bm25query('w3', (SELECT name)) GROUP BY name ORDER BY name;
+SELECT count(*) FROM two WHERE body @@@ (SELECT to_bm25query('w3', 'two_b'));
+SELECT count(*) FROM two WHERE body @@@ plainto_bm25query('w3', (SELECT 'two_b'));
 CREATE FUNCTION nearest(words text) RETURNS SETOF integer LANGUAGE plpgsql AS $$BEGIN
 	RETURN QUERY SELECT id FROM two WHERE part < 5 ORDER BY body <@> to_bm25query(words, 'two_b') LIMIT 1;
 END$$;
@@ -101,6 +109,20 @@ SELECT id FROM letters WHERE id > 0 AND (lang = 'fr' AND id < 9) ORDER BY body <
 -- in a subquery, in a join, with a parameter whose value is known
 SELECT id FROM (SELECT * FROM letters WHERE lang = 'de' OFFSET 0) l WHERE body @@@ 'Haus' ORDER BY id;
 SELECT id FROM asked JOIN (letters JOIN (VALUES (3), (4)) v (n) ON id = n AND lang = 'de') ON word = 'own3' WHERE body @@@ 'Häuser Baum' ORDER BY id;
+-- where rows of the table are joined to others, or to none
+SELECT id, body <@> 'Haus' < 0 AS found FROM letters WHERE lang = 'de' AND id IN (SELECT n FROM generate_series(1, 9) n) ORDER BY id;
+SELECT id, body <@> 'Haus' < 0 AS found FROM letters WHERE lang = 'de' AND EXISTS (SELECT FROM generate_series(1, 9) n WHERE n = id) ORDER BY id;
+SELECT id, body <@> 'Haus' < 0 AS found FROM letters WHERE lang = 'de' AND NOT EXISTS (SELECT FROM asked WHERE word = body) ORDER BY id;
+SELECT n FROM generate_series(1, 5) n WHERE EXISTS (SELECT FROM letters WHERE id = n AND lang = 'de' AND body @@@ 'Haus') ORDER BY n;
+SELECT n FROM generate_series(1, 5) n WHERE NOT EXISTS (SELECT FROM letters WHERE id = n AND lang = 'de' AND body @@@ 'Haus') ORDER BY n;
+SELECT n, body <@> 'Haus' < 0 AS found FROM generate_series(2, 5) n LEFT JOIN letters ON id = n AND lang = 'de' ORDER BY n;
+SELECT n, body <@> 'Haus' < 0 AS found FROM letters RIGHT JOIN generate_series(2, 5) n ON id = n AND lang = 'de' ORDER BY n;
+SELECT n, body <@> 'Haus' < 0 AS found FROM letters RIGHT JOIN generate_series(2, 5) n ON id = n WHERE lang = 'de' ORDER BY n;
+SELECT n, body <@> 'Haus' < 0 AS found FROM (letters JOIN asked ON lang = 'de' AND word = 'own3') FULL JOIN generate_series(2, 5) n ON id = n ORDER BY n;
+SELECT id, body <@> 'Haus' < 0 AS found FROM (letters JOIN asked a ON lang = 'de' AND a.word = 'own3') LEFT JOIN asked b ON b.word = body ORDER BY id;
+-- rows that are there though they do not meet the condition: the oldest index
+SELECT id, body <@> 'Haus' < 0 AS found FROM letters LEFT JOIN asked ON lang = 'de' ORDER BY id, word LIMIT 1 OFFSET 2;
+SELECT id, body <@> 'Haus' < 0 AS found FROM letters FULL JOIN asked ON id = length(word) AND lang = 'de' WHERE id = 3;
 PREPARE by_language (text, text) AS SELECT id FROM letters WHERE lang = $1 ORDER BY body <@> $2 LIMIT 1;
 SET plan_cache_mode = force_custom_plan;
 EXPLAIN (COSTS OFF) EXECUTE by_language('de', 'Baum');

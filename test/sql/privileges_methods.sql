@@ -116,6 +116,27 @@ DROP INDEX "k""; DROP";
 ALTER INDEX "f""; DROP" SET (probes = 1);
 RESET ROLE;
 
+-- nor score with it: an index that a function named when the query was planned, and no more when it runs, is not the planner's choice
+SET ROLE gigavec_nobody;
+SET search_path = pg_temp, "Odd; ""schema", public;
+CREATE TEMP TABLE mine (id integer, body text);
+INSERT INTO mine VALUES (1, 'a secret17'), (2, 'word1');
+CREATE INDEX mine_body ON mine USING bm25 (body) WITH (text_config = 'simple');
+CREATE FUNCTION pg_temp.named() RETURNS text STABLE LANGUAGE sql AS $$SELECT nullif(current_setting('my.index'), '')$$;
+SET plan_cache_mode = force_generic_plan;
+PREPARE scores (text) AS SELECT id, body <@> plainto_bm25query($1, pg_temp.named()) = body <@> 'secret17' AS by_own_index FROM mine;
+SET my.index = '"t""; DROP"';
+EXPLAIN (COSTS OFF) EXECUTE scores('secret17');
+EXECUTE scores('secret17');
+SET my.index = '';
+EXECUTE scores('secret17');
+SET my.index = 'mine_body';
+EXECUTE scores('secret17');
+DEALLOCATE scores;
+RESET plan_cache_mode;
+RESET search_path;
+RESET ROLE;
+
 -- objects of the same names that come first in the search_path are not ours
 CREATE SCHEMA evil;
 GRANT USAGE ON SCHEMA evil TO PUBLIC;
