@@ -45,16 +45,19 @@ lock_page(GvHnswIndex *index, BlockNumber blkno, GvHnswLockedPages *locked)
 
 /*
  * A page for anything but nodes and filters, exclusively locked, to be written as
- * a new one: one that the free space map knows of, up to a block, or else one
- * that is added to the index.
+ * a new one: one that the free space map knows of, or else one that is added to
+ * the index.
+ *
+ * per_block: places on it that must have numbers; 0: none
  *
  * The caller may have locked others, so a page that is locked is passed over.
  */
 static Buffer
-take_page(GvHnswIndex *index, BlockNumber last)
+take_page(GvHnswIndex *index, uint32 per_block)
 {
 	Relation	rel = index->rel;
 	BlockNumber blkno = GetPageWithFreeSpace(rel, gv_hnsw_fsm_request(GV_AM_PAGE_ROOM));
+	BlockNumber last = per_block > 0 ? gv_hnsw_last_block(per_block) : MaxBlockNumber;
 
 	if (blkno <= last && blkno < RelationGetNumberOfBlocks(rel))
 	{
@@ -71,6 +74,8 @@ take_page(GvHnswIndex *index, BlockNumber last)
 		}
 		ReleaseBuffer(buf);
 	}
+	if (per_block > 0)
+		gv_hnsw_check_places(rel, RelationGetNumberOfBlocks(rel), per_block);
 	return gv_hnsw_new_buffer(&index->layout, rel);
 }
 
@@ -150,8 +155,7 @@ add_chunk(GvHnswIndex *index, GvXlog *xlog, uint32 next, uint32 owner, ItemPoint
 	}
 	if (buf == InvalidBuffer)
 	{
-		buf = take_page(index, gv_hnsw_last_block(GV_HNSW_CHUNKS_PER_PAGE));
-		gv_hnsw_check_places(index->rel, BufferGetBlockNumber(buf), GV_HNSW_CHUNKS_PER_PAGE);
+		buf = take_page(index, GV_HNSW_CHUNKS_PER_PAGE);
 		locked->buf[locked->n++] = buf;
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_TIDS);
@@ -275,7 +279,7 @@ gv_hnsw_write_rest(GvHnswIndex *index, const char *data, Size n_bytes)
 		Page		page;
 
 		CHECK_FOR_INTERRUPTS();
-		buf = take_page(index, MaxBlockNumber);
+		buf = take_page(index, 0);
 		xlog = gv_xlog_begin(index->rel);
 		page = gv_xlog_new_page(xlog, buf);
 		gv_hnsw_init_page(page, GV_HNSW_PAGE_VECTOR);

@@ -79,6 +79,8 @@ $node->psql('postgres', q{INSERT INTO items SELECT 2000 + i, point(1 + i % 100, 
 	stderr => \$stderr);
 like($stderr, qr/hnsw index "items_v" is too large to take another row\nDETAIL:  It has \d+ blocks and can take such a row with ${\ LAST_CHUNK_BLOCK} at most/,
 	'no chunk is made beyond');
+is($node->safe_psql('postgres', q{SELECT pg_relation_size('items_v') / 8192}), LAST_CHUNK_BLOCK + 1,
+	'nor does the index grow for it');
 is($node->safe_psql('postgres', q{
 		INSERT INTO items SELECT 3000, point(3000, 3);
 		SET enable_seqscan = off;
