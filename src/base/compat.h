@@ -34,6 +34,7 @@
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
 #include "nodes/pathnodes.h"
 #include "storage/bufmgr.h"
 #include "storage/lmgr.h"
@@ -258,6 +259,21 @@ gv_base_forget_joins(Var *var)
 #if PG_VERSION_NUM >= 160000
 	var->varnullingrels = NULL;
 #endif
+}
+
+/*
+ * gv_base_group_expr
+ *		What a column of the groups of a query stands for; NULL if an entry is not that
+ *		of groups, which version 18 has made.
+ */
+static inline Node *
+gv_base_group_expr(const RangeTblEntry *entry, AttrNumber column)
+{
+#if PG_VERSION_NUM >= 180000
+	if (entry->rtekind == RTE_GROUP && column <= list_length(entry->groupexprs))
+		return list_nth(entry->groupexprs, column - 1);
+#endif
+	return NULL;
 }
 
 /*

@@ -47,6 +47,29 @@ typedef struct Target
 	Oid			operator_oid;	/* with a bm25query on its right side */
 } Target;
 
+/* What is known of an expression's index */
+typedef enum Found
+{
+	FOUND_NONE,
+	FOUND_NO_TEXT,				/* its values are null, or those of another part of a query */
+	FOUND_INDEX
+} Found;
+
+/* A query, and the one around it */
+typedef struct Level
+{
+	Query	   *query;
+	const struct Level *parent; /* NULL: there is none */
+} Level;
+
+/* What an index is looked for */
+typedef struct Search
+{
+	PlannerInfo *root;			/* for values of parameters */
+	const FuncExpr *call;
+	Oid			query_type;
+} Search;
+
 /* An expression as it is without the joins that may make its columns null */
 static Node *
 without_joins(Node *node, void *context)
@@ -63,50 +86,6 @@ without_joins(Node *node, void *context)
 		return (Node *) var;
 	}
 	return expression_tree_mutator(node, without_joins, context);
-}
-
-/*
- * The table that an expression is about, if it is one only, else NULL.
- *
- * *query: that of a subquery takes its place, if the table is there
- * *expr: what a column of a subquery stands for takes its place
- * *varno: set to the table's number in its query
- */
-static RangeTblEntry *
-find_table(Query **query, Node **expr, int *varno)
-{
-	List	   *vars;
-	RangeTblEntry *entry;
-	ListCell   *cell;
-
-	/* columns of queries around this one may be there as well: then it is no index's */
-	*expr = without_joins(*expr, NULL);
-	vars = pull_vars_of_level(*expr, 0);
-	*varno = 0;
-	foreach(cell, vars)
-	{
-		Var		   *var = lfirst(cell);
-
-		if (!IsA(var, Var) || (*varno != 0 && var->varno != *varno))
-			return NULL;
-		*varno = var->varno;
-	}
-	if (*varno <= 0 || *varno > list_length((*query)->rtable))
-		return NULL;
-	entry = rt_fetch(*varno, (*query)->rtable);
-	if (entry->rtekind == RTE_SUBQUERY && IsA(*expr, Var))
-	{
-		TargetEntry *column = get_tle_by_resno(entry->subquery->targetList,
-											   ((Var *) *expr)->varattno);
-
-		if (column == NULL || column->resjunk || entry->subquery->setOperations != NULL)
-			return NULL;
-		check_stack_depth();
-		*expr = (Node *) column->expr;
-		*query = entry->subquery;
-		return find_table(query, expr, varno);
-	}
-	return entry->rtekind == RTE_RELATION ? entry : NULL;
 }
 
 /* Is an expression the first column of an index? */
@@ -277,23 +256,20 @@ fitness_of(PlannerInfo *root, Query *query, Relation index, int varno)
 }
 
 /*
- * Find an index on an expression of a table.
+ * Find an index on an expression of a table of a query.
  *
  * One without a predicate is preferred, then one whose predicate the query's
  * conditions imply, then the oldest.
  */
 static bool
-find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExpr *call,
-		   Oid query_type, Target *target)
+find_index(const Search *search, Query *query, Node *expr, int varno, Target *target)
 {
 	Relation	table = table_open(rt_fetch(varno, query->rtable)->relid, NoLock);
 	List	   *indexes = RelationGetIndexList(table);
 	int			best = 0;
 	ListCell   *cell;
 
-	target->index = InvalidOid;
-	target->operator_oid = InvalidOid;
-	target->n_indexes = 0;
+	memset(target, 0, sizeof(*target));
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
@@ -301,10 +277,10 @@ find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExp
 
 		if (index->rd_indam->ambuild == gv_bm25_build && index->rd_index->indisvalid &&
 			is_first_column(index, expr, varno))
-			operator_oid = find_operator(index, call->funcid, query_type);
+			operator_oid = find_operator(index, search->call->funcid, search->query_type);
 		if (OidIsValid(operator_oid))
 		{
-			int			fitness = fitness_of(root, query, index, varno);
+			int			fitness = fitness_of(search->root, query, index, varno);
 
 			target->n_indexes++;
 			if (fitness > best)
@@ -319,6 +295,158 @@ find_index(PlannerInfo *root, Query *query, Node *expr, int varno, const FuncExp
 	list_free(indexes);
 	table_close(table, NoLock);
 	return OidIsValid(target->index);
+}
+
+static Found find_target(const Search *search, const Level *level, Node *expr, Target *target);
+static Found find_of_column(const Search *search, const Level *level, Query *query,
+							AttrNumber column, Target *target);
+
+/* The index of a column of all parts of a UNION, INTERSECT or EXCEPT, if it is the same */
+static Found
+find_of_parts(const Search *search, const Level *level, Node *parts, AttrNumber column,
+			  Target *target)
+{
+	Target		right;
+	Found		found;
+	Found		found_right;
+
+	check_stack_depth();
+	if (IsA(parts, RangeTblRef))
+	{
+		RangeTblEntry *entry = rt_fetch(((RangeTblRef *) parts)->rtindex, level->query->rtable);
+
+		if (entry->rtekind != RTE_SUBQUERY)
+			return FOUND_NONE;
+		return find_of_column(search, level, entry->subquery, column, target);
+	}
+	if (!IsA(parts, SetOperationStmt))
+		return FOUND_NONE;
+	found = find_of_parts(search, level, ((SetOperationStmt *) parts)->larg, column, target);
+	if (found == FOUND_NONE)
+		return FOUND_NONE;
+	found_right = find_of_parts(search, level, ((SetOperationStmt *) parts)->rarg, column, &right);
+	if (found == FOUND_NO_TEXT)
+		*target = right;
+	if (found == FOUND_NO_TEXT || found_right == FOUND_NONE)
+		return found_right;
+	return found_right == FOUND_NO_TEXT || target->index == right.index ? FOUND_INDEX : FOUND_NONE;
+}
+
+/* The index of a column of a query within the one of a level */
+static Found
+find_of_column(const Search *search, const Level *level, Query *query, AttrNumber column,
+			   Target *target)
+{
+	Level		inner = {query, level};
+	TargetEntry *entry;
+
+	check_stack_depth();
+	if (query->setOperations != NULL)
+		return find_of_parts(search, &inner, query->setOperations, column, target);
+	entry = get_tle_by_resno(query->commandType == CMD_SELECT ? query->targetList :
+							 query->returningList, column);
+	if (entry == NULL || entry->resjunk)
+		return FOUND_NONE;
+	return find_target(search, &inner, (Node *) entry->expr, target);
+}
+
+/* The index of a column of a query of a WITH clause */
+static Found
+find_of_cte(const Search *search, const Level *level, const RangeTblEntry *entry,
+			AttrNumber column, Target *target)
+{
+	ListCell   *cell;
+
+	/* what a query adds to itself comes from its other part */
+	if (entry->self_reference)
+		return FOUND_NO_TEXT;
+	for (Index i = 0; i < entry->ctelevelsup && level != NULL; i++)
+		level = level->parent;
+	if (level == NULL)
+		return FOUND_NONE;
+	foreach(cell, level->query->cteList)
+	{
+		CommonTableExpr *cte = lfirst(cell);
+
+		if (strcmp(cte->ctename, entry->ctename) == 0 && IsA(cte->ctequery, Query))
+			return find_of_column(search, level, (Query *) cte->ctequery, column, target);
+	}
+	return FOUND_NONE;
+}
+
+/* What a column of a join, or of groups, stands for; NULL if it is of neither */
+static Node *
+find_alias(const RangeTblEntry *entry, AttrNumber column)
+{
+	if (entry->rtekind == RTE_JOIN)
+		return column > list_length(entry->joinaliasvars) ? NULL :
+			list_nth(entry->joinaliasvars, column - 1);
+	return gv_base_group_expr(entry, column);
+}
+
+/*
+ * Find the index of an expression in the query of a level.
+ *
+ * Its columns are of one table, in that query or in one around it, or in queries
+ * within, to which a column leads.
+ */
+static Found
+find_target(const Search *search, const Level *level, Node *expr, Target *target)
+{
+	List	   *vars = NIL;
+	int			varno = 0;
+	RangeTblEntry *entry;
+	AttrNumber	column;
+	ListCell   *cell;
+
+	check_stack_depth();
+	expr = without_joins(expr, NULL);
+	while (expr && IsA(expr, RelabelType))
+		expr = (Node *) ((RelabelType *) expr)->arg;
+	if (expr == NULL || (IsA(expr, Const) && ((Const *) expr)->constisnull))
+		return FOUND_NO_TEXT;
+	for (int up = 0; level != NULL; up++, level = level->parent)
+	{
+		if ((vars = pull_vars_of_level(expr, up)) != NIL)
+		{
+			/* if there are columns of further levels as well it is no index's */
+			IncrementVarSublevelsUp(expr, -up, up);
+			break;
+		}
+	}
+	foreach(cell, vars)
+	{
+		Var		   *var = lfirst(cell);
+
+		if (!IsA(var, Var) || (varno != 0 && var->varno != varno))
+			return FOUND_NONE;
+		varno = var->varno;
+	}
+	if (varno <= 0 || varno > list_length(level->query->rtable))
+		return FOUND_NONE;
+	entry = rt_fetch(varno, level->query->rtable);
+	if (entry->rtekind == RTE_RELATION)
+		return find_index(search, level->query, expr, varno, target) ? FOUND_INDEX : FOUND_NONE;
+	if (!IsA(expr, Var) || ((Var *) expr)->varattno <= 0)
+		return FOUND_NONE;
+	column = ((Var *) expr)->varattno;
+	if (entry->rtekind == RTE_SUBQUERY)
+		return find_of_column(search, level, entry->subquery, column, target);
+	if (entry->rtekind == RTE_CTE)
+		return find_of_cte(search, level, entry, column, target);
+	expr = find_alias(entry, column);
+	return expr == NULL ? FOUND_NONE : find_target(search, level, expr, target);
+}
+
+/* The query that a planner is at, and those around it */
+static Level *
+levels_of(PlannerInfo *root)
+{
+	Level	   *level = palloc(sizeof(Level));
+
+	level->query = root->parse;
+	level->parent = root->parent_root == NULL ? NULL : levels_of(root->parent_root);
+	return level;
 }
 
 /* A query that names an index as the planner's */
@@ -446,14 +574,12 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	Node	   *request = (Node *) PG_GETARG_POINTER(0);
 	FuncExpr   *call;
 	PlannerInfo *root;
-	Query	   *query;
 	Node	   *left;
 	Node	   *right;
-	Node	   *indexed;
 	Oid			query_type;
+	Search		search;
 	Target		target;
 	Expr	   *result;
-	int			varno;
 
 	if (!IsA(request, SupportRequestSimplify))
 		PG_RETURN_POINTER(NULL);
@@ -467,12 +593,11 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	if (query_type == TEXTOID)
 		query_type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("bm25query"),
 									 ObjectIdGetDatum(get_func_namespace(call->funcid)));
-	indexed = left;
-	while (indexed && IsA(indexed, RelabelType))
-		indexed = (Node *) ((RelabelType *) indexed)->arg;
-	query = root->parse;
-	if (find_table(&query, &indexed, &varno) == NULL || !OidIsValid(query_type) ||
-		!find_index(root, query, indexed, varno, call, query_type, &target))
+	search.root = root;
+	search.call = call;
+	search.query_type = query_type;
+	if (!OidIsValid(query_type) ||
+		find_target(&search, levels_of(root), left, &target) != FOUND_INDEX)
 		PG_RETURN_POINTER(NULL);
 	right = bind_argument(right, query_type, get_func_namespace(call->funcid), &target);
 	if (right == NULL)

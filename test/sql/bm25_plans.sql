@@ -15,11 +15,50 @@ SELECT word, (SELECT id FROM docs WHERE body @@@ word) FROM asked ORDER BY word;
 SELECT id, (SELECT count(*) FROM asked WHERE d.body || ' ' || word @@@ to_bm25query('+own3 +own7', 'docs_body')) AS n
 	FROM docs d WHERE id IN (3, 7, 8) ORDER BY id;
 SELECT word, id FROM asked, LATERAL (SELECT id FROM docs ORDER BY body <@> word LIMIT 1) d WHERE word LIKE 'own%' ORDER BY word;
--- no index is looked for where the column is one of the query around only: it is named
+-- the column of a query around this one, anywhere, has its index
 SELECT id, (SELECT d.body @@@ 'own3') FROM docs d WHERE id < 4 ORDER BY id;
 SELECT id, (SELECT d.body @@@ to_bm25query('own3', 'docs_body')) AS matches FROM docs d WHERE id < 4 ORDER BY id;
+SELECT id FROM docs d WHERE id = 1 OR EXISTS (SELECT FROM asked WHERE d.body @@@ word) ORDER BY id;
+SELECT id, (SELECT string_agg(word || ' ' || (SELECT (d.body <@> word < 0)::text), ', ' ORDER BY word) FROM asked WHERE word <> '') FROM docs d WHERE id = 7;
+SELECT id FROM (SELECT id, body FROM docs OFFSET 0) d WHERE id = 1 OR EXISTS (SELECT FROM asked a WHERE d.body @@@ a.word) ORDER BY id;
+SELECT word FROM asked WHERE word = 'nothing' OR EXISTS (SELECT FROM docs d WHERE id = 7 AND EXISTS (SELECT FROM docs e WHERE d.body @@@ word AND e.id = d.id)) ORDER BY word;
 
--- nor is one with an array on the right
+-- columns of queries that are put together, of queries with names, of groups and of joins: what all parts of them lead to
+CREATE TABLE others (id integer, body text);
+INSERT INTO others SELECT i, 'other own' || i FROM generate_series(1, 20) i;
+CREATE INDEX others_body ON others USING bm25 (body) WITH (text_config = 'simple');
+CREATE FUNCTION answer(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+	result text;
+BEGIN
+	EXECUTE format('SELECT string_agg(s::text, '' '' ORDER BY s) FROM (%s) s', query) INTO result;
+	RETURN result;
+END $$;
+SELECT source,
+	answer('SELECT body <@> ''own3 own7'' FROM ' || source) = answer('SELECT body <@> to_bm25query(''own3 own7'', ''docs_body'') FROM ' || source) AS scores,
+	answer('SELECT body FROM ' || source || ' WHERE body @@@ ''own3 own7''') AS matches
+FROM unnest(ARRAY['(SELECT body FROM docs WHERE id < 5 UNION ALL SELECT body FROM docs WHERE id > 6) x',
+	'(SELECT id, body FROM docs WHERE id < 5 UNION SELECT id, body FROM docs WHERE id > 6 ORDER BY id) x',
+	'(SELECT body FROM docs INTERSECT (SELECT body FROM docs EXCEPT SELECT body FROM docs WHERE id = 3)) x',
+	'(SELECT body FROM docs UNION ALL SELECT NULL) x',
+	'(WITH w AS MATERIALIZED (SELECT body FROM docs) SELECT a.body FROM w a JOIN w b USING (body)) x',
+	'(WITH w AS MATERIALIZED (SELECT body FROM docs) SELECT body FROM (SELECT body FROM w OFFSET 0) x) x',
+	'(WITH RECURSIVE w AS (SELECT id, body FROM docs WHERE id = 1 UNION ALL SELECT d.id, d.body FROM docs d, w WHERE d.id = w.id + 1) SELECT body FROM w) x',
+	'(SELECT body FROM docs GROUP BY body OFFSET 0) x',
+	'(SELECT j.body FROM (docs d JOIN asked a ON a.word <> ''nothing'') AS j OFFSET 0) x',
+	'(SELECT body FROM docs d LEFT JOIN (SELECT body, 1 AS one FROM docs OFFSET 0) e USING (body) OFFSET 0) x']) source;
+WITH w AS MATERIALIZED (SELECT id, body FROM docs) SELECT id FROM w WHERE id = 1 OR EXISTS (SELECT FROM asked WHERE w.body @@@ word) ORDER BY id;
+WITH w AS (UPDATE others SET body = body || ' changed' WHERE id < 4 RETURNING id, body) SELECT id FROM w WHERE body @@@ 'own3 own1' ORDER BY id;
+SELECT id FROM (SELECT * FROM docs UNION ALL SELECT * FROM others) x WHERE body @@@ 'own3' ORDER BY id;
+-- parts with several indexes, or with none, have none together
+SELECT id FROM (SELECT * FROM docs UNION ALL SELECT * FROM others) x ORDER BY body <@> 'own3' LIMIT 1;
+WITH w AS MATERIALIZED (SELECT body FROM docs UNION ALL SELECT word FROM asked) SELECT * FROM w WHERE body @@@ 'own3';
+WITH w AS MATERIALIZED (SELECT word AS body FROM asked UNION ALL SELECT body FROM docs) SELECT * FROM w WHERE body @@@ 'own3';
+WITH w AS MATERIALIZED (SELECT NULL::text AS body UNION ALL SELECT NULL) SELECT (SELECT w.body || 'x' @@@ 'own3') FROM w;
+WITH w AS MATERIALIZED (SELECT coalesce(body, 'own3') AS body FROM docs) SELECT * FROM w WHERE body @@@ 'own3';
+DROP TABLE others;
+
+-- none is looked for with an array on the right
 SELECT id FROM docs WHERE body @@@ ANY ('{own3,own7}'::text[]) ORDER BY id;
 SELECT id FROM docs WHERE body @@@ ANY (ARRAY[to_bm25query('own3', 'docs_body'), to_bm25query('own7', 'docs_body')]) ORDER BY id;
 
