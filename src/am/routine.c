@@ -1,13 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * routine.c
- *		What the access methods have in common: descriptions, results of VACUUM.
+ *		What the access methods have in common: descriptions, VACUUM.
  *
  *-------------------------------------------------------------------------
  */
 #include "postgres.h"
 
 #include "commands/vacuum.h"
+#include "miscadmin.h"
+#include "postmaster/autovacuum.h"
 #include "storage/bufmgr.h"
 #include "utils/relcache.h"
 
@@ -58,6 +60,19 @@ gv_am_make_routine(void)
 	am->aminitparallelscan = NULL;
 	am->amparallelrescan = NULL;
 	return am;
+}
+
+/*
+ * gv_am_maintenance_memory
+ *		The memory, in kB, of what VACUUM does and other statements may do, too.
+ *
+ * Several processes of autovacuum may be at it, who have a setting of their own.
+ */
+int
+gv_am_maintenance_memory(void)
+{
+	return MyBackendType == B_AUTOVAC_WORKER && autovacuum_work_mem != -1 ?
+		autovacuum_work_mem : maintenance_work_mem;
 }
 
 /*

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * routine.h
- *		What the access methods have in common: descriptions, results of VACUUM.
+ *		What the access methods have in common: descriptions, VACUUM.
  *
  *-------------------------------------------------------------------------
  */
@@ -13,6 +13,7 @@
 #include "access/amapi.h"
 #include "access/genam.h"
 
+extern int	gv_am_maintenance_memory(void);
 extern IndexAmRoutine *gv_am_make_routine(void);
 extern IndexBulkDeleteResult *gv_am_cleanup_result(IndexVacuumInfo *info,
 												   IndexBulkDeleteResult *stats);

@@ -20,6 +20,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "hnsw/bypass.h"
 
 /* The part of work_mem, or maintenance_work_mem if that is less, for vectors */
@@ -45,7 +46,7 @@ typedef struct Neighbor
 GvHnswBypass *
 gv_hnsw_bypass_begin(GvHnswIndex *ix, MemoryContext context, uint32 id)
 {
-	Size		room = Min(work_mem, maintenance_work_mem) * (Size) 1024;
+	Size		room = Min(work_mem, gv_am_maintenance_memory()) * (Size) 1024;
 	MemoryContext old_context;
 	GvHnswBypass *bypass;
 	const GvHnswVector *own;

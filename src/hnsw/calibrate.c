@@ -30,6 +30,7 @@
 
 #include "am/progress.h"
 #include "am/recall.h"
+#include "am/routine.h"
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
@@ -691,7 +692,8 @@ count_wanted(const Calibration *calibration)
 	if ((uint64) RelationGetNumberOfBlocks(calibration->ix.rel) * layout->nodes_per_page <
 		MIN_NODES)
 		return 0;
-	return Max(Min((Size) n, maintenance_work_mem * (Size) 1024 / MEMORY_PART / size), MIN_QUERIES);
+	return Max(Min((Size) n, gv_am_maintenance_memory() * (Size) 1024 / MEMORY_PART / size),
+			   MIN_QUERIES);
 }
 
 /* Calibrate with rows of the index */

@@ -15,6 +15,7 @@
 
 #include "miscadmin.h"
 
+#include "am/routine.h"
 #include "base/compat.h"
 #include "hnsw/node.h"
 #include "hnsw/reach.h"
@@ -50,7 +51,7 @@ get_record(const GvHnswReach *reach, uint32 i)
 static void
 init_reach(GvHnswReach *reach, GvHnswIndex *ix, BlockNumber n_blocks)
 {
-	Size		max_bytes = maintenance_work_mem * (Size) 1024 / MEMORY_PART;
+	Size		max_bytes = gv_am_maintenance_memory() * (Size) 1024 / MEMORY_PART;
 
 	memset(reach, 0, sizeof(*reach));
 	reach->n_slots = (uint64) n_blocks * ix->layout.nodes_per_page;

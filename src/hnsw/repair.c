@@ -17,6 +17,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "am/xlog.h"
 #include "base/compat.h"
 #include "hnsw/aim.h"
@@ -50,7 +51,7 @@ void
 gv_hnsw_repair_init(GvHnswRepair *repair, GvHnswIndex *ix, const GvIdset *dead,
 					MemoryContext context)
 {
-	Size		max_bytes = maintenance_work_mem * (Size) 1024 / MEMORY_PART;
+	Size		max_bytes = gv_am_maintenance_memory() * (Size) 1024 / MEMORY_PART;
 
 	repair->ix = ix;
 	repair->degree = Min(ix->layout.degree, 2 * ix->meta.m);

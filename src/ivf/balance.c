@@ -22,6 +22,7 @@
 #include "storage/bufmgr.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
@@ -568,7 +569,7 @@ split_list(Balance *balance, uint32 list)
 {
 	int			dims = balance->index->layout.padded_dim;
 	double		n_expected = balance->n_rows[list] / balance->wanted;
-	Size		room = (Size) maintenance_work_mem * 1024 / GV_IVF_SAMPLE_FRACTION;
+	Size		room = (Size) gv_am_maintenance_memory() * 1024 / GV_IVF_SAMPLE_FRACTION;
 	float	   *centroids = palloc(sizeof(float) * dims * MAX_PARTS);
 	GvHalf	   *halves;
 	uint32	   *row;

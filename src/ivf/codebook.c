@@ -21,6 +21,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "am/routine.h"
 #include "base/compare.h"
 #include "ivf/build.h"
 #include "quant/opq.h"
@@ -286,7 +287,7 @@ run_rotation(void *arg, uint32_t n_parts)
 int
 gv_ivf_count_rotation_slices(const GvIvfLayout *layout)
 {
-	Size		most = (Size) maintenance_work_mem * 1024 / ROTATION_FRACTION;
+	Size		most = (Size) gv_am_maintenance_memory() * 1024 / ROTATION_FRACTION;
 	int			n = GV_OPQ_MAX_SLICES;
 
 	while (n > 1 && gv_opq_shared_size(&layout->pq, n) > most)

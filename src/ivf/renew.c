@@ -31,6 +31,7 @@
 
 #include "am/attempt.h"
 #include "am/fetch.h"
+#include "am/routine.h"
 #include "am/testpoint.h"
 #include "base/compat.h"
 #include "ivf/build.h"
@@ -245,7 +246,7 @@ write_set(Renewal *renewal)
 	meta->codebook_blkno = gv_ivf_write_codebook(after, &renewal->training, true);
 	begin_lists(renewal, n_lists);
 
-	gv_ivf_sort_begin(&renewal->sort, after, maintenance_work_mem, NULL);
+	gv_ivf_sort_begin(&renewal->sort, after, gv_am_maintenance_memory(), NULL);
 	renewal->is_sorting = true;
 	(void) bring_rows(renewal);
 	renewal->is_sorting = false;

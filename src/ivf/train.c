@@ -18,6 +18,7 @@
 #include "utils/varbit.h"
 
 #include "am/progress.h"
+#include "am/routine.h"
 #include "base/compare.h"
 #include "base/compat.h"
 #include "base/random.h"
@@ -687,7 +688,7 @@ gv_ivf_train(GvIvfIndex *index, Relation heap, IndexInfo *index_info, const floa
 	int64		lists;
 	double		n_rows;
 	float	   *origin;
-	Size		room = (Size) maintenance_work_mem * 1024 / GV_IVF_SAMPLE_FRACTION;
+	Size		room = (Size) gv_am_maintenance_memory() * 1024 / GV_IVF_SAMPLE_FRACTION;
 	Sample		sample = {.index = index, .float_opclass = {GV_AM_ELEMENT_FLOAT,
 	(GvAmMetric) index->meta.metric}};
 

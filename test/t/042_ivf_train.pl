@@ -150,6 +150,25 @@ make_table();
 	$node->safe_psql('postgres', 'VACUUM items');
 	check_indexes('after the next VACUUM', 20);
 }
+
+# autovacuum trains with the memory that is its own, where it has a setting
+$node->safe_psql('postgres', q{
+	CREATE TABLE many (id int, v vector(24));
+	CREATE INDEX many_flat ON many USING ivfflat (v vector_l2_ops) WITH (lists = 20);
+	INSERT INTO many SELECT i, point(i, 24) FROM generate_series(1, 20000) i});
+my $offset = -s $node->logfile;
+
+$node->append_conf('postgresql.conf', q{
+	maintenance_work_mem = 256MB
+	autovacuum_work_mem = 1MB
+	log_temp_files = 0
+	autovacuum_naptime = 1s
+	autovacuum = on
+});
+$node->reload;
+ok($node->poll_query_until('postgres', q{SELECT value = 20 FROM gigavec.stats('many_flat') WHERE name = 'lists'}),
+	'autovacuum trains');
+like(slurp_file($node->logfile, $offset), qr/temporary file: path/, 'rows that do not fit into autovacuum_work_mem are sorted in files');
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|XX00|refcount leak/, 'nothing else in the log');
 $node->stop;
 
