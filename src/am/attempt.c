@@ -8,10 +8,21 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xloginsert.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/bufmgr.h"
+#include "storage/condition_variable.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
+#include "utils/snapmgr.h"
 
 #include "am/attempt.h"
+#include "base/compat.h"
 
 /*
  * gv_am_forgives_all
@@ -37,6 +48,101 @@ gv_am_forgives_shortage(const ErrorData *error)
 	return ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INSUFFICIENT_RESOURCES;
 }
 
+/* What a process has before an attempt, and gets back after it */
+typedef struct Before
+{
+	MemoryContext context;
+	ResourceOwner owner;
+	bool		is_subtransaction;	/* the rest is of those that are none */
+	Snapshot	snapshot;		/* the active one, or NULL */
+	Oid			user;
+	int			sec_context;
+	int			guc_level;
+} Before;
+
+/*
+ * Begin an attempt: a subtransaction or, where PostgreSQL has none, an owner of its
+ * own of all that may be taken: buffers, locks, files, relations.
+ */
+static void
+begin_attempt(Before *before)
+{
+	before->context = CurrentMemoryContext;
+	before->owner = CurrentResourceOwner;
+	before->is_subtransaction = gv_base_allows_subtransaction();
+	if (before->is_subtransaction)
+	{
+		BeginInternalSubTransaction(NULL);
+		return;
+	}
+	before->snapshot = ActiveSnapshotSet() ? GetActiveSnapshot() : NULL;
+	GetUserIdAndSecContext(&before->user, &before->sec_context);
+	before->guc_level = NewGUCNestLevel();
+	CurrentResourceOwner = ResourceOwnerCreate(before->owner, "gigavec attempt");
+}
+
+/* Release an owner; locks go to the one above it if is_done */
+static void
+release_owner(ResourceOwner owner, bool is_done)
+{
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, is_done, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_LOCKS, is_done, false);
+	ResourceOwnerRelease(owner, RESOURCE_RELEASE_AFTER_LOCKS, is_done, false);
+}
+
+/* The work is done */
+static void
+finish_attempt(const Before *before)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (before->is_subtransaction)
+		ReleaseCurrentSubTransaction();
+	else
+	{
+		release_owner(owner, true);
+		AtEOXact_GUC(true, before->guc_level);
+		CurrentResourceOwner = before->owner;
+		ResourceOwnerDelete(owner);
+	}
+	CurrentResourceOwner = before->owner;
+}
+
+/*
+ * The work has failed: release what it holds.
+ *
+ * Without a subtransaction it is what AbortSubTransaction does, as far as that can
+ * be needed in a parallel operation, by functions in an index's expressions, too.
+ * Only VACUUM makes attempts there, which no function can call: all that is on the
+ * stack of SPI is from the work.
+ */
+static void
+abandon_attempt(const Before *before, ResourceOwner owner)
+{
+	if (before->is_subtransaction)
+		RollbackAndReleaseCurrentSubTransaction();
+	else
+	{
+		HOLD_INTERRUPTS();
+		LWLockReleaseAll();
+		pgstat_report_wait_end();
+		UnlockBuffers();
+		XLogResetInsertion();
+		ConditionVariableCancelSleep();
+		LockErrorCleanup();
+		SetUserIdAndSecContext(before->user, before->sec_context);
+		release_owner(owner, false);
+		AtEOXact_GUC(false, before->guc_level);
+		AtEOXact_SPI(false);
+		while (ActiveSnapshotSet() && GetActiveSnapshot() != before->snapshot)
+			PopActiveSnapshot();
+		CurrentResourceOwner = before->owner;
+		ResourceOwnerDelete(owner);
+		RESUME_INTERRUPTS();
+	}
+	CurrentResourceOwner = before->owner;
+}
+
 /*
  * gv_am_attempt
  *		Do work of which an error, if it is to be forgiven, is a warning; returns
@@ -45,32 +151,24 @@ gv_am_forgives_shortage(const ErrorData *error)
  * work: in a memory context of its own; holds no lock that it did not take itself
  * failure: what the warning says
  *
- * It is done in a subtransaction.  Processes of a parallel operation cannot have
- * any: there each error is one.
+ * It is done in a subtransaction, or what stands for one in a parallel operation.
  */
 bool
 gv_am_attempt(void (*work) (void *arg), void *arg, GvAmForgives forgives, const char *failure)
 {
-	MemoryContext old_context = CurrentMemoryContext;
-	MemoryContext context = AllocSetContextCreate(old_context, "gigavec attempt",
+	Before		before;
+	ResourceOwner owner;
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "gigavec attempt",
 												  ALLOCSET_DEFAULT_SIZES);
-	ResourceOwner owner = CurrentResourceOwner;
 	volatile bool result = true;
 
-	if (IsInParallelMode())
-	{
-		MemoryContextSwitchTo(context);
-		work(arg);
-		MemoryContextSwitchTo(old_context);
-		MemoryContextDelete(context);
-		return true;
-	}
-	BeginInternalSubTransaction(NULL);
+	begin_attempt(&before);
+	owner = CurrentResourceOwner;
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
 		work(arg);
-		ReleaseCurrentSubTransaction();
+		finish_attempt(&before);
 	}
 	PG_CATCH();
 	{
@@ -79,9 +177,8 @@ gv_am_attempt(void (*work) (void *arg), void *arg, GvAmForgives forgives, const 
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
+		abandon_attempt(&before, owner);
 		MemoryContextSwitchTo(context);
-		CurrentResourceOwner = owner;
 		if (!forgives(error))
 			ReThrowError(error);
 		ereport(WARNING,
@@ -91,8 +188,7 @@ gv_am_attempt(void (*work) (void *arg), void *arg, GvAmForgives forgives, const 
 		result = false;
 	}
 	PG_END_TRY();
-	MemoryContextSwitchTo(old_context);
-	CurrentResourceOwner = owner;
+	MemoryContextSwitchTo(before.context);
 	MemoryContextDelete(context);
 	return result;
 }

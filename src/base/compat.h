@@ -31,6 +31,7 @@
 #include "access/genam.h"
 #include "access/gist_private.h"
 #include "access/relscan.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "commands/vacuum.h"
 #include "fmgr.h"
@@ -301,6 +302,22 @@ gv_base_extend(Relation rel, uint32 n_blocks)
 	for (uint32 i = 0; i < n_extended; i++)
 		ReleaseBuffer(bufs[i]);
 	return n_extended;
+}
+
+/*
+ * gv_base_allows_subtransaction
+ *		May an internal subtransaction begin?
+ *
+ * In a parallel operation since 17, if it takes no transaction id.
+ */
+static inline bool
+gv_base_allows_subtransaction(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return true;
+#else
+	return !IsInParallelMode();
+#endif
 }
 
 /* Which conditions beside an order were not planned before 18: see am/paths.c */

@@ -20,11 +20,14 @@ use GigavecTest;
 my @levels = $LONG ? (0.45, 0.55, 0.65, 0.8, 0.95, 1.2) : (0.65);
 my $options = '(m = 48, ef_construction = 96)';
 
-# shared memory has the limit, too, so there are no parallel workers
+# shared memory has the limit, too, so there are parallel workers only where the
+# server has set some aside
 my $node = new_server('full_disk', q{
 	fsync = off
 	shared_buffers = 32MB
 	max_parallel_maintenance_workers = 0
+	min_parallel_index_scan_size = 0
+	min_dynamic_shared_memory = 32MB
 }, extra => ['--wal-segsize=1']);
 
 # Indexes that a REINDEX makes larger
@@ -81,15 +84,17 @@ sub try_sql
 	return 0;
 }
 
-# VACUUM of lists comes to its end; it may say what it leaves to the next.  Returns that.
+# VACUUM of lists comes to its end, by so many workers; it may say what it leaves to
+# the next.  Returns that.
 sub vacuum_lists
 {
-	my ($name, $table) = @_;
+	my ($name, $table, $workers) = @_;
 	my ($out, $err) = ('', '');
 
-	is($node->psql('postgres', "SET client_min_messages = warning;\nVACUUM $table", stdout => \$out, stderr => \$err), 0,
-		"$name: comes to its end");
-	is($err =~ s/^.*WARNING:  could not (train the|split and merge|write) lists of index "\w+".*\nDETAIL:  .*could not (extend|write) .*\n?(HINT:.*\n?)?//mgr, '',
+	$name .= ", $workers workers";
+	is($node->psql('postgres', "SET client_min_messages = warning;\nSET max_parallel_maintenance_workers = $workers;\nVACUUM (PARALLEL $workers) $table",
+			stdout => \$out, stderr => \$err), 0, "$name: comes to its end");
+	is($err =~ s/^.*WARNING:  could not (train the|split and merge|write) lists of index "\w+".*\nDETAIL:  .*could not (extend|write) .*\n?(HINT:.*\n?)?(CONTEXT:.*\n?)*//mgr, '',
 		"$name: and says why it leaves something");
 	$failures++ if $err ne '';
 	return $err;
@@ -190,10 +195,14 @@ sub work
 		SET client_min_messages = warning;
 		CREATE TABLE listed (id int, v vector(32));
 		CREATE INDEX listed_pq ON listed USING ivfpq (v vector_l2_ops) WITH (lists = 300);
+		CREATE INDEX listed_id ON listed (id);
 		INSERT INTO listed TABLE template});
-	my $said = vacuum_lists("level $level, training by VACUUM", 'listed');
-	like($said, qr/could not train the lists of index "listed_pq"/, "level $level, training by VACUUM: is left to the next") if $level < 0.9;
-	is_sound($node, 'listed_pq', "level $level, training by VACUUM");
+	for my $workers (0, 1)
+	{
+		my $said = vacuum_lists("level $level, training by VACUUM", 'listed', $workers);
+		like($said, qr/could not train the lists of index "listed_pq"/, "level $level, training by VACUUM, $workers workers: is left to the next") if $level < 0.9;
+		is_sound($node, 'listed_pq', "level $level, training by VACUUM, $workers workers");
+	}
 	my $trained = try_sql("level $level, training", q{SELECT gigavec.train('listed_pq') \\g /dev/null});
 	is_sound($node, 'listed_pq', "level $level, training");
 	is($node->safe_psql('postgres', "$BY_INDEX SET ivfpq.probes = 1000; SELECT count(*) FROM (SELECT id FROM listed ORDER BY v <-> (SELECT point(5, 32))) s"),
@@ -237,7 +246,9 @@ sub work
 		}
 		else
 		{
-			vacuum_lists("$name, VACUUM", "placed_$method");
+			$node->safe_psql('postgres', "CREATE INDEX placed_${method}_id ON placed_$method (id)");
+			vacuum_lists("$name, VACUUM", "placed_$method", 1);
+			$node->safe_psql('postgres', "DROP INDEX placed_${method}_id");
 		}
 		check_places("$name, VACUUM", $method);
 		my $has_room = try_sql("$name, VACUUM, INSERT", "INSERT INTO placed_$method SELECT i FROM generate_series($last + 1, $last + 20) i");
