@@ -20,8 +20,12 @@
  * here is not used for the same list and generation as long as there are such
  * scans: the free page tells (gv_ivf_new_buffer).
  *
+ * What is known of pages of vectors fits into maintenance_work_mem: of a list that
+ * has more of them, windows of block numbers are dealt with one after another.
+ *
  * What a crash or an error leaves is a list as good as before.  Pages of vectors
- * to which no row refers are freed when the list is written anew.
+ * to which no row refers are freed when the list is written anew.  No row, not one
+ * that is gone either, refers to a page that was freed, which may serve again.
  *
  *-------------------------------------------------------------------------
  */
@@ -33,9 +37,20 @@
 #include "storage/indexfsm.h"
 #include "utils/hsearch.h"
 
+#include "am/routine.h"
 #include "am/testpoint.h"
+#include "base/compare.h"
 #include "base/compat.h"
 #include "ivf/squeeze.h"
+
+/* Memory for a page of vectors: its entry in a table, a pointer to that, its number */
+#define BYTES_OF_PAGE 96
+
+/* Pages of vectors at once, at most: sorting them cannot be interrupted */
+#define MAX_VALUES 262144
+
+/* Pages that are freed before they can be found, at most */
+#define MAX_FREED 65536
 
 /* A page of vectors of the list, or the first page of a long one */
 typedef struct ValuePage
@@ -53,18 +68,24 @@ typedef struct Squeeze
 	BlockNumber directory;		/* page of the list's entry */
 	GvIvfListData entry;
 	BufferAccessStrategy strategy;
-	HTAB	   *values;			/* ValuePage, by blkno */
-	BlockNumber *freed;
+	BlockNumber *freed;			/* [MAX_FREED]: cannot be found yet */
 	uint32		n_freed;
-	uint32		max_freed;
+	uint32		n_told;			/* freed before these */
 	uint8	   *codes;			/* of a block, row by row */
 	uint32		n_dead;			/* rows that are gone and keep their places */
+
+	/* pages of vectors in a window */
+	HTAB	   *values;			/* ValuePage, by blkno */
+	int64		max_values;
+	BlockNumber start;			/* first block of the window */
+	BlockNumber end;			/* the block after its last; invalid: it has all that are left */
 
 	/* vectors that move */
 	BlockNumber last_blkno;		/* last page of rows */
 	BlockNumber fill_blkno;		/* page of vectors that inserts fill, named there */
-	ValuePage **target;			/* [n_targets]: pages with slots that are free */
-	uint32		n_targets;
+	ValuePage **page;			/* [n_pages]: the fullest first */
+	uint32		n_pages;
+	uint32		n_targets;		/* of them, that stay, with slots that are free */
 	uint32		next_target;
 	char	   *value;
 } Squeeze;
@@ -81,14 +102,43 @@ lock_page(const Squeeze *squeeze, BlockNumber blkno, int lock)
 	return buf;
 }
 
+/* What was freed can be found from now on */
+static void
+tell_free(Squeeze *squeeze)
+{
+	Relation	rel = squeeze->index->rel;
+	BlockNumber first = InvalidBlockNumber;
+	BlockNumber end = 0;
+
+	for (uint32 i = 0; i < squeeze->n_freed; i++)
+	{
+		RecordFreeIndexPage(rel, squeeze->freed[i]);
+		first = Min(first, squeeze->freed[i]);
+		end = Max(end, squeeze->freed[i] + 1);
+	}
+	if (first < end)
+		FreeSpaceMapVacuumRange(rel, first, end);
+	squeeze->n_told += squeeze->n_freed;
+	squeeze->n_freed = 0;
+}
+
+/* Between two steps, no page is locked */
+static void
+pause_between(Squeeze *squeeze)
+{
+	gv_base_vacuum_delay();
+	if (squeeze->n_freed == MAX_FREED)
+		tell_free(squeeze);
+}
+
 /* Copy a page of rows of the list */
 static void
-copy_page(const Squeeze *squeeze, BlockNumber blkno, PGAlignedBlock *copy)
+copy_page(Squeeze *squeeze, BlockNumber blkno, PGAlignedBlock *copy)
 {
 	GvIvfRowsPage rows = gv_ivf_page_rows((Page) copy->data);
 	Buffer		buf;
 
-	gv_base_vacuum_delay();
+	pause_between(squeeze);
 	buf = lock_page(squeeze, blkno, BUFFER_LOCK_SHARE);
 	memcpy(copy->data, BufferGetPage(buf), BLCKSZ);
 	UnlockReleaseBuffer(buf);
@@ -126,13 +176,6 @@ free_in_edit(Squeeze *squeeze, GvIvfEdit *edit, Buffer buf)
 
 	gv_ivf_init_taken_page(gv_ivf_edit_page(edit, buf, true), squeeze->list,
 						   squeeze->entry.generation);
-	if (squeeze->n_freed == squeeze->max_freed)
-	{
-		squeeze->max_freed = squeeze->max_freed * 2 + 64;
-		squeeze->freed = squeeze->freed == NULL ?
-			palloc(sizeof(BlockNumber) * squeeze->max_freed) :
-			repalloc_huge(squeeze->freed, sizeof(BlockNumber) * squeeze->max_freed);
-	}
 	squeeze->freed[squeeze->n_freed++] = blkno;
 }
 
@@ -158,50 +201,7 @@ free_values(Squeeze *squeeze, BlockNumber blkno, GvIvfPageKind kind)
 	return next;
 }
 
-/* What was freed can be found from now on */
-static void
-tell_free(Squeeze *squeeze)
-{
-	Relation	rel = squeeze->index->rel;
-	BlockNumber first = InvalidBlockNumber;
-	BlockNumber end = 0;
-
-	for (uint32 i = 0; i < squeeze->n_freed; i++)
-	{
-		RecordFreeIndexPage(rel, squeeze->freed[i]);
-		first = Min(first, squeeze->freed[i]);
-		end = Max(end, squeeze->freed[i] + 1);
-	}
-	if (first < end)
-		FreeSpaceMapVacuumRange(rel, first, end);
-}
-
 /* --- rows ------------------------------------------------------------------ */
-
-/* Note where the vectors of a page's rows are */
-static void
-note_values(Squeeze *squeeze, PGAlignedBlock *copy)
-{
-	const GvIvfLayout *layout = &squeeze->index->layout;
-
-	for (int i = 0; i < gv_ivf_page_rows((Page) copy->data)->n_rows; i++)
-	{
-		int			lane;
-		char	   *block = block_of(squeeze, copy, i, &lane);
-		int			slot = gv_ivf_block_slots(layout, block)[lane];
-		bool		found;
-		ValuePage  *values = hash_search(squeeze->values,
-										 &gv_ivf_block_places(layout, block)[lane],
-										 HASH_ENTER, &found);
-
-		if (!found)
-			memset(&values->n_live, 0, sizeof(ValuePage) - offsetof(ValuePage, n_live));
-		if (!ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]))
-			continue;
-		values->n_live++;
-		values->used[slot / 8] |= 1 << (slot % 8);
-	}
-}
 
 /* Add the rows of a page that are there to another */
 static void
@@ -317,6 +317,134 @@ squeeze_rows(Squeeze *squeeze)
 
 /* --- vectors --------------------------------------------------------------- */
 
+/* Is the vector of a row in the window? */
+static bool
+is_in_window(const Squeeze *squeeze, char *block, int lane)
+{
+	BlockNumber blkno = gv_ivf_block_places(&squeeze->index->layout, block)[lane];
+
+	return blkno >= squeeze->start && blkno < squeeze->end;
+}
+
+/* End the window where it has half as many pages */
+static void
+shorten_window(Squeeze *squeeze)
+{
+	int64		n = hash_get_num_entries(squeeze->values);
+	BlockNumber *blknos = palloc(sizeof(BlockNumber) * n);
+	HASH_SEQ_STATUS status;
+	ValuePage  *values;
+
+	n = 0;
+	hash_seq_init(&status, squeeze->values);
+	while ((values = hash_seq_search(&status)) != NULL)
+		blknos[n++] = values->blkno;
+	qsort(blknos, n, sizeof(BlockNumber), gv_base_compare_uint32);
+	squeeze->end = blknos[n / 2];
+	for (int64 i = n / 2; i < n; i++)
+		hash_search(squeeze->values, &blknos[i], HASH_REMOVE, NULL);
+	pfree(blknos);
+}
+
+/* Note where the vectors of a page's rows are, in the window */
+static void
+note_values(Squeeze *squeeze, PGAlignedBlock *copy)
+{
+	const GvIvfLayout *layout = &squeeze->index->layout;
+
+	for (int i = 0; i < gv_ivf_page_rows((Page) copy->data)->n_rows; i++)
+	{
+		int			lane;
+		char	   *block = block_of(squeeze, copy, i, &lane);
+		int			slot = gv_ivf_block_slots(layout, block)[lane];
+		bool		found;
+		ValuePage  *values;
+
+		if (!is_in_window(squeeze, block, lane))
+			continue;
+		values = hash_search(squeeze->values, &gv_ivf_block_places(layout, block)[lane],
+							 HASH_ENTER, &found);
+		if (!found)
+			memset(&values->n_live, 0, sizeof(ValuePage) - offsetof(ValuePage, n_live));
+		if (ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]))
+		{
+			values->n_live++;
+			values->used[slot / 8] |= 1 << (slot % 8);
+		}
+		if (hash_get_num_entries(squeeze->values) >= squeeze->max_values)
+			shorten_window(squeeze);
+	}
+}
+
+/*
+ * Begin with a window: from where the last one ended, as many pages of vectors as
+ * memory has room for.
+ */
+static void
+begin_window(Squeeze *squeeze)
+{
+	HASHCTL		control = {.keysize = sizeof(BlockNumber), .entrysize = sizeof(ValuePage),
+	.hcxt = CurrentMemoryContext};
+	PGAlignedBlock *copy = palloc(sizeof(PGAlignedBlock));
+	BlockNumber n_read = 0;
+
+	GV_TEST_POINT("ivf-squeeze-window");
+	squeeze->start = squeeze->end;
+	squeeze->end = InvalidBlockNumber;
+	squeeze->values = hash_create("ivf pages of vectors", 256, &control,
+								  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	for (BlockNumber blkno = squeeze->entry.head; blkno != InvalidBlockNumber;
+		 blkno = gv_ivf_page_rows((Page) copy->data)->next)
+	{
+		check_length(squeeze, blkno, n_read++);
+		copy_page(squeeze, blkno, copy);
+		note_values(squeeze, copy);
+		squeeze->last_blkno = blkno;
+		squeeze->fill_blkno = gv_ivf_page_rows((Page) copy->data)->vectors_blkno;
+	}
+	pfree(copy);
+}
+
+/*
+ * Let the rows that are gone forget their vectors in the window: the pages are
+ * freed before these rows are.
+ */
+static void
+forget_values(Squeeze *squeeze)
+{
+	const GvIvfLayout *layout = &squeeze->index->layout;
+	PGAlignedBlock *copy = palloc(sizeof(PGAlignedBlock));
+	BlockNumber n_read = 0;
+
+	for (BlockNumber blkno = squeeze->entry.head; blkno != InvalidBlockNumber;
+		 blkno = gv_ivf_page_rows((Page) copy->data)->next)
+	{
+		bool		is_changed = false;
+		GvIvfEdit	edit;
+
+		check_length(squeeze, blkno, n_read++);
+		copy_page(squeeze, blkno, copy);
+		for (int i = 0; i < gv_ivf_page_rows((Page) copy->data)->n_rows; i++)
+		{
+			int			lane;
+			char	   *block = block_of(squeeze, copy, i, &lane);
+
+			if (ItemPointerIsValid(&gv_ivf_block_tids(block)[lane]) ||
+				!is_in_window(squeeze, block, lane))
+				continue;
+			gv_ivf_block_places(layout, block)[lane] = InvalidBlockNumber;
+			is_changed = true;
+		}
+		if (!is_changed)
+			continue;
+		gv_ivf_edit_begin(&edit, squeeze->index->rel, true);
+		memcpy(gv_ivf_edit_page(&edit, lock_page(squeeze, blkno, BUFFER_LOCK_EXCLUSIVE), false),
+			   copy->data, BLCKSZ);
+		gv_ivf_edit_finish(&edit);
+	}
+	pfree(copy);
+}
+
 /* qsort comparator: the pages with the most vectors first */
 static int
 compare_values(const void *a, const void *b)
@@ -330,31 +458,35 @@ compare_values(const void *a, const void *b)
 }
 
 /*
- * The fullest pages of vectors that hold all stay, and that which inserts fill, if
- * it has any
+ * Which pages are to be freed?  The fullest that hold all vectors stay, and that
+ * which inserts fill, if it has any; of vectors longer than a page, those of rows
+ * that are there.
  */
 static void
 choose_sources(Squeeze *squeeze)
 {
 	int			per_page = squeeze->index->layout.values_per_page;
-	uint32		n_pages = 0;
 	uint64		n_live = 0;
 	ValuePage  *values;
 	HASH_SEQ_STATUS status;
 
-	squeeze->target = palloc(sizeof(ValuePage *) * hash_get_num_entries(squeeze->values));
+	squeeze->page = palloc(sizeof(ValuePage *) * hash_get_num_entries(squeeze->values));
+	squeeze->n_pages = 0;
 	hash_seq_init(&status, squeeze->values);
 	while ((values = hash_seq_search(&status)) != NULL)
 	{
 		if (values->blkno == squeeze->fill_blkno && values->n_live > 0)
 			continue;
-		squeeze->target[n_pages++] = values;
+		squeeze->page[squeeze->n_pages++] = values;
 		n_live += values->n_live;
 	}
-	qsort(squeeze->target, n_pages, sizeof(ValuePage *), compare_values);
-	squeeze->n_targets = (n_live + per_page - 1) / per_page;
-	for (uint32 i = squeeze->n_targets; i < n_pages; i++)
-		squeeze->target[i]->is_source = true;
+	qsort(squeeze->page, squeeze->n_pages, sizeof(ValuePage *), compare_values);
+	squeeze->next_target = 0;
+	squeeze->n_targets = 0;
+	if (per_page > 0)
+		squeeze->n_targets = (n_live + per_page - 1) / per_page;
+	for (uint32 i = squeeze->n_targets; i < squeeze->n_pages; i++)
+		squeeze->page[i]->is_source = per_page > 0 || squeeze->page[i]->n_live == 0;
 }
 
 /* A slot of a page whose row is gone, or that never had one; -1 if there is none */
@@ -453,11 +585,11 @@ move_values(Squeeze *squeeze, BlockNumber blkno, PGAlignedBlock *copy)
 			continue;
 		}
 		while (squeeze->next_target < squeeze->n_targets &&
-			   free_slot(squeeze, squeeze->target[squeeze->next_target]) < 0)
+			   free_slot(squeeze, squeeze->page[squeeze->next_target]) < 0)
 			squeeze->next_target++;
 		if (squeeze->next_target >= squeeze->n_targets)
 			elog(ERROR, "vectors of a list do not fit the pages that they need");
-		i = move_to(squeeze, blkno, copy, i, squeeze->target[squeeze->next_target]);
+		i = move_to(squeeze, blkno, copy, i, squeeze->page[squeeze->next_target]);
 	}
 }
 
@@ -491,20 +623,17 @@ free_fill_page(Squeeze *squeeze)
 	gv_ivf_edit_finish(&edit);
 }
 
-/* Free pages of vectors that no row needs, once the others are moved together */
+/* Free pages of vectors of the window that no row needs, once the others are moved together */
 static void
 squeeze_values(Squeeze *squeeze)
 {
 	bool		is_long = squeeze->index->layout.values_per_page == 0;
 	PGAlignedBlock *copy = palloc(sizeof(PGAlignedBlock));
-	ValuePage  *values;
-	HASH_SEQ_STATUS status;
 	BlockNumber n_read = 0;
 
+	choose_sources(squeeze);
 	if (!is_long)
 	{
-		squeeze->value = palloc(squeeze->index->layout.value_bytes);
-		choose_sources(squeeze);
 		for (BlockNumber blkno = squeeze->entry.head; blkno != InvalidBlockNumber;
 			 blkno = gv_ivf_page_rows((Page) copy->data)->next)
 		{
@@ -515,25 +644,27 @@ squeeze_values(Squeeze *squeeze)
 	}
 	pfree(copy);
 	GV_TEST_POINT("ivf-squeeze-moved");
-	hash_seq_init(&status, squeeze->values);
-	while ((values = hash_seq_search(&status)) != NULL)
+	for (uint32 i = 0; i < squeeze->n_pages; i++)
 	{
-		BlockNumber blkno = values->blkno;
+		BlockNumber blkno = squeeze->page[i]->blkno;
 
-		if (is_long ? values->n_live > 0 : !values->is_source)
+		if (!squeeze->page[i]->is_source)
 			continue;
+		pause_between(squeeze);
 		if (blkno == squeeze->fill_blkno)
 		{
 			free_fill_page(squeeze);
 			continue;
 		}
-		for (; blkno != InvalidBlockNumber; n_read++)
+		while (blkno != InvalidBlockNumber)
 		{
-			gv_base_vacuum_delay();
+			pause_between(squeeze);
 			blkno = free_values(squeeze, blkno, is_long ? GV_IVF_PAGE_PART :
 								GV_IVF_PAGE_VECTORS);
 		}
 	}
+	pfree(squeeze->page);
+	hash_destroy(squeeze->values);
 }
 
 /*
@@ -550,7 +681,6 @@ gv_ivf_squeeze_list(GvIvfIndex *index, uint32 list, BufferAccessStrategy strateg
 {
 	Squeeze    *squeeze = palloc0(sizeof(Squeeze));
 	GvIvfCache *cache = gv_ivf_cache(index);
-	BlockNumber n_read = 0;
 
 	squeeze->index = index;
 	squeeze->list = list;
@@ -558,27 +688,24 @@ gv_ivf_squeeze_list(GvIvfIndex *index, uint32 list, BufferAccessStrategy strateg
 	squeeze->directory = cache->directory[list / GV_IVF_LISTS_PER_PAGE];
 	gv_ivf_read_list(index, cache, list, &squeeze->entry);
 	squeeze->codes = palloc(index->layout.lanes * Max(index->layout.row_code_bytes, 1));
+	squeeze->value = palloc(Max(index->layout.value_bytes, 1));
+	squeeze->freed = palloc(sizeof(BlockNumber) * MAX_FREED);
+	squeeze->max_values = Min((int64) gv_am_maintenance_memory() * 1024 / BYTES_OF_PAGE,
+								 MAX_VALUES);
 	if (gv_ivf_keeps_values(&index->layout))
 	{
-		HASHCTL		control = {.keysize = sizeof(BlockNumber), .entrysize = sizeof(ValuePage),
-		.hcxt = CurrentMemoryContext};
-		PGAlignedBlock *copy = palloc(sizeof(PGAlignedBlock));
-
-		squeeze->values = hash_create("ivf pages of vectors", 256, &control,
-									  HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-		for (BlockNumber blkno = squeeze->entry.head; blkno != InvalidBlockNumber;
-			 blkno = gv_ivf_page_rows((Page) copy->data)->next)
+		begin_window(squeeze);
+		while (squeeze->end != InvalidBlockNumber)
 		{
-			check_length(squeeze, blkno, n_read++);
-			copy_page(squeeze, blkno, copy);
-			note_values(squeeze, copy);
+			forget_values(squeeze);
+			squeeze_values(squeeze);
+			begin_window(squeeze);
 		}
-		pfree(copy);
 	}
 	squeeze_rows(squeeze);
 	if (squeeze->values)
 		squeeze_values(squeeze);
 	tell_free(squeeze);
 	*n_dead = squeeze->n_dead;
-	return squeeze->n_freed;
+	return squeeze->n_told;
 }

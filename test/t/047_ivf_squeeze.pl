@@ -215,6 +215,46 @@ for my $kind (@kinds[ 0, 1, 5, 8, 9 ])
 	}
 }
 
+# More pages of vectors than maintenance_work_mem has room for are dealt with one
+# part after another
+for my $kind ([ 'two vectors a page', 2000, 24_000 ], [ 'a vector of two pages', 4200, 12_000 ])
+{
+	my ($name, $dim, $n) = ("many pages, $kind->[0]", @$kind[ 1, 2 ]);
+	my $place = "place(id, $dim)::halfvec($dim)";
+	my $order = "$place <-> (SELECT place(0, $dim)::halfvec($dim))";
+	my $ways = "$BY_INDEX SET ivfflat.probes = 1000; SET work_mem = '64MB'";
+	my ($out, $err);
+
+	$node->safe_psql('postgres', qq{
+		CREATE OR REPLACE FUNCTION place(i int, dim int) RETURNS vector LANGUAGE sql IMMUTABLE AS
+			'SELECT (array_fill((i / 64)::real, ARRAY[dim - 1]) || (i % 64)::real)::public.vector';
+		SET client_min_messages = warning;
+		DROP TABLE IF EXISTS wide;
+		CREATE TABLE wide AS SELECT i AS id FROM generate_series(1, $n) i;
+		CREATE INDEX wide_v ON wide USING ivfflat (($place) halfvec_l2_ops) WITH (lists = 1);
+		DELETE FROM wide WHERE id % 8 < 5});
+	my $size = $node->safe_psql('postgres', q{SELECT pg_relation_size('wide_v')});
+	my $cursor = $node->background_psql('postgres');
+	$cursor->query_safe("$ways; BEGIN; DECLARE c CURSOR FOR SELECT id FROM wide ORDER BY $order; FETCH 1 FROM c");
+
+	$node->psql('postgres', "LOAD 'gigavec'; SET maintenance_work_mem = '1MB'; SET gigavec.test_point = 'ivf-squeeze-window:error:2'; VACUUM wide",
+		stderr => \$err);
+	like($err, qr/stopped at test point/, "$name: there is a second part");
+	is_sound($node, 'wide_v', "$name: error");
+	$node->safe_psql('postgres', "SET maintenance_work_mem = '1MB'; VACUUM wide");
+	is_sound($node, 'wide_v', $name);
+	cmp_ok($node->safe_psql('postgres', q{SELECT value FROM gigavec.stats('wide_v') WHERE name = 'pages_free'}) * 8192, '>', 0.4 * $size, "$name: pages are free");
+	is($node->safe_psql('postgres', q{SELECT pg_relation_size('wide_v')}), $size, "$name: the index does not grow");
+	my @rows = split(/\n/, $cursor->query_safe('FETCH ALL FROM c'));
+	$cursor->quit;
+	is(scalar(@rows), $n / 8 * 3 - 1, "$name: a search that was under way finds all rows that it must");
+	is(scalar(keys %{ { map { $_ => 1 } @rows } }), $n / 8 * 3 - 1, "$name: each once");
+	$node->safe_psql('postgres', "INSERT INTO wide SELECT generate_series(1, $n, 2); VACUUM wide");
+	is_sound($node, 'wide_v', "$name, more rows");
+	is($node->safe_psql('postgres', "$ways; SELECT count(*) - (SELECT count(*) FROM wide) FROM (SELECT id FROM wide ORDER BY $order OFFSET 0) s"),
+		0, "$name: all rows");
+}
+
 unlike(slurp_file($node->logfile), qr/PANIC|TRAP|XX00|refcount leak/, 'nothing else in the log');
 $node->stop;
 
