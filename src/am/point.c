@@ -20,6 +20,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "common/hashfn.h"
@@ -73,6 +74,22 @@ gv_am_unit_of(const GvAmOpclass *opclass, Datum value)
 	unit = gv_am_choose_unit(sqrt(squared_norm(x, dim)));
 	pfree(x);
 	return unit;
+}
+
+/*
+ * gv_am_key_bias
+ *		Return the bias of the key of a row that is longer than the longest norm.
+ *
+ * missing: the square of the latter less that of norm, which is the row's
+ *
+ * Norms are kept in float: the bias of a row that is longer is not known.
+ */
+float
+gv_am_key_bias(double missing, float inverse_unit, double norm)
+{
+	if (norm >= FLT_MAX)
+		return -GV_AM_MAX_BIAS;
+	return (float) Max(missing * inverse_unit * inverse_unit, -GV_AM_MAX_BIAS);
 }
 
 /*
@@ -137,8 +154,7 @@ gv_am_scale_value(const GvAmOpclass *opclass, int dim, int padded_dim, float inv
 			if (missing > 0)
 				z[dim] = (float) sqrt(missing);
 			else
-				rotated->key_bias = (float) Max(missing * inverse_unit * inverse_unit,
-												-GV_AM_MAX_BIAS);
+				rotated->key_bias = gv_am_key_bias(missing, inverse_unit, sqrt(rotated->norm2));
 		}
 	}
 

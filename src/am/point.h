@@ -41,6 +41,7 @@ typedef struct GvAmRotated
 
 extern float gv_am_choose_unit(double norm);
 extern float gv_am_unit_of(const GvAmOpclass *opclass, Datum value);
+extern float gv_am_key_bias(double missing, float inverse_unit, double norm);
 extern void gv_am_scale_value(const GvAmOpclass *opclass, int dim, int padded_dim,
 							  float inverse_unit, float max_norm, Datum value,
 							  bool is_query, float *z, GvAmRotated *rotated);

@@ -79,9 +79,7 @@ gv_hnsw_build_key_bias(const GvHnswBuild *build, float norm)
 	if (meta->metric != GV_AM_METRIC_INNER_PRODUCT || build->graph.norm == NULL)
 		return 0;
 	missing = (double) meta->max_norm * meta->max_norm - (double) norm * norm;
-	return missing < 0 ?
-		(float) Max(missing * meta->inverse_unit * meta->inverse_unit,
-					-GV_AM_MAX_BIAS) : 0;
+	return missing < 0 ? gv_am_key_bias(missing, meta->inverse_unit, norm) : 0;
 }
 
 static float

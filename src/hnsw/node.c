@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "hnsw/node.h"
@@ -122,14 +123,14 @@ gv_hnsw_node_set_own(const GvHnswLayout *layout, GvHnswNode node, const float *z
 	{
 		uint8	   *own = gv_hnsw_node_own(layout, node);
 
-		node->own_scale = largest > 0 ? largest / 2047.0f : 1.0f;
+		node->own_scale = largest > 0 ? Max(largest / 2047.0f, FLT_MIN) : 1.0f;
 		error = put_int12(own, z, dims, node->own_scale);
 	}
 	else
 	{
 		int8	   *own = gv_hnsw_node_own(layout, node);
 
-		node->own_scale = largest > 0 ? largest / 127.0f : 1.0f;
+		node->own_scale = largest > 0 ? Max(largest / 127.0f, FLT_MIN) : 1.0f;
 		for (int i = 0; i < dims; i++)
 		{
 			double		e;

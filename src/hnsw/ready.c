@@ -23,6 +23,15 @@
 /* Rounding error of rotating a query and a row, as a part of their length */
 #define POINT_ROUNDING 2.5e-7
 
+/* The same of a bias and of a key that it was added to */
+#define BIAS_ROUNDING 2.5e-7
+
+/* The square root of FLT_MIN: what is less may vanish when it is squared */
+#define LEAST_DISTANCE 1.1e-19
+
+/* Of two vectors the product of whose lengths is less the inner product does not overflow */
+#define MAX_PRODUCT 1e38
+
 /* The square of the length of a point that may have been cut, see GV_AM_MAX_ELEMENT */
 #define CUT_NORM2 1e28f
 
@@ -52,7 +61,7 @@ gv_hnsw_ready_push(GvHnswReadyItem **heap, int64 *n, int64 *max, MemoryContext c
 			*heap = repalloc_huge(*heap, *max * sizeof(GvHnswReadyItem));
 	}
 	items = *heap;
-	for (i = (*n)++; i > 0 && items[(i - 1) / 2].lower > item->lower; i = (i - 1) / 2)
+	for (i = (*n)++; i > 0 && gv_hnsw_ready_is_before(item, &items[(i - 1) / 2]); i = (i - 1) / 2)
 		items[i] = items[(i - 1) / 2];
 	items[i] = *item;
 }
@@ -74,9 +83,9 @@ gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
 
 		if (child >= n)
 			break;
-		if (child + 1 < n && heap[child + 1].lower < heap[child].lower)
+		if (child + 1 < n && gv_hnsw_ready_is_before(&heap[child + 1], &heap[child]))
 			child++;
-		if (heap[child].lower >= last.lower)
+		if (!gv_hnsw_ready_is_before(&heap[child], &last))
 			break;
 		heap[i] = heap[child];
 		i = child;
@@ -86,52 +95,81 @@ gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
 }
 
 /*
- * gv_hnsw_ready_rounding
- *		Return how far points of a query and a row may be from where they should
- *		be, because they were rotated before the center was taken off.
+ * gv_hnsw_ready_set_rounding
+ *		Set how far points of a query and a row may be from where they should be,
+ *		because they were rotated before the center was taken off.
  *
- * query_norm2: squared length of the query's point.  Infinity is returned where that
- * may have been cut, for then rows that were not seem to be nearer.
+ * query_norm2: squared length of the query's point.  Where that may have been cut,
+ * keys say nothing, for then rows that were not seem to be nearer.
  */
-double
-gv_hnsw_ready_rounding(const GvHnswLayout *layout, const float *center, float query_norm2)
+void
+gv_hnsw_ready_set_rounding(GvHnswReadyRounding *rounding, const GvHnswLayout *layout,
+						   const float *center, float query_norm2)
 {
-	if (query_norm2 >= CUT_NORM2)
-		return INFINITY;
-	return POINT_ROUNDING *
-		sqrt(gv_kernels->inner_product_f32(center, center, layout->padded_dim));
+	rounding->least_bias = -GV_AM_MAX_BIAS;
+	rounding->of_points = INFINITY;
+	if (query_norm2 < CUT_NORM2)
+		rounding->of_points = LEAST_DISTANCE * sqrt((double) layout->padded_dim) +
+			POINT_ROUNDING *
+			sqrt(gv_kernels->inner_product_f32(center, center, layout->padded_dim));
+}
+
+/*
+ * gv_hnsw_ready_set_longest
+ *		Let keys of rows say nothing whose inner product with a query may overflow:
+ *		the operator calculates in float32, and says infinity or that it is no number.
+ *
+ * norm2: squared length of the query
+ */
+void
+gv_hnsw_ready_set_longest(GvHnswReadyRounding *rounding, const GvHnswMetaPageData *meta,
+						  double norm2)
+{
+	double		longest = norm2 > 0 ? MAX_PRODUCT / sqrt(norm2) : INFINITY;
+	double		unit2 = (double) meta->inverse_unit * meta->inverse_unit;
+
+	rounding->least_bias =
+		Max(rounding->least_bias,
+			unit2 * ((double) meta->max_norm * meta->max_norm - longest * longest));
 }
 
 /*
  * gv_hnsw_ready_set_interval
- *		Set the interval that holds the exact key of a node.
- *
- * rounding: see gv_hnsw_ready_rounding
+ *		Set the interval that holds the exact key of a node: all keys, if the point
+ *		was cut, or the bias, see GV_AM_MAX_BIAS.
  */
 void
-gv_hnsw_ready_set_interval(const GvHnswLayout *layout, double rounding, GvHnswReadyItem *item,
-						   const GvHnswFound *found)
+gv_hnsw_ready_set_interval(const GvHnswLayout *layout, const GvHnswReadyRounding *rounding,
+						   GvHnswReadyItem *item, const GvHnswFound *found)
 {
 	double		squared = Max((double) found->key - found->key_bias, 0);
 	double		distance = sqrt(squared);
-	double		error = found->error + rounding;
+	double		error = found->error + rounding->of_points;
+	double		bias_error = BIAS_ROUNDING * fabs(found->key_bias);
 	double		lower;
 	double		upper;
 
 	if (layout->own_kind == GV_HNSW_OWN_EXACT)
 	{
-		item->lower = item->upper = found->key;
+		item->lower = item->upper = item->distance = found->key;
 		item->is_exact = true;
 		return;
 	}
 	item->is_exact = false;
+	item->distance = NAN;
+	if (isinf(error) || found->key_bias <= rounding->least_bias)
+	{
+		item->lower = -INFINITY;
+		item->upper = INFINITY;
+		return;
+	}
 	if (layout->own_kind != GV_HNSW_OWN_HALF && distance > 0)
 		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
 					error * error / (2 * distance));
 	lower = Max(distance - error, 0);
 	upper = distance + error;
-	item->lower = lower * lower * (1 - KEY_ROUNDING) + found->key_bias;
-	item->upper = upper * upper * (1 + KEY_ROUNDING) + found->key_bias;
+	item->lower = lower * lower * (1 - KEY_ROUNDING) + found->key_bias - bias_error;
+	item->upper = upper * upper * (1 + KEY_ROUNDING) + found->key_bias + bias_error;
 }
 
 /*
@@ -191,8 +229,8 @@ gv_hnsw_ready_compare_late(const void *a, const void *b)
 	const GvHnswReadyItem *x = a;
 	const GvHnswReadyItem *y = b;
 
-	if (x->key != y->key)
-		return x->key > y->key ? -1 : 1;
+	if (gv_hnsw_ready_is_nearer(x, y) || gv_hnsw_ready_is_nearer(y, x))
+		return gv_hnsw_ready_is_nearer(y, x) ? -1 : 1;
 	return x->id > y->id ? -1 : (x->id < y->id ? 1 : 0);
 }
 

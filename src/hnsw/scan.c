@@ -69,7 +69,7 @@ typedef struct GvHnswScan
 	Datum		query;			/* detoasted */
 	double		key_offset;		/* exact key -> key of the graph: */
 	double		key_factor;		/* key = offset + factor * exact key */
-	double		rounding;		/* of points, see gv_hnsw_ready_rounding */
+	GvHnswReadyRounding rounding;
 	double		radius;			/* no row that is farther passes; infinity: not known */
 	double		radius_key;		/* the same in keys */
 	int			ef;
@@ -247,7 +247,7 @@ push_found(GvHnswScan *so, const GvHnswFound *found)
 	item.tid = found->tid;
 	item.id = found->id;
 	item.tid_chunk = found->tid_chunk;
-	gv_hnsw_ready_set_interval(&so->ix.layout, so->rounding, &item, found);
+	gv_hnsw_ready_set_interval(&so->ix.layout, &so->rounding, &item, found);
 	push_ready(so, &item);
 }
 
@@ -290,19 +290,18 @@ leaving(const GvHnswScan *so)
 /* --- exact distances ------------------------------------------------------ */
 
 /*
- * Compute the exact key of a row from the table, in units of the graph's keys.
+ * Fetch an item's exact distance from the table, and its key in units of the graph's.
  *
  * Returns false if the scan's snapshot does not see the row.
  */
 static bool
-fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, double *key)
+fetch_exact_key(IndexScanDesc scan, GvHnswScan *so, ItemPointer tid, ReadyItem *item)
 {
-	double		exact;
-
 	if (!gv_am_fetch_key(&so->fetch, scan, so->ix.opclass, so->ix.meta.dim, so->query,
-						 tid, &exact))
+						 tid, &item->distance))
 		return false;
-	*key = so->key_offset + so->key_factor * exact;
+	item->key = isnan(item->distance) ? INFINITY :
+		so->key_offset + so->key_factor * item->distance;
 	return true;
 }
 
@@ -360,7 +359,7 @@ sweep_page(GvHnswScan *so, Page page, BlockNumber blkno, GvHnswFound *swept)
 		{
 			ReadyItem	item;
 
-			gv_hnsw_ready_set_interval(&ix->layout, so->rounding, &item, f);
+			gv_hnsw_ready_set_interval(&ix->layout, &so->rounding, &item, f);
 			if (gv_hnsw_ready_is_beyond(&item, so->radius_key))
 				continue;
 		}
@@ -632,7 +631,7 @@ set_query(GvHnswScan *so)
 
 		gv_hnsw_search_set_point(&so->search,
 								 gv_hnsw_transform(ix, cache, so->query, true, &rotated));
-		so->rounding = gv_hnsw_ready_rounding(&ix->layout, cache->center, so->search.z_norm2);
+		gv_hnsw_ready_set_rounding(&so->rounding, &ix->layout, cache->center, so->search.z_norm2);
 
 		/* how exact keys translate into squared distances of points */
 		if (ix->meta.metric == GV_AM_METRIC_L2)
@@ -641,11 +640,10 @@ set_query(GvHnswScan *so)
 			so->key_factor = 2;
 		else
 		{
-			double		norm2 = -gv_am_exact_key(ix->opclass, so->query, so->query);
-
+			gv_hnsw_ready_set_longest(&so->rounding, &ix->meta, rotated.norm2);
 			/* the query was multiplied by a scale */
 			so->key_factor = 2 * unit2 * rotated.scale;
-			so->key_offset = unit2 * (rotated.scale * rotated.scale * norm2 +
+			so->key_offset = unit2 * (rotated.scale * rotated.scale * rotated.norm2 +
 									  (double) ix->meta.max_norm * ix->meta.max_norm);
 		}
 	}
@@ -702,7 +700,7 @@ start_scan(IndexScanDesc scan, GvHnswScan *so)
 	so->late = NULL;
 	so->n_late = so->max_late = 0;
 	so->late_sorted = false;
-	so->last.key = so->last.upper = -INFINITY;
+	so->last.key = so->last.upper = so->last.distance = -INFINITY;
 	so->last.is_exact = true;
 	so->next_chunk = GV_HNSW_INVALID_ID;
 	so->n_tids = 0;
@@ -834,12 +832,12 @@ make_exact(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 
 	so->n_chunks = 0;
 	if (ItemPointerIsValid(&item->tid))
-		found = fetch_exact_key(scan, so, &item->tid, &item->key);
+		found = fetch_exact_key(scan, so, &item->tid, item);
 	while (!found && chunk != GV_HNSW_INVALID_ID)
 	{
 		n = gv_hnsw_read_chunk(&so->ix, &so->n_chunks, &chunk, item->id, tids);
 		for (int i = 0; i < n && !found; i++)
-			found = fetch_exact_key(scan, so, &tids[i], &item->key);
+			found = fetch_exact_key(scan, so, &tids[i], item);
 	}
 	item->lower = item->upper = item->key;
 	item->is_exact = true;
@@ -914,7 +912,7 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		pop_ready(so, item);
 		if (!item->is_exact && so->can_fetch &&
 			((so->n_ready > 0 && item->upper > so->ready[0].lower) ||
-			 item->lower < so->last.upper || isinf(item->upper)))
+			 item->lower <= so->last.upper || isinf(item->upper)))
 		{
 			if (make_exact(scan, so, item))
 				push_ready(so, item);
@@ -922,13 +920,13 @@ next_item(IndexScanDesc scan, GvHnswScan *so, ReadyItem *item)
 		}
 
 		so->n_returned++;
-		if (item->lower < so->last.upper &&
+		if (item->lower <= so->last.upper &&
 			gv_hnsw_iterative_scan == GV_HNSW_ITERATIVE_STRICT)
 		{
 			/* the bounds of the last one did not tell; a row that is gone will do */
 			if (!so->last.is_exact && so->can_fetch)
 				(void) make_exact(scan, so, &so->last);
-			if (item->key < so->last.key)
+			if (gv_hnsw_ready_is_nearer(item, &so->last))
 			{
 				keep_late(so, item);
 				continue;

@@ -699,7 +699,7 @@ gv_hnsw_search_run(GvHnswSearch *search)
 float
 gv_hnsw_search_key_difficulty(const GvHnswIndex *index, float key)
 {
-	float		norm = index->meta.max_norm * index->meta.inverse_unit;
+	double		norm = (double) index->meta.max_norm * index->meta.inverse_unit;
 
 	if (index->meta.metric != GV_AM_METRIC_INNER_PRODUCT ||
 		!gv_hnsw_layout_has_codes(&index->layout))
