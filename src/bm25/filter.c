@@ -75,7 +75,7 @@ gv_bm25_fill_filters(Page page, const GvAmFilterColumn *column, int number,
 	memset(gv_bm25_page_bytes(page), 0, GV_BM25_ROOM);
 	for (uint32 i = 0; i < n; i++)
 	{
-		const char *packed = documents->filters + (Size) (first + i) * documents->filters_size;
+		const char *packed = gv_bm25_spill_read(documents->filters, first + i);
 		uint32		row_nulls;
 
 		memcpy(&row_nulls, packed, sizeof(row_nulls));

@@ -71,10 +71,13 @@ struct GvBm25Invert
 	Entry	  **table;			/* Entry *[mask + 1]; NULL: empty */
 	uint32		mask;
 	uint32		n_entries;
-	uint32		docs_size;		/* of the arrays in source.documents */
+	ItemPointerData *tids;		/* ItemPointerData[source.n_docs] */
+	uint32	   *lengths;		/* uint32[source.n_docs] */
+	char	   *filters;		/* char[source.n_docs][source.filters_size] */
+	uint32		docs_size;		/* of these arrays */
 	uint32		next_entry;		/* of the sorted table */
 	EntryReader reader;			/* of the entry before it */
-	uint32	   *numbers;		/* uint32[documents.n]: of documents by their rows, as they came;
+	uint32	   *numbers;		/* uint32[source.n_docs]: of documents by their rows, as they came;
 								 * NULL: they came so */
 	GvBm25Posting *sorted;		/* all postings of the entry, if so */
 	Size		sorted_size;
@@ -99,6 +102,19 @@ take_memory(GvBm25Invert *invert, Size size)
 	invert->piece += size;
 	invert->piece_left -= size;
 	return result;
+}
+
+/* read_documents of GvBm25Source */
+static void
+read_documents(GvBm25Source *source, uint32 first, uint32 n, GvBm25DocumentBlock *block)
+{
+	const GvBm25Invert *invert = (const GvBm25Invert *) source;
+
+	memcpy(block->tids, invert->tids + first, n * sizeof(ItemPointerData));
+	memcpy(block->lengths, invert->lengths + first, n * sizeof(uint32));
+	if (source->filters_size > 0)
+		memcpy(block->filters, invert->filters + (Size) first * source->filters_size,
+			   (Size) n * source->filters_size);
 }
 
 /* next of GvBm25Source, after sorting */
@@ -237,8 +253,9 @@ gv_bm25_invert_create(const GvBm25Index *index)
 	GvBm25Invert *invert = MemoryContextAllocZero(context, sizeof(GvBm25Invert));
 
 	invert->context = context;
-	invert->source.documents.filters_size = index->filters.packed_size;
+	invert->source.filters_size = index->filters.packed_size;
 	invert->source.has_positions = gv_bm25_has_positions(index);
+	invert->source.read_documents = read_documents;
 	invert->source.next = next_entry;
 	invert->source.read = read_entry;
 	invert->table = MemoryContextAllocZero(context, FIRST_TABLE * sizeof(Entry *));
@@ -259,37 +276,35 @@ uint32
 gv_bm25_invert_document(GvBm25Invert *invert, ItemPointer tid, uint32 length,
 						const char *filters)
 {
-	GvBm25Documents *documents = &invert->source.documents;
-	Size		filters_size = documents->filters_size;
+	GvBm25Source *source = &invert->source;
+	Size		filters_size = source->filters_size;
 
-	if (documents->n == invert->docs_size)
+	if (source->n_docs == invert->docs_size)
 	{
 		uint32		size = Max(1024, invert->docs_size * 2);
 
-		if (documents->tids == NULL)
+		if (invert->tids == NULL)
 		{
-			documents->tids = MemoryContextAlloc(invert->context, size * sizeof(ItemPointerData));
-			documents->lengths = MemoryContextAlloc(invert->context, size * sizeof(uint32));
-			documents->filters = MemoryContextAlloc(invert->context, size * filters_size + 1);
+			invert->tids = MemoryContextAlloc(invert->context, size * sizeof(ItemPointerData));
+			invert->lengths = MemoryContextAlloc(invert->context, size * sizeof(uint32));
+			invert->filters = MemoryContextAlloc(invert->context, size * filters_size + 1);
 		}
 		else
 		{
-			documents->tids = repalloc_huge(documents->tids,
-											(Size) size * sizeof(ItemPointerData));
-			documents->lengths = repalloc_huge(documents->lengths,
-											   (Size) size * sizeof(uint32));
-			documents->filters = repalloc_huge(documents->filters, size * filters_size + 1);
+			invert->tids = repalloc_huge(invert->tids, (Size) size * sizeof(ItemPointerData));
+			invert->lengths = repalloc_huge(invert->lengths, (Size) size * sizeof(uint32));
+			invert->filters = repalloc_huge(invert->filters, size * filters_size + 1);
 		}
 		invert->memory += (Size) (size - invert->docs_size) *
 			(sizeof(ItemPointerData) + sizeof(uint32) + filters_size);
 		invert->docs_size = size;
 	}
-	documents->tids[documents->n] = *tid;
-	documents->lengths[documents->n] = length;
+	invert->tids[source->n_docs] = *tid;
+	invert->lengths[source->n_docs] = length;
 	if (filters_size > 0)
-		memcpy(documents->filters + documents->n * filters_size, filters, filters_size);
-	documents->total_length += length;
-	return documents->n++;
+		memcpy(invert->filters + source->n_docs * filters_size, filters, filters_size);
+	source->total_length += length;
+	return source->n_docs++;
 }
 
 /* Put a byte to an entry's postings */
@@ -361,7 +376,7 @@ void
 gv_bm25_invert_term(GvBm25Invert *invert, const char *lexeme, uint32 len, uint32 hash, uint32 tf,
 					const uint8 *positions)
 {
-	uint32		doc = invert->source.documents.n - 1;
+	uint32		doc = invert->source.n_docs - 1;
 	uint32		place = hash & invert->mask;
 	Entry	   *entry;
 
@@ -433,7 +448,7 @@ compare_rows(const void *a, const void *b, void *arg)
 static void *
 permute(GvBm25Invert *invert, void *elements, Size size, const uint32 *order)
 {
-	uint32		n = invert->source.documents.n;
+	uint32		n = invert->source.n_docs;
 	char	   *result = MemoryContextAllocHuge(invert->context, n * size + 1);
 
 	for (uint32 i = 0; i < n; i++)
@@ -446,22 +461,21 @@ permute(GvBm25Invert *invert, void *elements, Size size, const uint32 *order)
 static void
 order_documents(GvBm25Invert *invert)
 {
-	GvBm25Documents *documents = &invert->source.documents;
 	uint32	   *order;
-	uint32		n = documents->n;
+	uint32		n = invert->source.n_docs;
 	uint32		i = 1;
 
-	while (i < n && ItemPointerCompare(&documents->tids[i - 1], &documents->tids[i]) < 0)
+	while (i < n && ItemPointerCompare(&invert->tids[i - 1], &invert->tids[i]) < 0)
 		i++;
 	if (i >= n)
 		return;
 	order = MemoryContextAllocHuge(invert->context, n * sizeof(uint32));
 	for (i = 0; i < n; i++)
 		order[i] = i;
-	gv_am_sort_arg(order, n, sizeof(uint32), compare_rows, documents->tids);
-	documents->tids = permute(invert, documents->tids, sizeof(ItemPointerData), order);
-	documents->lengths = permute(invert, documents->lengths, sizeof(uint32), order);
-	documents->filters = permute(invert, documents->filters, documents->filters_size, order);
+	gv_am_sort_arg(order, n, sizeof(uint32), compare_rows, invert->tids);
+	invert->tids = permute(invert, invert->tids, sizeof(ItemPointerData), order);
+	invert->lengths = permute(invert, invert->lengths, sizeof(uint32), order);
+	invert->filters = permute(invert, invert->filters, invert->source.filters_size, order);
 	invert->numbers = MemoryContextAllocHuge(invert->context, n * sizeof(uint32));
 	for (i = 0; i < n; i++)
 		invert->numbers[order[i]] = i;

@@ -4,7 +4,9 @@
  *		One segment out of several sources: segments, lanes, runs of a build.
  *
  * Documents get new numbers in the order of their rows; those whose rows are
- * gone are left out.  The caller holds the merge lock, or builds the index.
+ * gone are left out.  What is known of each, and its new number, may go to a
+ * temporary file: a merge takes maintenance_work_mem, not more.  The caller holds
+ * the merge lock, or builds the index.
  *
  *-------------------------------------------------------------------------
  */
@@ -15,7 +17,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
-#include "am/sort.h"
+#include "am/routine.h"
 #include "bm25/delta.h"
 #include "bm25/filter.h"
 #include "bm25/invert.h"
@@ -35,6 +37,7 @@ typedef struct SegmentSource
 	GvBm25Segment segment;
 	GvBm25TermScan scan;
 	GvBm25PostingScan postings;
+	ItemPointerData last_tid;	/* of the documents read last */
 } SegmentSource;
 
 static bool
@@ -60,6 +63,47 @@ read_term(GvBm25Source *source, GvBm25Posting *postings, uint32 n, GvBm25Bytes *
 								 source->has_positions ? positions : NULL);
 }
 
+/* read_documents of GvBm25Source */
+static void
+read_documents(GvBm25Source *source, uint32 first, uint32 n, GvBm25DocumentBlock *block)
+{
+	SegmentSource *from = (SegmentSource *) source;
+	const GvBm25Segment *segment = &from->segment;
+	uint8		dead[GV_BM25_DOCUMENTS_AT_ONCE / 8];
+
+	gv_bm25_read_tids(segment, first, n, block->tids);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (first + i > 0 &&
+			ItemPointerCompare(i > 0 ? &block->tids[i - 1] : &from->last_tid, &block->tids[i]) >= 0)
+			gv_bm25_segment_damaged(segment, segment->head.tids,
+									"Rows of a segment are not in order.");
+	}
+	from->last_tid = block->tids[n - 1];
+	if (segment->head.norm_size == 1)
+	{
+		uint8		norms[GV_BM25_DOCUMENTS_AT_ONCE];
+
+		gv_bm25_read_norms(segment, first, n, norms);
+		for (uint32 i = 0; i < n; i++)
+			block->lengths[i] = gv_bm25_length_of_norm(norms[i]);
+	}
+	else
+		gv_bm25_read_norms(segment, first, n, block->lengths);
+	gv_bm25_read_filters(segment, first, n, block->filters);
+
+	gv_bm25_read_dead(segment, first, n, dead);
+	for (uint32 i = 0; i < n; i++)
+	{
+		if (dead[i / 8] >> i % 8 & 1)
+		{
+			if (!source->counts_dead)
+				source->total_length -= Min(source->total_length, block->lengths[i]);
+			block->lengths[i] = 0;
+		}
+	}
+}
+
 /*
  * gv_bm25_segment_source
  *		Make a source of a segment, in the current memory context.
@@ -68,110 +112,110 @@ GvBm25Source *
 gv_bm25_segment_source(GvBm25Index *index, const GvBm25SegmentData *entry)
 {
 	SegmentSource *from = palloc(sizeof(SegmentSource));
-	GvBm25Documents *documents = &from->source.documents;
-	uint32		n = entry->n_docs;
-	uint8	   *dead = MemoryContextAllocHuge(CurrentMemoryContext, ((Size) n + 7) / 8);
 
 	gv_bm25_segment_open(&from->segment, index, entry);
 	gv_bm25_terms_begin(&from->scan, &from->segment);
+	from->source.read_documents = read_documents;
 	from->source.next = next_term;
 	from->source.read = read_term;
 	from->source.has_positions = gv_bm25_has_positions(index);
 	/* of rounded lengths the sum would be wrong, and more so with each merge */
 	from->source.counts_dead = from->segment.head.norm_size == 1;
 	from->source.n_kept = from->source.n_dropped = 0;
-	documents->n = n;
-	documents->total_length = entry->total_length;
-	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
-											 (Size) n * sizeof(ItemPointerData));
-	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
-	gv_bm25_read_tids(&from->segment, 0, n, documents->tids);
-	for (uint32 i = 1; i < n; i++)
-	{
-		if (ItemPointerCompare(&documents->tids[i - 1], &documents->tids[i]) >= 0)
-			gv_bm25_segment_damaged(&from->segment, from->segment.head.tids,
-									"Rows of a segment are not in order.");
-	}
-	if (from->segment.head.norm_size == 1)
-	{
-		uint8	   *norms = MemoryContextAllocHuge(CurrentMemoryContext, n);
-
-		gv_bm25_read_norms(&from->segment, 0, n, norms);
-		for (uint32 i = 0; i < n; i++)
-			documents->lengths[i] = gv_bm25_length_of_norm(norms[i]);
-		pfree(norms);
-	}
-	else
-		gv_bm25_read_norms(&from->segment, 0, n, documents->lengths);
-
-	documents->filters_size = index->filters.packed_size;
-	documents->filters = MemoryContextAllocHuge(CurrentMemoryContext,
-												(Size) n * documents->filters_size + 1);
-	gv_bm25_read_filters(&from->segment, 0, n, documents->filters);
-
-	gv_bm25_read_dead(&from->segment, 0, n, dead);
-	for (uint32 i = 0; i < n; i++)
-	{
-		if (dead[i / 8] >> i % 8 & 1)
-		{
-			if (!from->source.counts_dead)
-				documents->total_length -= Min(documents->total_length, documents->lengths[i]);
-			documents->lengths[i] = 0;
-		}
-	}
-	pfree(dead);
+	from->source.n_docs = entry->n_docs;
+	from->source.total_length = entry->total_length;
+	from->source.filters_size = index->filters.packed_size;
 	return &from->source;
 }
 
 /* A source, and its document that has a number next */
 typedef struct Numbered
 {
-	GvBm25Documents *documents;
-	uint32	   *map;
-	uint32		doc;
+	GvBm25Source *source;
+	uint32		first;			/* document that the block begins with */
+	uint32		n;				/* of the block */
+	uint32		next;			/* of the block */
+	GvBm25DocumentBlock block;
 } Numbered;
 
 /* Go to the next document that is not gone; false if there is none */
 static bool
 find_next(Numbered *numbered)
 {
-	while (numbered->doc < numbered->documents->n)
+	GvBm25Source *source = numbered->source;
+
+	for (;;)
 	{
-		if (numbered->documents->lengths[numbered->doc] > 0)
-			return true;
-		numbered->map[numbered->doc++] = GV_BM25_NO_DOC;
+		for (; numbered->next < numbered->n; numbered->next++)
+		{
+			uint32		none = GV_BM25_NO_DOC;
+
+			if (numbered->block.lengths[numbered->next] > 0)
+				return true;
+			gv_bm25_spill_append(source->map, &none);
+		}
+		numbered->first += numbered->n;
+		numbered->n = Min(GV_BM25_DOCUMENTS_AT_ONCE, source->n_docs - numbered->first);
+		numbered->next = 0;
+		if (numbered->n == 0)
+			return false;
+		source->read_documents(source, numbered->first, numbered->n, &numbered->block);
+		CHECK_FOR_INTERRUPTS();
 	}
-	return false;
+}
+
+/* Append the document that a source is at */
+static void
+append_document(GvBm25Documents *all, const Numbered *from)
+{
+	ItemPointerData tid = from->block.tids[from->next];
+	uint32		length = from->block.lengths[from->next];
+	uint8		norm = gv_bm25_norm_of_length(length);
+
+	if (all->n == 0)
+		all->first_tid = tid;
+	all->last_tid = tid;
+	gv_bm25_spill_append(all->tids, &tid);
+	gv_bm25_spill_append(all->norms, &norm);
+	if (all->lengths != NULL)
+		gv_bm25_spill_append(all->lengths, &length);
+	if (all->filters != NULL)
+		gv_bm25_spill_append(all->filters, from->block.filters +
+							 (Size) from->next * from->source->filters_size);
+	gv_bm25_spill_append(from->source->map, &all->n);
+	all->n++;
 }
 
 /* Number the documents of all sources anew, in the order of their rows */
 static void
-number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
+number_documents(GvBm25Index *index, GvBm25Source **sources, int n_sources, GvBm25Pool *pool,
+				 GvBm25Documents *all)
 {
-	Numbered   *numbered = palloc0(n_sources * sizeof(Numbered));
+	uint32		filters_size = sources[0]->filters_size;
+	Numbered   *numbered = MemoryContextAllocExtended(CurrentMemoryContext,
+													  n_sources * sizeof(Numbered),
+													  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 	uint64		n = 0;
 
 	memset(all, 0, sizeof(*all));
+	all->pool = pool;
 	for (int i = 0; i < n_sources; i++)
 	{
-		n += sources[i]->documents.n;
-		all->total_length += sources[i]->documents.total_length;
-		sources[i]->map = MemoryContextAllocHuge(CurrentMemoryContext,
-												 (Size) sources[i]->documents.n * sizeof(uint32));
-		numbered[i].documents = &sources[i]->documents;
-		numbered[i].map = sources[i]->map;
+		n += sources[i]->n_docs;
+		sources[i]->map = gv_bm25_spill_create(pool, sizeof(uint32), sources[i]->n_docs);
+		numbered[i].source = sources[i];
+		numbered[i].block.filters = palloc(GV_BM25_DOCUMENTS_AT_ONCE * filters_size + 1);
 	}
 	if (n >= GV_BM25_NO_DOC)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("bm25 index cannot have more than %u rows", GV_BM25_NO_DOC - 1)));
-	all->tids = MemoryContextAllocHuge(CurrentMemoryContext,
-									   Max(n, 1) * sizeof(ItemPointerData));
-	all->lengths = MemoryContextAllocHuge(CurrentMemoryContext, Max(n, 1) * sizeof(uint32));
-
-	all->filters_size = sources[0]->documents.filters_size;
-	all->filters = MemoryContextAllocHuge(CurrentMemoryContext,
-										  n * all->filters_size + 1);
+	all->tids = gv_bm25_spill_create(pool, sizeof(ItemPointerData), (uint32) n);
+	all->norms = gv_bm25_spill_create(pool, sizeof(uint8), (uint32) n);
+	if (index->meta.flags & GV_BM25_FLAG_EXACT_LENGTH)
+		all->lengths = gv_bm25_spill_create(pool, sizeof(uint32), (uint32) n);
+	if (filters_size > 0)
+		all->filters = gv_bm25_spill_create(pool, filters_size, (uint32) n);
 
 	for (;;)
 	{
@@ -181,21 +225,19 @@ number_documents(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 		{
 			if (find_next(&numbered[i]) &&
 				(best == NULL ||
-				 ItemPointerCompare(&numbered[i].documents->tids[numbered[i].doc],
-									&best->documents->tids[best->doc]) < 0))
+				 ItemPointerCompare(&numbered[i].block.tids[numbered[i].next],
+									&best->block.tids[best->next]) < 0))
 				best = &numbered[i];
 		}
 		if (best == NULL)
 			break;
-		all->tids[all->n] = best->documents->tids[best->doc];
-		all->lengths[all->n] = best->documents->lengths[best->doc];
-		if (all->filters_size > 0)
-			memcpy(all->filters + (Size) all->n * all->filters_size,
-				   best->documents->filters + (Size) best->doc * all->filters_size,
-				   all->filters_size);
-		best->map[best->doc++] = all->n++;
-		if (all->n % 4096 == 0)
-			CHECK_FOR_INTERRUPTS();
+		append_document(all, best);
+		best->next++;
+	}
+	for (int i = 0; i < n_sources; i++)
+	{
+		all->total_length += sources[i]->total_length;
+		pfree(numbered[i].block.filters);
 	}
 	pfree(numbered);
 }
@@ -215,6 +257,7 @@ static bool
 load_block(Stream *stream, bool is_of_field)
 {
 	GvBm25Source *source = stream->source;
+	const int	shift = gv_bm25_spill_shift(sizeof(uint32));
 	uint32		n;
 
 	stream->n = stream->next = 0;
@@ -223,12 +266,20 @@ load_block(Stream *stream, bool is_of_field)
 	{
 		uint64		n_kept = 0;
 		uint64		n_dropped = 0;
+		uint32		number = PG_UINT32_MAX;
+		const uint32 *page = NULL;	/* that page of the map */
 
 		for (uint32 i = 0; i < n; i++)
 		{
-			uint32		doc = source->map[stream->postings[i].doc];
+			uint32		doc = stream->postings[i].doc;
 			uint32		tf = stream->postings[i].tf;
 
+			if (doc >> shift != number)
+			{
+				number = doc >> shift;
+				page = (const uint32 *) gv_bm25_spill_page(source->map, number);
+			}
+			doc = page[doc & ((1U << shift) - 1)];
 			if (unlikely(doc == GV_BM25_NO_DOC))
 			{
 				n_dropped += tf;
@@ -439,7 +490,7 @@ drop_lengths(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 {
 	for (int i = 0; i < n_sources; i++)
 	{
-		uint64		length = sources[i]->documents.total_length;
+		uint64		length = sources[i]->total_length;
 		uint64		n = sources[i]->n_kept + sources[i]->n_dropped;
 		uint64		dropped = sources[i]->n_dropped;
 
@@ -452,25 +503,20 @@ drop_lengths(GvBm25Source **sources, int n_sources, GvBm25Documents *all)
 	all->total_length = Max(all->total_length, all->n);
 }
 
-/* The documents of the sources, of which the new numbers alone are needed from here on */
-static void
-free_documents(GvBm25Source **sources, int n_sources)
+/* Bytes that documents and blocks may take, beside what is there and a place in each source */
+static Size
+memory_left(int n_sources)
 {
-	for (int i = 0; i < n_sources; i++)
-	{
-		GvBm25Documents *documents = &sources[i]->documents;
+	Size		taken = MemoryContextMemAllocated(CurrentMemoryContext, true) +
+		n_sources * (sizeof(Stream) + sizeof(Numbered));
+	Size		all = (Size) gv_am_maintenance_memory() * 1024;
 
-		if (documents->n == 0)
-			continue;
-		pfree(documents->tids);
-		pfree(documents->lengths);
-		pfree(documents->filters);
-	}
+	return all > taken ? all - taken : 0;
 }
 
 /*
  * gv_bm25_merge_sources
- *		Write a segment of all that the sources hold, whose documents are freed.
+ *		Write a segment of all that the sources hold.
  *
  * space: begun
  * entry: written, if there is a document
@@ -481,24 +527,27 @@ bool
 gv_bm25_merge_sources(GvBm25Index *index, GvBm25Source **sources, int n_sources,
 					  GvBm25Space *space, GvBm25SegmentData *entry)
 {
+	GvBm25Pool *pool = gv_bm25_pool_create(memory_left(n_sources));
 	GvBm25Documents documents;
 	GvBm25Writer *writer;
 	Size		memory;
 
-	number_documents(sources, n_sources, &documents);
+	number_documents(index, sources, n_sources, pool, &documents);
 	memory = MemoryContextMemAllocated(CurrentMemoryContext, true);
-	free_documents(sources, n_sources);
-	if (documents.n == 0)
-		return false;
-	writer = gv_bm25_writer_begin(index, space, &documents);
-	merge_terms(index, sources, n_sources, writer);
-	drop_lengths(sources, n_sources, &documents);
-	gv_bm25_writer_finish(writer, entry);
-	memory = Max(memory, MemoryContextMemAllocated(CurrentMemoryContext, true));
-	ereport(DEBUG1,
-			(errmsg_internal("%u rows of index \"%s\" became a segment with %zu kB of memory",
-							 documents.n, RelationGetRelationName(index->rel), memory / 1024)));
-	return true;
+	if (documents.n > 0)
+	{
+		writer = gv_bm25_writer_begin(index, space, &documents);
+		merge_terms(index, sources, n_sources, writer);
+		drop_lengths(sources, n_sources, &documents);
+		gv_bm25_writer_finish(writer, entry);
+		memory = Max(memory, MemoryContextMemAllocated(CurrentMemoryContext, true));
+		ereport(DEBUG1,
+				(errmsg_internal("%u rows of index \"%s\" became a segment with %zu kB of memory",
+								 documents.n, RelationGetRelationName(index->rel),
+								 memory / 1024)));
+	}
+	gv_bm25_pool_free(pool);
+	return documents.n > 0;
 }
 
 /*

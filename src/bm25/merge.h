@@ -14,9 +14,24 @@
 
 typedef struct GvBm25Source GvBm25Source;
 
-/* Lexemes in order, each with postings that name the source's own documents */
+/* Documents that are read at once */
+#define GV_BM25_DOCUMENTS_AT_ONCE 128
+
+/* Some documents of a source, in their order */
+typedef struct GvBm25DocumentBlock
+{
+	ItemPointerData tids[GV_BM25_DOCUMENTS_AT_ONCE];	/* ascending */
+	uint32		lengths[GV_BM25_DOCUMENTS_AT_ONCE]; /* 0: the row is gone, leave it out */
+	char	   *filters;		/* char[GV_BM25_DOCUMENTS_AT_ONCE][packed size] */
+} GvBm25DocumentBlock;
+
+/* Documents, then lexemes in order, each with postings that name the source's own documents */
 struct GvBm25Source
 {
+	/* write the next n documents, of which the first has the number given; all, before lexemes */
+	void		(*read_documents) (GvBm25Source *source, uint32 first, uint32 n,
+								   GvBm25DocumentBlock *block);
+
 	/* go to the next lexeme; false at the end */
 	bool		(*next) (GvBm25Source *source);
 
@@ -33,12 +48,14 @@ struct GvBm25Source
 	uint32		n_read;			/* of the lexeme's postings; all of them before the next */
 
 	bool		has_positions;
-	GvBm25Documents documents;
+	uint32		n_docs;
+	uint64		total_length;	/* true when the documents were read */
+	uint32		filters_size;	/* bytes of a document's packed words; 0: no filter columns */
 	bool		counts_dead;	/* total_length counts documents of length 0, whose lengths
 								 * nobody knows any more */
 	uint64		n_kept;			/* occurrences of lexemes: in the new segment */
 	uint64		n_dropped;		/* and in documents of length 0 */
-	uint32	   *map;			/* uint32[documents.n]: numbers in the new segment */
+	GvBm25Spill *map;			/* uint32[n_docs]: numbers in the new segment */
 	bool		at_end;
 };
 

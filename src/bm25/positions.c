@@ -127,13 +127,17 @@ put_bytes(GvBm25PositionsWriter *writer, const uint8 *bytes, Size n)
 /*
  * gv_bm25_positions_begin
  *		Begin to write positions, in the current memory context.
+ *
+ * pool: of the spots
  */
 GvBm25PositionsWriter *
-gv_bm25_positions_begin(GvBm25Space *space)
+gv_bm25_positions_begin(GvBm25Space *space, GvBm25Pool *pool)
 {
 	GvBm25PositionsWriter *writer = palloc0(sizeof(GvBm25PositionsWriter));
 
 	writer->space = space;
+	writer->spots = gv_bm25_spill_create(pool, sizeof(GvBm25SpotData), GV_BM25_SPILL_ANY);
+	writer->list_spots = gv_bm25_spill_create(pool, sizeof(GvBm25SpotData), GV_BM25_SPILL_ANY);
 	writer->first_place = gv_bm25_space_take(space);
 	begin_page(writer, writer->first_place);
 	return writer;
@@ -175,25 +179,6 @@ gv_bm25_positions_put_list(GvBm25PositionsWriter *writer, const GvBm25Bytes *byt
 	end_spot(writer, spot, start);
 }
 
-/* The place of a spot, which is made if need be */
-static GvBm25SpotData *
-spot_of(GvBm25PositionsWriter *writer, uint32 skip)
-{
-	if (skip >= writer->spots_size)
-	{
-		uint32		size = Max(Max(1024, writer->spots_size * 2), skip + 1);
-		Size		n_bytes = (Size) size * sizeof(GvBm25SpotData);
-
-		writer->spots = writer->spots == NULL ?
-			MemoryContextAllocHuge(CurrentMemoryContext, n_bytes) :
-			repalloc_huge(writer->spots, n_bytes);
-		memset(writer->spots + writer->spots_size, 0,
-			   (Size) (size - writer->spots_size) * sizeof(GvBm25SpotData));
-		writer->spots_size = size;
-	}
-	return &writer->spots[skip];
-}
-
 /* Bits that the largest of some numbers takes, at least one */
 static int
 bits_of(const uint32 *numbers, int n)
@@ -228,18 +213,17 @@ put_packs(GvBm25PositionsWriter *writer, const uint32 *numbers, uint64 n)
  *		Write the positions of a block of a lexeme that has several.
  *
  * positions: bytes that the postings' positions are places in
- * skip: number of the block's skip
  */
 void
 gv_bm25_positions_put_block(GvBm25PositionsWriter *writer, const GvBm25Posting *postings,
-							uint32 n, const uint8 *positions, uint32 skip)
+							uint32 n, const uint8 *positions)
 {
-	GvBm25SpotData *spot = spot_of(writer, skip);
+	GvBm25SpotData spot;
 	uint64		start = writer->n_bytes;
 	uint64		total = 0;
 	uint64		n_numbers = 0;
 
-	begin_spot(writer, spot);
+	begin_spot(writer, &spot);
 	for (uint32 i = 0; i < n; i++)
 		total += postings[i].tf;
 	make_room(&writer->numbers, total);
@@ -259,32 +243,32 @@ gv_bm25_positions_put_block(GvBm25PositionsWriter *writer, const GvBm25Posting *
 		put_bytes(writer, bytes,
 				  gv_bm25_put_varint(bytes, writer->numbers.number[n_numbers]) - bytes);
 	}
-	end_spot(writer, spot, start);
+	end_spot(writer, &spot, start);
+	gv_bm25_spill_append(writer->list_spots, &spot);
 }
 
 /*
- * gv_bm25_positions_insert_spots
- *		Put empty spots before those of n_blocks blocks, the first of which is given.
+ * gv_bm25_positions_end_list
+ *		End a lexeme of several blocks, whose spots follow empty ones of its superblocks.
  */
 void
-gv_bm25_positions_insert_spots(GvBm25PositionsWriter *writer, uint32 first, uint32 n_blocks,
-							   uint32 n)
+gv_bm25_positions_end_list(GvBm25PositionsWriter *writer, uint32 n_supers)
 {
-	(void) spot_of(writer, first + n_blocks + n - 1);
-	memmove(writer->spots + first + n, writer->spots + first, n_blocks * sizeof(GvBm25SpotData));
-	memset(writer->spots + first, 0, n * sizeof(GvBm25SpotData));
+	GvBm25SpotData none = {0};
+
+	for (uint32 i = 0; i < n_supers; i++)
+		gv_bm25_spill_append(writer->spots, &none);
+	gv_bm25_spill_move(writer->spots, writer->list_spots);
 }
 
 /*
  * gv_bm25_positions_finish
- *		Write the last page, and make the spots as many as there are skips.
+ *		Write the last page.
  */
 void
-gv_bm25_positions_finish(GvBm25PositionsWriter *writer, uint32 n_skips)
+gv_bm25_positions_finish(GvBm25PositionsWriter *writer)
 {
 	end_page(writer, 0);
-	if (n_skips > 0)
-		(void) spot_of(writer, n_skips - 1);
 }
 
 /* Read the bytes at a spot */

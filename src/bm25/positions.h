@@ -12,6 +12,7 @@
 
 #include "bm25/cursor.h"
 #include "bm25/space.h"
+#include "bm25/spill.h"
 
 /* A growing array of numbers */
 typedef struct GvBm25Numbers
@@ -27,8 +28,8 @@ typedef struct GvBm25PositionsWriter
 	uint32		first_place;
 	uint32		place;			/* of the page being filled */
 	uint64		n_bytes;		/* of all positions, inside entries too */
-	GvBm25SpotData *spots;		/* GvBm25SpotData[spots_size], by number of the skip */
-	uint32		spots_size;
+	GvBm25Spill *spots;			/* GvBm25SpotData[], by number of the skip */
+	GvBm25Spill *list_spots;	/* GvBm25SpotData[], of the blocks of a lexeme */
 	GvBm25Numbers numbers;
 	PGAlignedBlock page;
 } GvBm25PositionsWriter;
@@ -45,15 +46,14 @@ typedef struct GvBm25PositionsCursor
 
 extern void gv_bm25_append_bytes(GvBm25Bytes *bytes, const void *from, Size n);
 extern void gv_bm25_append_positions(GvBm25Bytes *bytes, const GvBm25Term *term);
-extern GvBm25PositionsWriter *gv_bm25_positions_begin(GvBm25Space *space);
+extern GvBm25PositionsWriter *gv_bm25_positions_begin(GvBm25Space *space, GvBm25Pool *pool);
 extern void gv_bm25_positions_put_list(GvBm25PositionsWriter *writer, const GvBm25Bytes *bytes,
 									   GvBm25SpotData *spot);
 extern void gv_bm25_positions_put_block(GvBm25PositionsWriter *writer,
 										const GvBm25Posting *postings, uint32 n,
-										const uint8 *positions, uint32 skip);
-extern void gv_bm25_positions_insert_spots(GvBm25PositionsWriter *writer, uint32 first,
-										   uint32 n_blocks, uint32 n);
-extern void gv_bm25_positions_finish(GvBm25PositionsWriter *writer, uint32 n_skips);
+										const uint8 *positions);
+extern void gv_bm25_positions_end_list(GvBm25PositionsWriter *writer, uint32 n_supers);
+extern void gv_bm25_positions_finish(GvBm25PositionsWriter *writer);
 extern void gv_bm25_read_positions(const GvBm25Segment *segment, const GvBm25TermEntry *entry,
 								   uint32 block, GvBm25Posting *postings, uint32 n,
 								   GvBm25Bytes *positions);

@@ -4,11 +4,11 @@
  *		Sorted lexemes and postings in a temporary file, when a build does not fit
  *		into memory.
  *
- * For each lexeme: uint32 length, df and bytes of its first block of postings, the
+ * Documents come first, each with its row, length and packed words.  Then, for each
+ * lexeme: uint32 length, df and bytes of its first block of postings, the
  * lexeme, the block, and the other blocks, each after uint32 its bytes; at the end
  * three zeros.  A posting: varint document less the one before, varint tf, positions
- * if there are any.  The documents themselves stay in memory; in a file for another
- * process they come first.
+ * if there are any.  A file for another process begins with the fields of the source.
  *
  *-------------------------------------------------------------------------
  */
@@ -183,29 +183,58 @@ write_lexemes(Run *run, GvBm25Source *from)
 		pfree(positions.bytes);
 }
 
+/* read_documents of GvBm25Source */
+static void
+read_documents(GvBm25Source *source, uint32 first, uint32 n, GvBm25DocumentBlock *block)
+{
+	Run		   *run = (Run *) source;
+
+	for (uint32 i = 0; i < n; i++)
+	{
+		read_file(run, &block->tids[i], sizeof(ItemPointerData));
+		read_file(run, &block->lengths[i], sizeof(uint32));
+		if (source->filters_size > 0)
+			read_file(run, block->filters + (Size) i * source->filters_size,
+					  source->filters_size);
+	}
+}
+
+/* Write all documents of a source */
+static void
+write_documents(Run *run, GvBm25Source *from)
+{
+	GvBm25DocumentBlock block;
+
+	block.filters = palloc(GV_BM25_DOCUMENTS_AT_ONCE * from->filters_size + 1);
+	for (uint32 first = 0; first < from->n_docs; first += GV_BM25_DOCUMENTS_AT_ONCE)
+	{
+		uint32		n = Min(GV_BM25_DOCUMENTS_AT_ONCE, from->n_docs - first);
+
+		from->read_documents(from, first, n, &block);
+		for (uint32 i = 0; i < n; i++)
+		{
+			BufFileWrite(run->file, &block.tids[i], sizeof(ItemPointerData));
+			BufFileWrite(run->file, &block.lengths[i], sizeof(uint32));
+			if (from->filters_size > 0)
+				BufFileWrite(run->file, block.filters + (Size) i * from->filters_size,
+							 from->filters_size);
+		}
+		CHECK_FOR_INTERRUPTS();
+	}
+	pfree(block.filters);
+}
+
 /* Begin to read, or write, a file */
 static Run *
 begin_run(BufFile *file)
 {
 	Run		   *run = palloc0(sizeof(Run));
 
+	run->source.read_documents = read_documents;
 	run->source.next = next_lexeme;
 	run->source.read = read_block;
 	run->file = file;
 	return run;
-}
-
-/* Make room for documents */
-static void
-allocate_documents(GvBm25Documents *documents, uint32 n, uint32 filters_size)
-{
-	documents->n = n;
-	documents->filters_size = filters_size;
-	documents->filters = MemoryContextAllocHuge(CurrentMemoryContext,
-												(Size) n * filters_size + 1);
-	documents->tids = MemoryContextAllocHuge(CurrentMemoryContext,
-											 (Size) n * sizeof(ItemPointerData));
-	documents->lengths = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n * sizeof(uint32));
 }
 
 /*
@@ -220,21 +249,17 @@ gv_bm25_run_write(GvBm25Invert *invert)
 {
 	GvBm25Source *from = gv_bm25_invert_source(invert);
 	Run		   *run = begin_run(BufFileCreateTemp(false));
-	GvBm25Documents *documents = &run->source.documents;
-	uint32		n = from->documents.n;
 
+	run->source.has_positions = from->has_positions;
+	run->source.n_docs = from->n_docs;
+	run->source.total_length = from->total_length;
+	run->source.filters_size = from->filters_size;
+	write_documents(run, from);
 	write_lexemes(run, from);
 	if (BufFileSeek(run->file, 0, 0L, SEEK_SET) != 0)
 		ereport(ERROR,
 				(errcode_for_file_access(),
 				 errmsg("could not rewind a temporary file of an index build")));
-	run->source.has_positions = from->has_positions;
-	documents->total_length = from->documents.total_length;
-	allocate_documents(documents, n, from->documents.filters_size);
-	memcpy(documents->tids, from->documents.tids, (Size) n * sizeof(ItemPointerData));
-	memcpy(documents->lengths, from->documents.lengths, (Size) n * sizeof(uint32));
-	if (documents->filters_size > 0 && n > 0)
-		memcpy(documents->filters, from->documents.filters, (Size) n * documents->filters_size);
 	return &run->source;
 }
 
@@ -249,15 +274,12 @@ gv_bm25_run_export(GvBm25Invert *invert, FileSet *files, const char *name)
 {
 	GvBm25Source *from = gv_bm25_invert_source(invert);
 	Run		   *run = begin_run(BufFileCreateFileSet(files, name));
-	GvBm25Documents *documents = &from->documents;
 
-	BufFileWrite(run->file, &documents->n, sizeof(documents->n));
-	BufFileWrite(run->file, &documents->total_length, sizeof(documents->total_length));
-	BufFileWrite(run->file, &documents->filters_size, sizeof(documents->filters_size));
+	BufFileWrite(run->file, &from->n_docs, sizeof(from->n_docs));
+	BufFileWrite(run->file, &from->total_length, sizeof(from->total_length));
+	BufFileWrite(run->file, &from->filters_size, sizeof(from->filters_size));
 	BufFileWrite(run->file, &from->has_positions, sizeof(from->has_positions));
-	BufFileWrite(run->file, documents->tids, (Size) documents->n * sizeof(ItemPointerData));
-	BufFileWrite(run->file, documents->lengths, (Size) documents->n * sizeof(uint32));
-	BufFileWrite(run->file, documents->filters, (Size) documents->n * documents->filters_size);
+	write_documents(run, from);
 	write_lexemes(run, from);
 	BufFileExportFileSet(run->file);
 	BufFileClose(run->file);
@@ -275,17 +297,10 @@ GvBm25Source *
 gv_bm25_run_open(FileSet *files, const char *name)
 {
 	Run		   *run = begin_run(BufFileOpenFileSet(files, name, O_RDONLY, false));
-	GvBm25Documents *documents = &run->source.documents;
-	uint32		n;
-	uint32		filters_size;
 
-	read_file(run, &n, sizeof(n));
-	read_file(run, &documents->total_length, sizeof(documents->total_length));
-	read_file(run, &filters_size, sizeof(filters_size));
+	read_file(run, &run->source.n_docs, sizeof(run->source.n_docs));
+	read_file(run, &run->source.total_length, sizeof(run->source.total_length));
+	read_file(run, &run->source.filters_size, sizeof(run->source.filters_size));
 	read_file(run, &run->source.has_positions, sizeof(run->source.has_positions));
-	allocate_documents(documents, n, filters_size);
-	read_file(run, documents->tids, (Size) n * sizeof(ItemPointerData));
-	read_file(run, documents->lengths, (Size) n * sizeof(uint32));
-	read_file(run, documents->filters, (Size) n * filters_size);
 	return &run->source;
 }

@@ -5,7 +5,7 @@
  *
  * Lexemes come in order, each with its postings in order.  Pages of terms and of
  * postings are written as they fill; skips, of which there is one for 128
- * postings, and the tree wait in memory for the end.
+ * postings, wait for the end in the pool of the documents, the tree in memory.
  *
  *-------------------------------------------------------------------------
  */
@@ -39,9 +39,8 @@ struct GvBm25Writer
 	MemoryContext context;
 	const GvBm25Documents *documents;
 	uint32		head_place;
-	uint8	   *norms;			/* uint8[documents->n] */
 	int			field;			/* whose lexemes are being written; 0: none */
-	uint8	   *field_norms;	/* uint8[documents->n]: its norms */
+	GvBm25Spill *field_norms;	/* uint8[documents->n]: its norms */
 
 	/* terms */
 	PGAlignedBlock terms;
@@ -58,22 +57,17 @@ struct GvBm25Writer
 	uint32		postings_place;
 	uint32		postings_used;	/* bytes */
 
-	/* skips */
-	GvBm25SkipData *skips;
-	uint32		n_skips;
-	uint32		skips_size;
+	GvBm25Spill *skips;			/* GvBm25SkipData[] */
 
 	/* the lexeme being written */
 	const char *lexeme;
 	uint32		len;
 	uint32		df;				/* so far */
-	uint32		first_skip;		/* of its blocks that were written */
-	uint32		before;			/* last document of these */
-	const uint8 *list_norms;
+	uint32		before;			/* last document of the blocks that were written */
+	GvBm25Spill *list_norms;
+	GvBm25Spill *list_skips;	/* GvBm25SkipData[], of its blocks */
 	GvBm25Pairs super_pairs;	/* of the last superblock */
-	GvBm25SkipData *supers;		/* skips of its superblocks */
-	uint32		n_supers;
-	uint32		supers_size;
+	GvBm25Spill *supers;		/* GvBm25SkipData[], of its superblocks */
 
 	GvBm25PositionsWriter *positions;	/* NULL: the index has none */
 	GvBm25Bytes list_positions; /* of a lexeme with one block */
@@ -179,38 +173,45 @@ gv_bm25_writer_begin(GvBm25Index *index, GvBm25Space *space, const GvBm25Documen
 	writer->space = space;
 	writer->context = CurrentMemoryContext;
 	writer->documents = documents;
-	writer->norms = MemoryContextAllocHuge(CurrentMemoryContext, documents->n);
-	for (uint32 i = 0; i < documents->n; i++)
-		writer->norms[i] = gv_bm25_norm_of_length(documents->lengths[i]);
+	writer->skips = gv_bm25_spill_create(documents->pool, sizeof(GvBm25SkipData),
+										 GV_BM25_SPILL_ANY);
+	writer->list_skips = gv_bm25_spill_create(documents->pool, sizeof(GvBm25SkipData),
+										 GV_BM25_SPILL_ANY);
+	writer->supers = gv_bm25_spill_create(documents->pool, sizeof(GvBm25SkipData),
+										 GV_BM25_SPILL_ANY);
 	writer->head_place = gv_bm25_space_take(space);
 	writer->first_terms = gv_bm25_space_take(space);
 	begin_terms(writer, writer->first_terms);
 	add_separator(&writer->separators, writer->first_terms, "", 0);
 	begin_postings(writer);
 	if (gv_bm25_has_positions(index))
-		writer->positions = gv_bm25_positions_begin(space);
+		writer->positions = gv_bm25_positions_begin(space, documents->pool);
 	return writer;
 }
 
 /* The norms that go with a lexeme: of documents, or of a field in them */
-static const uint8 *
+static GvBm25Spill *
 norms_of(GvBm25Writer *writer, const char *lexeme, uint32 len)
 {
 	const GvBm25Documents *documents = writer->documents;
 	int			field = gv_bm25_field_of(writer->index, lexeme, len);
 
 	if (field == 0)
-		return writer->norms;
+		return documents->norms;
 	if (writer->field_norms == NULL)
-		writer->field_norms = MemoryContextAllocHuge(writer->context, documents->n);
+		writer->field_norms = gv_bm25_spill_create(documents->pool, sizeof(uint8), documents->n);
 	/* lexemes of a field come one after another */
 	if (writer->field != field)
 	{
+		gv_bm25_spill_empty(writer->field_norms);
 		for (uint32 i = 0; i < documents->n; i++)
-			writer->field_norms[i] =
-				gv_bm25_norm_of_length(gv_bm25_field_length(writer->index, documents->filters +
-															(Size) i * documents->filters_size,
-															field));
+		{
+			const char *packed = gv_bm25_spill_read(documents->filters, i);
+			uint8		norm = gv_bm25_norm_of_length(gv_bm25_field_length(writer->index, packed,
+																		   field));
+
+			gv_bm25_spill_append(writer->field_norms, &norm);
+		}
 		writer->field = field;
 	}
 	return writer->field_norms;
@@ -231,20 +232,11 @@ encode_list(const GvBm25Posting *postings, uint32 n, uint32 before, uint8 *out)
 
 /* Append a skip to some, with the pairs that bound its postings */
 static void
-put_skip(GvBm25Writer *writer, GvBm25SkipData **skips, uint32 *n, uint32 *size,
-		 GvBm25Skip skip, const GvBm25Pairs *pairs)
+put_skip(GvBm25Spill *skips, GvBm25Skip skip, const GvBm25Pairs *pairs)
 {
-	if (*n == *size)
-	{
-		*size = Max(1024, *size * 2);
-		if (*skips == NULL)
-			*skips = MemoryContextAllocHuge(writer->context, *size * sizeof(GvBm25SkipData));
-		else
-			*skips = repalloc_huge(*skips, (Size) *size * sizeof(GvBm25SkipData));
-	}
 	memcpy(skip->tf, pairs->tf, pairs->n);
 	memcpy(skip->norm, pairs->norm, pairs->n);
-	(*skips)[(*n)++] = *skip;
+	gv_bm25_spill_append(skips, skip);
 }
 
 /* Write a block of postings; skip gets its place */
@@ -290,8 +282,7 @@ end_superblock(GvBm25Writer *writer)
 
 	memset(&skip, 0, sizeof(skip));
 	skip.last_doc = writer->before;
-	put_skip(writer, &writer->supers, &writer->n_supers, &writer->supers_size, &skip,
-			 &writer->super_pairs);
+	put_skip(writer->supers, &skip, &writer->super_pairs);
 	writer->super_pairs.n = 0;
 }
 
@@ -307,52 +298,53 @@ void
 gv_bm25_writer_put(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
 				   const uint8 *positions)
 {
+	const int	shift = gv_bm25_spill_shift(sizeof(uint8));
+	uint32		number = PG_UINT32_MAX;
+	const uint8 *page = NULL;	/* that page of the norms */
 	GvBm25SkipData skip;
 	GvBm25Pairs pairs;
 
 	if (writer->df == 0)
 	{
-		writer->first_skip = writer->n_skips;
 		writer->before = GV_BM25_NO_DOC;
 		writer->list_norms = norms_of(writer, writer->lexeme, writer->len);
 	}
 	memset(&skip, 0, sizeof(skip));
 	pairs.n = 0;
 	for (uint32 i = 0; i < n; i++)
-		gv_bm25_pairs_add(&pairs, postings[i].tf, writer->list_norms[postings[i].doc]);
+	{
+		uint32		doc = postings[i].doc;
+
+		if (doc >> shift != number)
+		{
+			number = doc >> shift;
+			page = (const uint8 *) gv_bm25_spill_page(writer->list_norms, number);
+		}
+		gv_bm25_pairs_add(&pairs, postings[i].tf, page[doc & ((1U << shift) - 1)]);
+	}
 	for (int i = 0; i < pairs.n; i++)
 		gv_bm25_pairs_add(&writer->super_pairs, pairs.tf[i], pairs.norm[i]);
 	write_block(writer, postings, n, writer->before, &skip);
-	put_skip(writer, &writer->skips, &writer->n_skips, &writer->skips_size, &skip, &pairs);
+	put_skip(writer->list_skips, &skip, &pairs);
 	if (writer->positions != NULL)
-		gv_bm25_positions_put_block(writer->positions, postings, n, positions,
-									writer->n_skips - 1);
+		gv_bm25_positions_put_block(writer->positions, postings, n, positions);
 	writer->before = skip.last_doc;
 	writer->df += n;
-	if ((writer->n_skips - writer->first_skip) % GV_BM25_SUPERBLOCK == 0)
+	if (writer->list_skips->n % GV_BM25_SUPERBLOCK == 0)
 		end_superblock(writer);
 }
 
-/* Put the skips of the lexeme's superblocks before those of its blocks */
+/* Append the skips of the lexeme's superblocks, and those of its blocks, to those of all */
 static void
-insert_supers(GvBm25Writer *writer)
+end_skips(GvBm25Writer *writer)
 {
-	uint32		first = writer->first_skip;
-	uint32		n_blocks = writer->n_skips - first;
-	GvBm25SkipData skip = {0};
-	GvBm25Pairs no_pairs = {0};
-
-	if (n_blocks % GV_BM25_SUPERBLOCK != 0)
+	if (writer->list_skips->n % GV_BM25_SUPERBLOCK != 0)
 		end_superblock(writer);
-	Assert(writer->n_supers == gv_bm25_n_superblocks(writer->df));
-	for (uint32 i = 0; i < writer->n_supers; i++)
-		put_skip(writer, &writer->skips, &writer->n_skips, &writer->skips_size, &skip, &no_pairs);
-	memmove(writer->skips + first + writer->n_supers, writer->skips + first,
-			n_blocks * sizeof(GvBm25SkipData));
-	memcpy(writer->skips + first, writer->supers, writer->n_supers * sizeof(GvBm25SkipData));
+	Assert(writer->supers->n == gv_bm25_n_superblocks(writer->df));
 	if (writer->positions != NULL)
-		gv_bm25_positions_insert_spots(writer->positions, first, n_blocks, writer->n_supers);
-	writer->n_supers = 0;
+		gv_bm25_positions_end_list(writer->positions, writer->supers->n);
+	gv_bm25_spill_move(writer->skips, writer->supers);
+	gv_bm25_spill_move(writer->skips, writer->list_skips);
 }
 
 /*
@@ -418,10 +410,12 @@ encode_entry(GvBm25Writer *writer, const GvBm25Posting *postings, uint32 n,
 {
 	if (writer->df > 0)
 	{
+		uint32		first_skip = writer->skips->n;
+
 		gv_bm25_writer_put(writer, postings, n, positions);
-		insert_supers(writer);
+		end_skips(writer);
 		out = gv_bm25_put_varint(out, writer->df * 2);
-		return gv_bm25_put_varint(out, writer->first_skip);
+		return gv_bm25_put_varint(out, first_skip);
 	}
 	writer->df = n;
 	out = encode_list_place(writer, postings, n, out);
@@ -562,32 +556,55 @@ write_tree_level(GvBm25Writer *writer, const Separators *below, Separators *abov
 	write_full_page(writer, place, page);
 }
 
-/* Write an array to pages of its own; returns the place of the first */
+/*
+ * Write an array to pages of its own; returns the place of the first.
+ *
+ * elements: NULL: zeros
+ * n_bytes: of all; per_page: bytes, whole elements
+ */
 static uint32
-write_array(GvBm25Writer *writer, GvBm25PageKind kind, const void *bytes, Size size,
+write_array(GvBm25Writer *writer, GvBm25PageKind kind, GvBm25Spill *elements, Size n_bytes,
 			uint32 per_page)
 {
 	PGAlignedBlock block;
 	Page		page = (Page) block.data;
-	const char *in = bytes;
 	uint32		first = writer->space->n_pages;
+	uint32		n_done = 0;
 
 	do
 	{
-		Size		part = Min(size, per_page);
+		Size		part = Min(n_bytes, per_page);
 		uint32		place = gv_bm25_space_take(writer->space);
 
 		gv_bm25_init_page(page, kind, writer->space->owner, place);
-		if (in != NULL)
+		if (elements != NULL)
 		{
-			memcpy(gv_bm25_page_bytes(page), in, part);
-			in += part;
+			gv_bm25_spill_copy(elements, n_done, part / elements->size, gv_bm25_page_bytes(page));
+			n_done += part / elements->size;
 		}
 		((PageHeader) page)->pd_lower = gv_bm25_page_bytes(page) + part - (char *) page;
 		gv_bm25_space_write(writer->space, place, page);
-		size -= part;
-	} while (size > 0);
+		n_bytes -= part;
+	} while (n_bytes > 0);
 	return first;
+}
+
+/* Read the rows of a group of documents; returns how many */
+static uint32
+read_group(const GvBm25Documents *documents, uint32 first, uint32 *blocks, uint32 *offsets,
+		   uint32 *base)
+{
+	ItemPointerData tids[GV_BM25_TID_GROUP];
+	uint32		n = Min(GV_BM25_TID_GROUP, documents->n - first);
+
+	gv_bm25_spill_copy(documents->tids, first, n, tids);
+	*base = ItemPointerGetBlockNumber(&tids[0]);
+	for (uint32 i = 0; i < n; i++)
+	{
+		blocks[i] = ItemPointerGetBlockNumber(&tids[i]) - *base;
+		offsets[i] = ItemPointerGetOffsetNumber(&tids[i]);
+	}
+	return n;
 }
 
 /* Write the rows of the documents, and say in the head how */
@@ -595,46 +612,52 @@ static void
 write_tids(GvBm25Writer *writer, GvBm25HeadPage head)
 {
 	const GvBm25Documents *documents = writer->documents;
+	uint32		blocks[GV_BM25_TID_GROUP];
+	uint32		offsets[GV_BM25_TID_GROUP];
+	uint32		base;
 	uint32		all_blocks = 0;
 	uint32		all_offsets = 0;
 	uint32		size;
-	uint32		n_groups = (documents->n + GV_BM25_TID_GROUP - 1) / GV_BM25_TID_GROUP;
-	char	   *bytes;
+	PGAlignedBlock block;
+	Page		page = (Page) block.data;
+	uint64		doc;
 
-	for (uint32 i = 0; i < documents->n; i++)
+	for (doc = 0; doc < documents->n; doc += GV_BM25_TID_GROUP)
 	{
-		const ItemPointerData *first = &documents->tids[i - i % GV_BM25_TID_GROUP];
-
-		all_blocks |= ItemPointerGetBlockNumber(&documents->tids[i]) -
-			ItemPointerGetBlockNumber(first);
-		all_offsets |= ItemPointerGetOffsetNumber(&documents->tids[i]);
-	}
-	head->block_bits = gv_bm25_bits_of(all_blocks);
-	head->offset_bits = gv_bm25_bits_of(all_offsets);
-	size = GV_BM25_TID_GROUP_SIZE(head->block_bits + head->offset_bits);
-	bytes = MemoryContextAllocHuge(CurrentMemoryContext, (Size) n_groups * size);
-	for (uint32 group = 0; group < n_groups; group++)
-	{
-		const ItemPointerData *tids = &documents->tids[group * GV_BM25_TID_GROUP];
-		uint32		n = Min(GV_BM25_TID_GROUP, documents->n - group * GV_BM25_TID_GROUP);
-		uint32		blocks[GV_BM25_TID_GROUP] = {0};
-		uint32		offsets[GV_BM25_TID_GROUP] = {0};
-		uint32		base = ItemPointerGetBlockNumber(tids);
-		char	   *out = bytes + (Size) group * size;
+		uint32		n = read_group(documents, doc, blocks, offsets, &base);
 
 		for (uint32 i = 0; i < n; i++)
 		{
-			blocks[i] = ItemPointerGetBlockNumber(&tids[i]) - base;
-			offsets[i] = ItemPointerGetOffsetNumber(&tids[i]);
+			all_blocks |= blocks[i];
+			all_offsets |= offsets[i];
 		}
-		memcpy(out, &base, sizeof(base));
-		gv_bm25_pack(blocks, head->block_bits, (uint8 *) out + sizeof(base));
-		gv_bm25_pack(offsets, head->offset_bits,
-					 (uint8 *) out + sizeof(base) + GV_BM25_PACKED_SIZE(head->block_bits));
 	}
-	head->tids = write_array(writer, GV_BM25_PAGE_TIDS, bytes, (Size) n_groups * size,
-							 GV_BM25_ROOM / size * size);
-	pfree(bytes);
+	head->block_bits = gv_bm25_bits_of(all_blocks);
+	head->offset_bits = gv_bm25_bits_of(all_offsets);
+	head->tids = writer->space->n_pages;
+	size = GV_BM25_TID_GROUP_SIZE(head->block_bits + head->offset_bits);
+	for (doc = 0; doc < documents->n;)
+	{
+		uint32		place = gv_bm25_space_take(writer->space);
+		char	   *out;
+
+		gv_bm25_init_page(page, GV_BM25_PAGE_TIDS, writer->space->owner, place);
+		out = gv_bm25_page_bytes(page);
+		for (uint32 i = 0; i < GV_BM25_ROOM / size && doc < documents->n; i++)
+		{
+			memset(blocks, 0, sizeof(blocks));
+			memset(offsets, 0, sizeof(offsets));
+			(void) read_group(documents, doc, blocks, offsets, &base);
+			memcpy(out, &base, sizeof(base));
+			gv_bm25_pack(blocks, head->block_bits, (uint8 *) out + sizeof(base));
+			gv_bm25_pack(offsets, head->offset_bits,
+						 (uint8 *) out + sizeof(base) + GV_BM25_PACKED_SIZE(head->block_bits));
+			out += size;
+			doc += GV_BM25_TID_GROUP;
+		}
+		((PageHeader) page)->pd_lower = out - (char *) page;
+		gv_bm25_space_write(writer->space, place, page);
+	}
 }
 
 /* Count what documents have in each field */
@@ -649,8 +672,9 @@ count_fields(const GvBm25Writer *writer, GvBm25HeadPage head)
 
 		for (uint32 i = 0; i < documents->n; i++)
 		{
-			uint32		length = gv_bm25_field_length(writer->index, documents->filters +
-													  (Size) i * documents->filters_size, field);
+			uint32		length = gv_bm25_field_length(writer->index,
+													  gv_bm25_spill_read(documents->filters, i),
+													  field);
 
 			count->total_length += length;
 			count->n_docs += length > 0;
@@ -717,7 +741,7 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	gv_bm25_init_page(page, GV_BM25_PAGE_HEAD, space->owner, writer->head_place);
 	head->n_docs = documents->n;
 	head->n_terms = writer->n_terms;
-	head->n_skips = writer->n_skips;
+	head->n_skips = writer->skips->n;
 	head->total_length = documents->total_length;
 	head->n_postings = writer->n_postings;
 	head->first_terms = writer->first_terms;
@@ -732,7 +756,7 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	}
 	head->root = level.separator[0].place;
 	head->skips = write_array(writer, GV_BM25_PAGE_SKIPS, writer->skips,
-							  (Size) writer->n_skips * sizeof(GvBm25SkipData),
+							  (Size) head->n_skips * sizeof(GvBm25SkipData),
 							  GV_BM25_SKIPS_PER_PAGE * sizeof(GvBm25SkipData));
 	if (writer->index->meta.flags & GV_BM25_FLAG_EXACT_LENGTH)
 	{
@@ -744,16 +768,16 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	else
 	{
 		head->norm_size = 1;
-		head->norms = write_array(writer, GV_BM25_PAGE_NORMS, writer->norms, documents->n,
+		head->norms = write_array(writer, GV_BM25_PAGE_NORMS, documents->norms, documents->n,
 								  GV_BM25_NORMS_PER_PAGE(1));
 	}
 	if (writer->positions != NULL)
 	{
-		gv_bm25_positions_finish(writer->positions, writer->n_skips);
+		gv_bm25_positions_finish(writer->positions);
 		head->position_bytes = writer->positions->n_bytes;
 		head->positions = writer->positions->first_place;
 		head->spots = write_array(writer, GV_BM25_PAGE_SPOTS, writer->positions->spots,
-								  (Size) writer->n_skips * sizeof(GvBm25SpotData),
+								  (Size) head->n_skips * sizeof(GvBm25SpotData),
 								  GV_BM25_SPOTS_PER_PAGE * sizeof(GvBm25SpotData));
 	}
 	write_tids(writer, head);
@@ -770,6 +794,6 @@ gv_bm25_writer_finish(GvBm25Writer *writer, GvBm25SegmentData *entry)
 	entry->total_length = documents->total_length;
 	entry->n_pages = space->n_pages;
 	entry->n_terms = writer->n_terms;
-	entry->first_tid = documents->tids[0];
-	entry->last_tid = documents->tids[documents->n - 1];
+	entry->first_tid = documents->first_tid;
+	entry->last_tid = documents->last_tid;
 }

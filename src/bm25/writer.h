@@ -12,16 +12,20 @@
 
 #include "bm25/segment.h"
 #include "bm25/space.h"
+#include "bm25/spill.h"
 
-/* The documents of a segment, by their numbers */
+/* The documents of a segment that is written, by their numbers */
 typedef struct GvBm25Documents
 {
 	uint32		n;
 	uint64		total_length;
-	ItemPointerData *tids;		/* ItemPointerData[n], ascending */
-	uint32	   *lengths;		/* uint32[n]; 0: the row is gone, leave it out */
-	uint32		filters_size;	/* bytes of a row's packed words; 0: no filter columns */
-	char	   *filters;		/* char[n][filters_size] */
+	ItemPointerData first_tid;
+	ItemPointerData last_tid;
+	GvBm25Pool *pool;			/* of these arrays and the writer's */
+	GvBm25Spill *tids;			/* ItemPointerData[n], ascending */
+	GvBm25Spill *lengths;		/* uint32[n]; NULL: norms tell enough */
+	GvBm25Spill *norms;			/* uint8[n] */
+	GvBm25Spill *filters;		/* char[n][packed size]: packed words; NULL: no filter columns */
 } GvBm25Documents;
 
 typedef struct GvBm25Writer GvBm25Writer;

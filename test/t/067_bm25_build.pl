@@ -77,8 +77,7 @@ is($node->safe_psql('postgres', q{
 		SELECT value - (SELECT count(body) FROM items WHERE id % 2 = 0) FROM gigavec.stats('items_more') WHERE name = 'rows';
 		DROP INDEX items_more}), '0', 'an expression, some rows, concurrently');
 
-# Memory does not grow with the rows that have a lexeme: documents alone stay there,
-# 26 bytes of each, as long as a segment is written
+# Memory does not grow with the rows: what does not fit into maintenance_work_mem goes to a file
 my $n_rows = 200_000;
 $node->safe_psql('postgres', qq{
 	SET client_min_messages = warning;
@@ -97,7 +96,8 @@ for my $positions ('off', 'on')
 		# the last one, for a merge makes a segment of the lanes first
 		my ($rows, $kb) = $told =~ /.*\s(\d+) rows of index "plain_body" became a segment with (\d+) kB of memory/s;
 		cmp_ok($rows, '>=', $n_rows, "$name, positions = $positions: has all rows");
-		cmp_ok($kb, '<=', 1024 + 26 * $rows / 1024, "$name, positions = $positions: takes $kb kB");
+		# files take some kB, and what is read of them
+		cmp_ok($kb, '<=', 1024 + 512, "$name, positions = $positions: takes $kb kB");
 		$node->safe_psql('postgres', "INSERT INTO plain SELECT i, 'all words' FROM generate_series(1, 10000) i") if $name eq 'a build';
 	}
 	is_sound($node, 'plain_body', "of frequent lexemes, positions = $positions");
