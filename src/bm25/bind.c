@@ -409,7 +409,11 @@ find_target(const Search *search, const Level *level, Node *expr, Target *target
 	{
 		if ((vars = pull_vars_of_level(expr, up)) != NIL)
 		{
-			/* if there are columns of further levels as well it is no index's */
+			/*
+			 * If there are columns of further levels as well it is no index's.  Queries
+			 * within the expression are not ours, so they must not be changed.
+			 */
+			expr = copyObject(expr);
 			IncrementVarSublevelsUp(expr, -up, up);
 			break;
 		}

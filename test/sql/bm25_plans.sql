@@ -22,6 +22,10 @@ SELECT id FROM docs d WHERE id = 1 OR EXISTS (SELECT FROM asked WHERE d.body @@@
 SELECT id, (SELECT string_agg(word || ' ' || (SELECT (d.body <@> word < 0)::text), ', ' ORDER BY word) FROM asked WHERE word <> '') FROM docs d WHERE id = 7;
 SELECT id FROM (SELECT id, body FROM docs OFFSET 0) d WHERE id = 1 OR EXISTS (SELECT FROM asked a WHERE d.body @@@ a.word) ORDER BY id;
 SELECT word FROM asked WHERE word = 'nothing' OR EXISTS (SELECT FROM docs d WHERE id = 7 AND EXISTS (SELECT FROM docs e WHERE d.body @@@ word AND e.id = d.id)) ORDER BY word;
+-- nor does looking for it change the expression, whatever subqueries that has
+SELECT id, (SELECT (SELECT d.body) <@> to_bm25query('own3', 'docs_body') < 0) AS found FROM docs d WHERE id < 4 ORDER BY id;
+SELECT id, (SELECT count(*) FROM asked a WHERE (SELECT d.body || ' x') @@@ to_bm25query(word, 'docs_body')) AS n FROM docs d WHERE id IN (3, 4) ORDER BY id;
+SELECT id, (SELECT count(*) FROM asked a WHERE (SELECT max(d.body || e.word) FROM asked e) @@@ to_bm25query('w3', 'docs_body')) AS n FROM docs d WHERE id IN (3, 4) ORDER BY id;
 
 -- columns of queries that are put together, of queries with names, of groups and of joins: what all parts of them lead to
 CREATE TABLE others (id integer, body text);
