@@ -126,6 +126,7 @@ abandon_attempt(const Before *before, ResourceOwner owner)
 		HOLD_INTERRUPTS();
 		LWLockReleaseAll();
 		pgstat_report_wait_end();
+		gv_base_abort_buffer_io();
 		UnlockBuffers();
 		XLogResetInsertion();
 		ConditionVariableCancelSleep();

@@ -320,6 +320,19 @@ gv_base_allows_subtransaction(void)
 #endif
 }
 
+/*
+ * gv_base_abort_buffer_io
+ *		End the reads and writes of buffers that an error has cut off.  Since 16 their
+ *		resource owner does.
+ */
+static inline void
+gv_base_abort_buffer_io(void)
+{
+#if PG_VERSION_NUM < 160000
+	AbortBufferIO();
+#endif
+}
+
 /* Which conditions beside an order were not planned before 18: see am/paths.c */
 #define GV_BASE_LACKS_ORDERED_PATHS (PG_VERSION_NUM < 180000)
 
