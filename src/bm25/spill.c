@@ -31,7 +31,8 @@ typedef struct Frame
 	uint32		number;			/* of the page in the array */
 	uint32		place;			/* in the pool's list */
 	bool		is_changed;		/* since it was read or written */
-	char		bytes[FLEXIBLE_ARRAY_MEMBER];	/* char[BLCKSZ] */
+	/* char[BLCKSZ], of elements of any kind */
+	char		bytes[FLEXIBLE_ARRAY_MEMBER] pg_attribute_aligned(MAXIMUM_ALIGNOF);
 } Frame;
 
 #define FRAME_OF(page) ((Frame *) ((page) - offsetof(Frame, bytes)))
