@@ -68,7 +68,17 @@ typedef struct Search
 	PlannerInfo *root;			/* for values of parameters */
 	const FuncExpr *call;
 	Oid			query_type;
+	List	   *known;			/* of Known: columns of WITH queries, looked at once each */
 } Search;
+
+/* What was found of a column of a WITH query */
+typedef struct Known
+{
+	const CommonTableExpr *cte;
+	AttrNumber	column;
+	Found		found;
+	Target		target;
+} Known;
 
 /* An expression as it is without the joins that may make its columns null */
 static Node *
@@ -297,13 +307,13 @@ find_index(const Search *search, Query *query, Node *expr, int varno, Target *ta
 	return OidIsValid(target->index);
 }
 
-static Found find_target(const Search *search, const Level *level, Node *expr, Target *target);
-static Found find_of_column(const Search *search, const Level *level, Query *query,
+static Found find_target(Search *search, const Level *level, Node *expr, Target *target);
+static Found find_of_column(Search *search, const Level *level, Query *query,
 							AttrNumber column, Target *target);
 
 /* The index of a column of all parts of a UNION, INTERSECT or EXCEPT, if it is the same */
 static Found
-find_of_parts(const Search *search, const Level *level, Node *parts, AttrNumber column,
+find_of_parts(Search *search, const Level *level, Node *parts, AttrNumber column,
 			  Target *target)
 {
 	Target		right;
@@ -334,7 +344,7 @@ find_of_parts(const Search *search, const Level *level, Node *parts, AttrNumber 
 
 /* The index of a column of a query within the one of a level */
 static Found
-find_of_column(const Search *search, const Level *level, Query *query, AttrNumber column,
+find_of_column(Search *search, const Level *level, Query *query, AttrNumber column,
 			   Target *target)
 {
 	Level		inner = {query, level};
@@ -350,11 +360,18 @@ find_of_column(const Search *search, const Level *level, Query *query, AttrNumbe
 	return find_target(search, &inner, (Node *) entry->expr, target);
 }
 
-/* The index of a column of a query of a WITH clause */
+/*
+ * The index of a column of a query of a WITH clause.
+ *
+ * One may be named by several others, these by several again, and so on: it is
+ * looked at the first time only.
+ */
 static Found
-find_of_cte(const Search *search, const Level *level, const RangeTblEntry *entry,
+find_of_cte(Search *search, const Level *level, const RangeTblEntry *entry,
 			AttrNumber column, Target *target)
 {
+	const CommonTableExpr *cte = NULL;
+	Known	   *known;
 	ListCell   *cell;
 
 	/* what a query adds to itself comes from its other part */
@@ -366,12 +383,27 @@ find_of_cte(const Search *search, const Level *level, const RangeTblEntry *entry
 		return FOUND_NONE;
 	foreach(cell, level->query->cteList)
 	{
-		CommonTableExpr *cte = lfirst(cell);
-
-		if (strcmp(cte->ctename, entry->ctename) == 0 && IsA(cte->ctequery, Query))
-			return find_of_column(search, level, (Query *) cte->ctequery, column, target);
+		if (strcmp(lfirst_node(CommonTableExpr, cell)->ctename, entry->ctename) == 0)
+			cte = lfirst_node(CommonTableExpr, cell);
 	}
-	return FOUND_NONE;
+	if (cte == NULL || !IsA(cte->ctequery, Query))
+		return FOUND_NONE;
+	foreach(cell, search->known)
+	{
+		known = lfirst(cell);
+		if (known->cte == cte && known->column == column)
+		{
+			*target = known->target;
+			return known->found;
+		}
+	}
+	known = palloc0(sizeof(Known));
+	known->cte = cte;
+	known->column = column;
+	known->found = find_of_column(search, level, (Query *) cte->ctequery, column, &known->target);
+	search->known = lappend(search->known, known);
+	*target = known->target;
+	return known->found;
 }
 
 /* What a column of a join, or of groups, stands for; NULL if it is of neither */
@@ -391,7 +423,7 @@ find_alias(const RangeTblEntry *entry, AttrNumber column)
  * within, to which a column leads.
  */
 static Found
-find_target(const Search *search, const Level *level, Node *expr, Target *target)
+find_target(Search *search, const Level *level, Node *expr, Target *target)
 {
 	List	   *vars = NIL;
 	int			varno = 0;
@@ -400,6 +432,7 @@ find_target(const Search *search, const Level *level, Node *expr, Target *target
 	ListCell   *cell;
 
 	check_stack_depth();
+	CHECK_FOR_INTERRUPTS();
 	expr = without_joins(expr, NULL);
 	while (expr && IsA(expr, RelabelType))
 		expr = (Node *) ((RelabelType *) expr)->arg;
@@ -600,6 +633,7 @@ gv_bm25_operator_support(PG_FUNCTION_ARGS)
 	search.root = root;
 	search.call = call;
 	search.query_type = query_type;
+	search.known = NIL;
 	if (!OidIsValid(query_type) ||
 		find_target(&search, levels_of(root), left, &target) != FOUND_INDEX)
 		PG_RETURN_POINTER(NULL);

@@ -59,6 +59,11 @@ SELECT id FROM (SELECT * FROM docs UNION ALL SELECT * FROM others) x ORDER BY bo
 WITH w AS MATERIALIZED (SELECT body FROM docs UNION ALL SELECT word FROM asked) SELECT * FROM w WHERE body @@@ 'own3';
 WITH w AS MATERIALIZED (SELECT word AS body FROM asked UNION ALL SELECT body FROM docs) SELECT * FROM w WHERE body @@@ 'own3';
 WITH w AS MATERIALIZED (SELECT NULL::text AS body UNION ALL SELECT NULL) SELECT (SELECT w.body || 'x' @@@ 'own3') FROM w;
+-- each of many is looked at once, though the next names it twice
+SELECT 'WITH w0 AS MATERIALIZED (SELECT id, body FROM docs)' ||
+	string_agg(format(', w%s AS MATERIALIZED (SELECT * FROM w%s UNION ALL SELECT * FROM w%2$s WHERE id < 0)', i, i - 1), '' ORDER BY i) ||
+	' SELECT id FROM w40 WHERE body @@@ ''own3''' AS query FROM generate_series(1, 40) i \gset
+:query;
 WITH w AS MATERIALIZED (SELECT coalesce(body, 'own3') AS body FROM docs) SELECT * FROM w WHERE body @@@ 'own3';
 DROP TABLE others;
 
