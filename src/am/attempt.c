@@ -97,15 +97,15 @@ finish_attempt(const Before *before)
 	ResourceOwner owner = CurrentResourceOwner;
 
 	if (before->is_subtransaction)
-		ReleaseCurrentSubTransaction();
-	else
 	{
-		release_owner(owner, true);
-		AtEOXact_GUC(true, before->guc_level);
+		ReleaseCurrentSubTransaction();
 		CurrentResourceOwner = before->owner;
-		ResourceOwnerDelete(owner);
+		return;
 	}
+	release_owner(owner, true);
+	AtEOXact_GUC(true, before->guc_level);
 	CurrentResourceOwner = before->owner;
+	ResourceOwnerDelete(owner);
 }
 
 /*
@@ -120,28 +120,28 @@ static void
 abandon_attempt(const Before *before, ResourceOwner owner)
 {
 	if (before->is_subtransaction)
-		RollbackAndReleaseCurrentSubTransaction();
-	else
 	{
-		HOLD_INTERRUPTS();
-		LWLockReleaseAll();
-		pgstat_report_wait_end();
-		gv_base_abort_buffer_io();
-		UnlockBuffers();
-		XLogResetInsertion();
-		ConditionVariableCancelSleep();
-		LockErrorCleanup();
-		SetUserIdAndSecContext(before->user, before->sec_context);
-		release_owner(owner, false);
-		AtEOXact_GUC(false, before->guc_level);
-		AtEOXact_SPI(false);
-		while (ActiveSnapshotSet() && GetActiveSnapshot() != before->snapshot)
-			PopActiveSnapshot();
+		RollbackAndReleaseCurrentSubTransaction();
 		CurrentResourceOwner = before->owner;
-		ResourceOwnerDelete(owner);
-		RESUME_INTERRUPTS();
+		return;
 	}
+	HOLD_INTERRUPTS();
+	LWLockReleaseAll();
+	pgstat_report_wait_end();
+	gv_base_abort_buffer_io();
+	UnlockBuffers();
+	XLogResetInsertion();
+	ConditionVariableCancelSleep();
+	LockErrorCleanup();
+	SetUserIdAndSecContext(before->user, before->sec_context);
+	release_owner(owner, false);
+	AtEOXact_GUC(false, before->guc_level);
+	AtEOXact_SPI(false);
+	while (ActiveSnapshotSet() && GetActiveSnapshot() != before->snapshot)
+		PopActiveSnapshot();
 	CurrentResourceOwner = before->owner;
+	ResourceOwnerDelete(owner);
+	RESUME_INTERRUPTS();
 }
 
 /*

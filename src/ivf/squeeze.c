@@ -176,6 +176,7 @@ free_in_edit(Squeeze *squeeze, GvIvfEdit *edit, Buffer buf)
 
 	gv_ivf_init_taken_page(gv_ivf_edit_page(edit, buf, true), squeeze->list,
 						   squeeze->entry.generation);
+	Assert(squeeze->n_freed < MAX_FREED);	/* one at most since pause_between */
 	squeeze->freed[squeeze->n_freed++] = blkno;
 }
 
