@@ -9,16 +9,21 @@
 
 #include "hnsw/prune.h"
 
-static int
-compare_candidates(const void *a, const void *b)
+static inline int
+compare_candidates(const GvHnswCandidate *x, const GvHnswCandidate *y)
 {
-	const GvHnswCandidate *x = a;
-	const GvHnswCandidate *y = b;
-
 	if (x->key != y->key)
 		return x->key < y->key ? -1 : 1;
 	return x->id < y->id ? -1 : (x->id > y->id ? 1 : 0);
 }
+
+/* one of its own: calls of a comparison take about twice the time */
+#define ST_SORT sort_candidates
+#define ST_ELEMENT_TYPE GvHnswCandidate
+#define ST_COMPARE(a, b) compare_candidates(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
 
 /*
  * gv_hnsw_sort_candidates
@@ -27,7 +32,7 @@ compare_candidates(const void *a, const void *b)
 void
 gv_hnsw_sort_candidates(GvHnswCandidate *candidates, int n)
 {
-	qsort(candidates, n, sizeof(GvHnswCandidate), compare_candidates);
+	sort_candidates(candidates, n);
 }
 
 /* Pass over those of n candidates that are at most as far from one chosen as from the node */
