@@ -21,6 +21,9 @@
 /* What is written to pools at once by pool_insert_new of distance/distance.h */
 #define GV_POOL_STEP 8
 
+/* Candidates offered at once, at most */
+#define GV_POOL_MAX_OFFERED 32
+
 typedef struct GvPool
 {
 	uint64_t   *element;		/* uint64[capacity + 1] */
@@ -114,6 +117,88 @@ gv_pool_insert(GvPool *pool, float key, uint32_t id, uint64_t *rejected)
 	uint64_t	element = gv_pool_element(key, id);
 
 	return gv_pool_put(pool, element, gv_pool_find(pool, element), rejected);
+}
+
+/* Sort a few different elements without branches that depend on them */
+static inline void
+gv_pool_sort_few(const uint64_t *elements, int n, uint64_t *sorted)
+{
+	int			n_before[GV_POOL_MAX_OFFERED];
+
+	for (int i = 0; i < n; i++)
+	{
+		int			n_less = 0;
+
+		for (int j = 0; j < i; j++)
+		{
+			int			is_less = elements[j] <= elements[i];
+
+			n_less += is_less;
+			n_before[j] += 1 - is_less;
+		}
+		n_before[i] = n_less;
+	}
+	for (int i = 0; i < n; i++)
+		sorted[n_before[i]] = elements[i];
+}
+
+/*
+ * gv_pool_insert_all
+ *		Offer several candidates; the result is how many have no place.
+ *
+ * elements: n of them, GV_POOL_MAX_OFFERED at most
+ * rejected: uint64[n]: candidates that are not expanded and not, or no longer, in
+ * the pool
+ *
+ * The same as gv_pool_insert of one after the other, but that searches for places
+ * do not wait for each other, and what is in the pool is moved once.
+ */
+static inline int
+gv_pool_insert_all(GvPool *pool, const uint64_t *elements, int n, uint64_t *rejected)
+{
+	uint64_t	sorted[GV_POOL_MAX_OFFERED];
+	int			places[GV_POOL_MAX_OFFERED];
+	int			n_rejected = 0;
+	int			end = pool->n;
+
+	gv_pool_sort_few(elements, n, sorted);
+	for (int i = 0; i < n; i++)
+		places[i] = 0;
+	/* step by step for all of them, each as in gv_pool_find */
+	for (int left = pool->n; left > 0;)
+	{
+		int			half = (left + 1) / 2;
+
+		for (int i = 0; i < n; i++)
+			places[i] += half & -(int) (pool->element[places[i] + half - 1] < sorted[i]);
+		left -= half;
+	}
+
+	/* the last of both together have no place */
+	while (end + n > pool->capacity)
+	{
+		uint64_t	last;
+
+		if (n > 0 && places[n - 1] >= end)
+			last = sorted[--n];
+		else
+			last = pool->element[--end];
+		if ((last & GV_POOL_EXPANDED) == 0)
+			rejected[n_rejected++] = last;
+	}
+	pool->n = end + n;
+	if (n > 0 && places[0] < pool->cursor)
+		pool->cursor = places[0];
+	while (n > 0)
+	{
+		int			place = places[--n];
+
+		memmove(&pool->element[place + n + 1], &pool->element[place],
+				(end - place) * sizeof(uint64_t));
+		pool->element[place + n] = sorted[n];
+		end = place;
+	}
+	return n_rejected;
 }
 
 /*

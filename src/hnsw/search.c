@@ -139,6 +139,7 @@ spill(GvHnswSearch *search, float key, uint32 id)
 	search->n_spilled++;
 }
 
+/* Offer a node to the pool, and keep aside what has no place in it */
 static void
 insert_into_pool(GvHnswSearch *search, float key, uint32 id)
 {
@@ -146,6 +147,23 @@ insert_into_pool(GvHnswSearch *search, float key, uint32 id)
 
 	if (gv_pool_insert(&search->pool, key, id, &rejected))
 		spill(search, gv_pool_element_key(rejected), (uint32) rejected);
+}
+
+/* The same for several */
+static void
+insert_all_into_pool(GvHnswSearch *search, const uint64_t *elements, int n)
+{
+	uint64_t	rejected[GV_POOL_MAX_OFFERED];
+
+	for (int first = 0; first < n; first += GV_POOL_MAX_OFFERED)
+	{
+		int			n_rejected = gv_pool_insert_all(&search->pool, elements + first,
+													Min(n - first, GV_POOL_MAX_OFFERED),
+													rejected);
+
+		for (int i = 0; i < n_rejected; i++)
+			spill(search, gv_pool_element_key(rejected[i]), (uint32) rejected[i]);
+	}
 }
 
 /* Add a node to the expanded ones; the caller holds a lock on its page */
@@ -207,8 +225,10 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 	const GvHnswLayout *layout = &index->layout;
 	float		keys[PG_UINT8_MAX + 1];
 	uint32		ids[PG_UINT8_MAX + 1];
+	uint64_t	elements[PG_UINT8_MAX + 1];
 	GvHnswSpilled spilled[PG_UINT8_MAX + 1];
 	int			n = 0;
+	int			n_new = 0;
 	int			n_spilled = 0;
 	float		bound;
 	Buffer		buf;
@@ -276,8 +296,9 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 	for (int i = 0; i < n; i++)
 	{
 		if (!gv_idset_contains(&search->seen, ids[i]))
-			insert_into_pool(search, keys[i], ids[i]);
+			elements[n_new++] = gv_pool_element(keys[i], ids[i]);
 	}
+	insert_all_into_pool(search, elements, n_new);
 }
 
 /*

@@ -15,6 +15,9 @@
 
 #define MAX_CAPACITY 100
 
+/* Candidates offered at once */
+#define MAX_OFFERED 32
+
 /* A candidate of the list */
 typedef struct Candidate
 {
@@ -25,7 +28,7 @@ typedef struct Candidate
 
 typedef struct List
 {
-	Candidate	candidates[MAX_CAPACITY + 1];
+	Candidate	candidates[MAX_CAPACITY + MAX_OFFERED + 1];
 	int			n;
 	int			capacity;
 } List;
@@ -60,6 +63,14 @@ random_float(void)
 		memcpy(&x, &bits, sizeof(x));
 	} while (isnan(x));
 	return x;
+}
+
+/* n_keys: number of different keys, or 0 for any float */
+static float
+random_key(int n_keys)
+{
+	return n_keys == 0 ? random_float() :
+		(float) ((int) (gv_unit_random() % n_keys) - n_keys / 3);
 }
 
 /*
@@ -245,6 +256,68 @@ insert(GvPool *pool, List *list, float key, uint32_t id)
 }
 
 /*
+ * Offer several candidates: the keys are the same as one by one, and every
+ * candidate is in the pool or rejected or expanded and worse than those of the pool.
+ */
+static void
+insert_all(GvPool *pool, List *list, int n_keys)
+{
+	uint64_t	elements[MAX_OFFERED];
+	uint64_t	rejected[MAX_OFFERED];
+	uint64_t	one[MAX_CAPACITY + 1];
+	GvPool		other = {one, pool->n, pool->capacity, pool->cursor};
+	List		rest = *list;
+	int			n = (int) (gv_unit_random() % (MAX_OFFERED + 1));
+	int			n_rejected;
+	int			i;
+
+	memcpy(one, pool->element, pool->n * sizeof(uint64_t));
+	for (i = 0; i < n; i++)
+	{
+		Candidate  *c = &rest.candidates[rest.n++];
+		float		key = random_key(n_keys);
+		uint64_t	unused;
+
+		c->id = (uint32_t) (gv_unit_random() % 1000);
+		c->key = clear_lowest_bit(key);
+		c->expanded = false;
+		elements[i] = gv_pool_element(key, c->id);
+		gv_pool_insert(&other, key, c->id, &unused);
+	}
+	n_rejected = gv_pool_insert_all(pool, elements, n, rejected);
+
+	list->n = 0;
+	for (i = 0; i < pool->n + n_rejected; i++)
+	{
+		uint64_t	element = i < pool->n ? pool->element[i] : rejected[i - pool->n];
+		int			at = find_element(&rest, element);
+
+		if (at < 0)
+		{
+			gv_unit_fail("a candidate comes from nowhere");
+			continue;
+		}
+		if (i >= pool->n && rest.candidates[at].expanded)
+			gv_unit_fail("an expanded candidate is rejected");
+		if (i < pool->n)
+			list->candidates[list->n++] = rest.candidates[at];
+		take_out(&rest, at);
+	}
+	for (i = 0; i < rest.n; i++)
+	{
+		if (!rest.candidates[i].expanded || rest.candidates[i].key < gv_pool_bound(pool))
+			gv_unit_fail("a candidate is lost");
+	}
+	if (pool->n != other.n)
+		gv_unit_fail("%d candidates in the pool, one by one %d", pool->n, other.n);
+	for (i = 0; i < pool->n; i++)
+	{
+		if (!same_bits(gv_pool_element_key(pool->element[i]), gv_pool_element_key(one[i])))
+			gv_unit_fail("another key at place %d than one by one", i);
+	}
+}
+
+/*
  * Move to the best candidate not expanded; returns its place in the list, or -1.
  */
 static int
@@ -275,8 +348,6 @@ advance(GvPool *pool, const List *list)
 
 /*
  * Random insertions, expansions and removals.
- *
- * n_keys: number of different keys, or 0 for any float
  */
 static void
 run_pool(int capacity, int n_keys)
@@ -293,10 +364,11 @@ run_pool(int capacity, int n_keys)
 
 		if (gv_unit_random() % 4 < (fills ? 3 : 1))
 		{
-			float		key = n_keys == 0 ? random_float() :
-				(float) ((int) (gv_unit_random() % n_keys) - n_keys / 3);
-
-			insert(&pool, &list, key, (uint32_t) (gv_unit_random() % 1000));
+			if (gv_unit_random() % 4)
+				insert(&pool, &list, random_key(n_keys),
+					   (uint32_t) (gv_unit_random() % 1000));
+			else
+				insert_all(&pool, &list, n_keys);
 		}
 		else if ((at = advance(&pool, &list)) >= 0)
 		{
