@@ -146,6 +146,22 @@ gv_hnsw_known_node(const GvHnswIndex *index, Page page, int slot)
 	return gv_hnsw_node_is_valid(&index->layout, node) ? node : NULL;
 }
 
+/*
+ * Ask the processor for the first bytes of a node with codes, at most so many.  A
+ * search reads all of a node, and what it has to wait for at the end of a long one
+ * costs as much as at its start.
+ */
+static inline void
+gv_hnsw_prefetch_node(const GvHnswIndex *index, uint32 id, int n_bytes)
+{
+	const GvHnswLayout *layout = &index->layout;
+
+	gv_am_prefetch(index->hints, gv_hnsw_id_block(layout, id),
+				   MAXALIGN(SizeOfPageHeaderData) +
+				   gv_hnsw_id_slot(layout, id) * layout->node_size,
+				   Min((int) layout->node_size, n_bytes));
+}
+
 pg_noreturn extern void gv_hnsw_report_corruption(Relation rel, BlockNumber blkno,
 												  const char *what);
 

@@ -49,9 +49,6 @@
 /* Where products are less they tell no difference any more */
 #define LEAST_PRODUCT 0.001f
 
-/* Bytes of a node that are asked for before it is expanded */
-#define PREFETCH_BYTES 1024
-
 /*
  * Without codes: the page of a node is asked for so many nodes before it is
  * looked at, the node so many nodes after its page; and bytes of the value, the
@@ -217,9 +214,14 @@ add_detours(GvHnswSearch *search, float *keys, const uint32 *ids, int n)
 	}
 }
 
-/* Expand a node with codes */
+/*
+ * Expand a node with codes.
+ *
+ * next: the element of the pool that comes next, whose node the processor was asked
+ * for; PG_UINT64_MAX if none is left
+ */
 static void
-expand_with_codes(GvHnswSearch *search, uint32 id)
+expand_with_codes(GvHnswSearch *search, uint32 id, uint64_t next)
 {
 	GvHnswIndex *index = search->index;
 	const GvHnswLayout *layout = &index->layout;
@@ -230,6 +232,7 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 	int			n = 0;
 	int			n_new = 0;
 	int			n_spilled = 0;
+	uint64_t	best = PG_UINT64_MAX;
 	float		bound;
 	Buffer		buf;
 	GvHnswNode	node;
@@ -295,9 +298,16 @@ expand_with_codes(GvHnswSearch *search, uint32 id)
 	 */
 	for (int i = 0; i < n; i++)
 	{
-		if (!gv_idset_contains(&search->seen, ids[i]))
-			elements[n_new++] = gv_pool_element(keys[i], ids[i]);
+		uint64_t	element = gv_pool_element(keys[i], ids[i]);
+
+		if (gv_idset_contains(&search->seen, ids[i]))
+			continue;
+		elements[n_new++] = element;
+		best = Min(best, element);
 	}
+	/* it arrives while the pool is put in order */
+	if (best < next)
+		gv_hnsw_prefetch_node(index, (uint32) best, BLCKSZ);
 	insert_all_into_pool(search, elements, n_new);
 }
 
@@ -645,14 +655,13 @@ bool
 gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found)
 {
 	GvHnswIndex *index = search->index;
-	const GvHnswLayout *layout = &index->layout;
 	GvPool	   *pool = &search->pool;
-	bool		has_codes = gv_hnsw_layout_has_codes(layout);
-	int			head = MAXALIGN(SizeOfPageHeaderData);
+	bool		has_codes = gv_hnsw_layout_has_codes(&index->layout);
 
 	while (search->n_found < n_found)
 	{
 		uint32		id;
+		uint64_t	next;
 		int			io_depth;
 
 		if (!gv_pool_advance(pool))
@@ -682,19 +691,17 @@ gv_hnsw_search_run_until(GvHnswSearch *search, int64 n_found)
 								pool->cursor + 1 + search->n_again / AGAIN_PER_PLACE);
 
 		/* the node that comes next, unless this one leads to a better */
+		next = PG_UINT64_MAX;
 		for (int i = pool->cursor + 1; i < pool->n; i++)
 		{
 			if (!(pool->element[i] & GV_POOL_EXPANDED))
 			{
-				uint32		next = (uint32) pool->element[i];
-
-				gv_am_prefetch(index->hints, gv_hnsw_id_block(layout, next),
-							   head + gv_hnsw_id_slot(layout, next) * layout->node_size,
-							   Min(layout->node_size, PREFETCH_BYTES));
+				next = pool->element[i];
+				gv_hnsw_prefetch_node(index, (uint32) next, BLCKSZ);
 				break;
 			}
 		}
-		expand_with_codes(search, id);
+		expand_with_codes(search, id, next);
 	}
 	return true;
 }

@@ -155,10 +155,10 @@ gv_hnsw_strategy_prefetch(const GvHnswStrategy *strategy, BlockNumber blkno)
 	}
 	for (int slot = 0; slot < layout->nodes_per_page; slot++)
 	{
-		if (gv_hnsw_passing_has(&strategy->passing, gv_hnsw_make_id(layout, blkno, slot)))
-			gv_am_prefetch(ix->hints, blkno,
-						   MAXALIGN(SizeOfPageHeaderData) + slot * layout->node_size,
-						   Min(layout->neighbor_offset, PREFETCH_BYTES));
+		uint32		id = gv_hnsw_make_id(layout, blkno, slot);
+
+		if (gv_hnsw_passing_has(&strategy->passing, id))
+			gv_hnsw_prefetch_node(ix, id, Min(layout->neighbor_offset, PREFETCH_BYTES));
 	}
 }
 

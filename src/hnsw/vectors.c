@@ -276,12 +276,8 @@ gv_hnsw_vectors_fetch_ahead(GvHnswVectors *vectors, uint32 id)
 {
 	const GvHnswLayout *layout = &vectors->ix->layout;
 
-	if (!gv_hnsw_layout_has_codes(layout) || gv_hnsw_vectors_has(vectors, id))
-		return;
-	gv_am_prefetch(vectors->ix->hints, gv_hnsw_id_block(layout, id),
-				   MAXALIGN(SizeOfPageHeaderData) +
-				   gv_hnsw_id_slot(layout, id) * layout->node_size,
-				   Min(layout->neighbor_offset, MAX_BYTES_AHEAD));
+	if (gv_hnsw_layout_has_codes(layout) && !gv_hnsw_vectors_has(vectors, id))
+		gv_hnsw_prefetch_node(vectors->ix, id, Min(layout->neighbor_offset, MAX_BYTES_AHEAD));
 }
 
 /*
