@@ -54,6 +54,26 @@ gv_am_inspect_open(Oid oid, LOCKMODE lock)
 }
 
 /*
+ * gv_am_inspect_require_index
+ *		Raise an error if a relation is no index, or gone; a partitioned one will do.
+ */
+void
+gv_am_inspect_require_index(Oid oid)
+{
+	char		kind = get_rel_relkind(oid);
+	char	   *name = gv_am_inspect_name(oid);
+
+	if (kind == RELKIND_INDEX || kind == RELKIND_PARTITIONED_INDEX)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not an index", name),
+			 kind == RELKIND_RELATION || kind == RELKIND_MATVIEW ||
+			 kind == RELKIND_PARTITIONED_TABLE ?
+			 errhint("Name one of its indexes.") : 0));
+}
+
+/*
  * gv_am_inspect_table_of
  *		The table of an index; raises an error if it is none.
  */
@@ -69,13 +89,7 @@ gv_am_inspect_table_of(Oid index_oid)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is a partitioned index", name),
 				 errhint("Name the index of one partition.")));
-	if (kind != RELKIND_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", name),
-				 kind == RELKIND_RELATION || kind == RELKIND_MATVIEW ||
-				 kind == RELKIND_PARTITIONED_TABLE ?
-				 errhint("Name one of its indexes.") : 0));
+	gv_am_inspect_require_index(index_oid);
 	heap_oid = IndexGetRelation(index_oid, true);
 	if (!OidIsValid(heap_oid))
 		ereport(ERROR,

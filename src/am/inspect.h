@@ -69,6 +69,7 @@ typedef struct GvAmEstimate
 
 extern char *gv_am_inspect_name(Oid oid);
 extern Relation gv_am_inspect_open(Oid oid, LOCKMODE lock);
+extern void gv_am_inspect_require_index(Oid oid);
 extern Oid	gv_am_inspect_table_of(Oid index_oid);
 extern Relation gv_am_inspect_open_table(Oid index_oid, LOCKMODE lock);
 extern Relation gv_am_inspect_open_index(Oid index_oid, LOCKMODE lock);

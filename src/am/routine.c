@@ -45,7 +45,8 @@ gv_am_make_routine(void)
 	am->amcanparallel = false;
 	gv_am_set_can_build_parallel(am);
 	am->amcaninclude = false;
-	am->amusemaintenanceworkmem = false;
+	/* VACUUM repairs, sorts or merges within it */
+	am->amusemaintenanceworkmem = true;
 	am->amparallelvacuumoptions = VACUUM_OPTION_PARALLEL_BULKDEL;
 	am->amkeytype = InvalidOid;
 

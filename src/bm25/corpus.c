@@ -82,10 +82,7 @@ gv_bm25_corpus_open(Oid index)
 	List	   *all;
 	ListCell   *cell;
 
-	if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", gv_am_inspect_name(index))));
+	gv_am_inspect_require_index(index);
 	all = kind == RELKIND_INDEX ? list_make1_oid(index) :
 		find_all_inheritors(index, AccessShareLock, NULL);
 	corpus->rels = palloc(list_length(all) * sizeof(Relation));

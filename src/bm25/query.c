@@ -107,13 +107,10 @@ Oid
 gv_bm25_query_index(const char *name)
 {
 	Oid			index = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name)));
-	char		kind = get_rel_relkind(index);
 
 	/* one that was dropped since a value was written has a number only */
-	if (kind != '\0' && kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", gv_am_inspect_name(index))));
+	if (get_rel_relkind(index) != '\0')
+		gv_am_inspect_require_index(index);
 	return index;
 }
 

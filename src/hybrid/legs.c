@@ -222,11 +222,7 @@ take_named_index(GvHybridTarget *target, int leg, Oid index_oid)
 	const char *name = RelationGetRelationName(index);
 	Candidate	candidate;
 
-	if (index->rd_rel->relkind != RELKIND_INDEX &&
-		index->rd_rel->relkind != RELKIND_PARTITIONED_INDEX)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 errmsg("\"%s\" is not an index", name)));
+	gv_am_inspect_require_index(index_oid);
 	if (index->rd_index->indrelid != target->relation)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),

@@ -60,6 +60,7 @@ gv_kdtree_handler(PG_FUNCTION_ARGS)
 	am->ambuild = gv_kdtree_build;
 	am->ambuildempty = gv_kdtree_build_empty;
 	am->aminsert = gv_kdtree_insert;
+	am->amusemaintenanceworkmem = false;
 	am->ambulkdelete = gv_kdtree_bulk_delete;
 	am->amvacuumcleanup = gv_kdtree_vacuum_cleanup;
 	am->amcostestimate = gv_kdtree_cost_estimate;
