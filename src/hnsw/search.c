@@ -374,13 +374,11 @@ exact_node_key(GvHnswSearch *search, GvHnswNode node)
 	return gv_am_probe_key(&search->probe, gv_hnsw_node_value(search, node));
 }
 
-/* Read a node without codes and offer it to the pool */
-static void
-discover_exact(GvHnswSearch *search, uint32 id)
+/* Read a node without codes; false if there is none any more */
+static bool
+read_exact_key(GvHnswSearch *search, uint32 id, float *key)
 {
 	GvHnswIndex *index = search->index;
-	float		key = 0;
-	bool		exists = false;
 	Buffer		buf;
 	GvHnswNode	node;
 
@@ -388,21 +386,12 @@ discover_exact(GvHnswSearch *search, uint32 id)
 	LockBuffer(buf, BUFFER_LOCK_SHARE);
 	node = gv_hnsw_page_node(index, BufferGetPage(buf), gv_hnsw_id_slot(&index->layout, id));
 	if (node != NULL)
-	{
-		exists = true;
-		key = exact_node_key(search, node);
-	}
+		*key = exact_node_key(search, node);
 	UnlockReleaseBuffer(buf);
 
-	if (exists && search->passing != NULL)
-		add_detours(search, &key, &id, 1);
-	if (exists)
-	{
-		if (key < gv_pool_bound(&search->pool))
-			insert_into_pool(search, key, id);
-		else
-			spill(search, key, id);
-	}
+	if (node != NULL && search->passing != NULL)
+		add_detours(search, key, &id, 1);
+	return node != NULL;
 }
 
 /* Ask the processor for a node without codes, in two steps */
@@ -452,8 +441,11 @@ expand_exact(GvHnswSearch *search, uint32 id)
 {
 	GvHnswIndex *index = search->index;
 	uint32		ids[PG_UINT8_MAX];
+	uint64_t	elements[PG_UINT8_MAX];
 	int			n = 0;
 	int			n_new = 0;
+	int			n_elements = 0;
+	float		bound;
 	Buffer		buf;
 	GvHnswNode	node;
 
@@ -488,16 +480,28 @@ expand_exact(GvHnswSearch *search, uint32 id)
 		if (gv_idset_add(&search->seen, ids[i]))
 			ids[n_new++] = ids[i];
 	}
+	bound = gv_pool_bound(&search->pool);
 	/* most of the time goes into waiting for memory: pages first, nodes then */
 	for (int i = 0; i < n_new + PAGES_AHEAD; i++)
 	{
+		uint32		other;
+		float		key;
+
 		if (i < n_new)
 			prefetch_exact(search, ids[i], 0);
 		if (i >= NODES_BEHIND && i - NODES_BEHIND < n_new)
 			prefetch_exact(search, ids[i - NODES_BEHIND], 1);
-		if (i >= PAGES_AHEAD)
-			discover_exact(search, ids[i - PAGES_AHEAD]);
+		if (i < PAGES_AHEAD)
+			continue;
+		other = ids[i - PAGES_AHEAD];
+		if (!read_exact_key(search, other, &key))
+			continue;
+		if (key < bound)
+			elements[n_elements++] = gv_pool_element(key, other);
+		else
+			spill(search, key, other);
 	}
+	insert_all_into_pool(search, elements, n_elements);
 }
 
 /* Replace estimates of a block of entries by keys of their own vectors, where they are known */
@@ -541,9 +545,16 @@ gv_hnsw_search_seed(GvHnswSearch *search, const GvHnswCache *cache)
 			/* few: take them all */
 			for (int lane = 0; lane < GV_FASTSCAN_LANES; lane++)
 			{
-				if (block->node[lane] != GV_HNSW_INVALID_ID &&
-					gv_idset_add(&search->seen, block->node[lane]))
-					discover_exact(search, block->node[lane]);
+				float		key;
+
+				if (block->node[lane] == GV_HNSW_INVALID_ID ||
+					!gv_idset_add(&search->seen, block->node[lane]) ||
+					!read_exact_key(search, block->node[lane], &key))
+					continue;
+				if (key < gv_pool_bound(&search->pool))
+					insert_into_pool(search, key, block->node[lane]);
+				else
+					spill(search, key, block->node[lane]);
 			}
 			continue;
 		}
