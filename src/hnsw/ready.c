@@ -166,10 +166,11 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, const GvHnswReadyRounding
 	if (layout->own_kind != GV_HNSW_OWN_HALF && distance > 0)
 		error = Min(error, ERROR_DEVIATIONS * error / sqrt((double) layout->own_dims) +
 					error * error / (2 * distance));
-	lower = Max(distance - error, 0);
-	upper = distance + error;
-	item->lower = lower * lower * (1 - KEY_ROUNDING) + found->key_bias - bias_error;
-	item->upper = upper * upper * (1 + KEY_ROUNDING) + found->key_bias + bias_error;
+	/* before the error is taken off, which is all of the distance of a row from itself */
+	lower = Max(distance * (1 - KEY_ROUNDING / 2) - error, 0);
+	upper = distance * (1 + KEY_ROUNDING / 2) + error;
+	item->lower = lower * lower + found->key_bias - bias_error;
+	item->upper = upper * upper + found->key_bias + bias_error;
 }
 
 /*

@@ -214,6 +214,19 @@ SELECT count(*) FROM (SELECT id FROM hnsw_test.zeros WHERE 1 - (v <=> '{1:1}/40'
 RESET enable_seqscan;
 DROP TABLE hnsw_test.zeros;
 DROP TABLE hnsw_test.near, hnsw_test.radii;
+-- a row lies within nothing of itself, whatever its node's own vector lacks
+CREATE TABLE hnsw_test.own (v vector(5));
+CREATE INDEX own_fast ON hnsw_test.own USING hnsw (v vector_l2_ops);
+INSERT INTO hnsw_test.own SELECT ARRAY(SELECT sin(i * j * 0.7) FROM generate_series(1, 5) j) FROM generate_series(1, 50) i;
+SET enable_seqscan = off;
+SELECT count(*) FROM hnsw_test.own a, LATERAL (SELECT FROM hnsw_test.own b WHERE b.v <-> a.v <= 0 ORDER BY b.v <-> a.v LIMIT 1) x;
+TRUNCATE hnsw_test.own;
+DROP INDEX hnsw_test.own_fast;
+CREATE INDEX own_compact ON hnsw_test.own USING hnsw (v vector_l2_ops) WITH (storage = compact);
+INSERT INTO hnsw_test.own SELECT ARRAY(SELECT sin(i * j * 0.7) FROM generate_series(1, 5) j) FROM generate_series(1, 50) i;
+SELECT count(*) FROM hnsw_test.own a, LATERAL (SELECT FROM hnsw_test.own b WHERE b.v <-> a.v <= 0 ORDER BY b.v <-> a.v LIMIT 1) x;
+RESET enable_seqscan;
+DROP TABLE hnsw_test.own;
 
 SET client_min_messages = warning;
 DROP SCHEMA hnsw_test CASCADE;
