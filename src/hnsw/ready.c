@@ -17,7 +17,7 @@
 /* Relative rounding error of keys computed in float32 */
 #define KEY_ROUNDING 1e-5
 
-/* The same of a cosine distance, whatever that is */
+/* Rounding error of a cosine distance by its operator, whatever that is */
 #define COSINE_ROUNDING 1e-6
 
 /* Rounding error of rotating a query and a row, as a part of their length */
@@ -97,15 +97,19 @@ gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item)
 /*
  * gv_hnsw_ready_set_rounding
  *		Set how far points of a query and a row may be from where they should be,
- *		because they were rotated before the center was taken off.
+ *		because they were rotated before the center was taken off, and how far the
+ *		operator's distances may be.
  *
  * query_norm2: squared length of the query's point.  Where that may have been cut,
  * keys say nothing, for then rows that were not seem to be nearer.
  */
 void
-gv_hnsw_ready_set_rounding(GvHnswReadyRounding *rounding, const GvHnswLayout *layout,
-						   const float *center, float query_norm2)
+gv_hnsw_ready_set_rounding(GvHnswReadyRounding *rounding, GvAmMetric metric,
+						   const GvHnswLayout *layout, const float *center,
+						   float query_norm2)
 {
+	/* a key is twice a cosine distance */
+	rounding->of_keys = metric == GV_AM_METRIC_COSINE ? 2 * COSINE_ROUNDING : 0;
 	rounding->least_bias = -GV_AM_MAX_BIAS;
 	rounding->of_points = INFINITY;
 	if (query_norm2 < CUT_NORM2)
@@ -145,7 +149,7 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, const GvHnswReadyRounding
 	double		squared = Max((double) found->key - found->key_bias, 0);
 	double		distance = sqrt(squared);
 	double		error = found->error + rounding->of_points;
-	double		bias_error = BIAS_ROUNDING * fabs(found->key_bias);
+	double		key_error = BIAS_ROUNDING * fabs(found->key_bias) + rounding->of_keys;
 	double		lower;
 	double		upper;
 
@@ -169,8 +173,8 @@ gv_hnsw_ready_set_interval(const GvHnswLayout *layout, const GvHnswReadyRounding
 	/* before the error is taken off, which is all of the distance of a row from itself */
 	lower = Max(distance * (1 - KEY_ROUNDING / 2) - error, 0);
 	upper = distance * (1 + KEY_ROUNDING / 2) + error;
-	item->lower = lower * lower + found->key_bias - bias_error;
-	item->upper = upper * upper + found->key_bias + bias_error;
+	item->lower = lower * lower + found->key_bias - key_error;
+	item->upper = upper * upper + found->key_bias + key_error;
 }
 
 /*

@@ -33,6 +33,7 @@ typedef struct GvHnswReadyItem
 typedef struct GvHnswReadyRounding
 {
 	double		of_points;		/* how far points may be from where they should be */
+	double		of_keys;		/* the same of keys that the operator's distances become */
 	double		least_bias;		/* up to this bias a key says nothing */
 } GvHnswReadyRounding;
 
@@ -74,8 +75,9 @@ gv_hnsw_ready_is_before(const GvHnswReadyItem *a, const GvHnswReadyItem *b)
 extern void gv_hnsw_ready_push(GvHnswReadyItem **heap, int64 *n, int64 *max,
 							   MemoryContext context, const GvHnswReadyItem *item);
 extern void gv_hnsw_ready_pop(GvHnswReadyItem *heap, int64 n, GvHnswReadyItem *item);
-extern void gv_hnsw_ready_set_rounding(GvHnswReadyRounding *rounding, const GvHnswLayout *layout,
-									   const float *center, float query_norm2);
+extern void gv_hnsw_ready_set_rounding(GvHnswReadyRounding *rounding, GvAmMetric metric,
+									   const GvHnswLayout *layout, const float *center,
+									   float query_norm2);
 extern void gv_hnsw_ready_set_longest(GvHnswReadyRounding *rounding, const GvHnswMetaPageData *meta,
 									  double norm2);
 extern void gv_hnsw_ready_set_interval(const GvHnswLayout *layout,

@@ -631,7 +631,8 @@ set_query(GvHnswScan *so)
 
 		gv_hnsw_search_set_point(&so->search,
 								 gv_hnsw_transform(ix, cache, so->query, true, &rotated));
-		gv_hnsw_ready_set_rounding(&so->rounding, &ix->layout, cache->center, so->search.z_norm2);
+		gv_hnsw_ready_set_rounding(&so->rounding, ix->meta.metric, &ix->layout, cache->center,
+								   so->search.z_norm2);
 
 		/* how exact keys translate into squared distances of points */
 		if (ix->meta.metric == GV_AM_METRIC_L2)

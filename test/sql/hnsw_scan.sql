@@ -168,6 +168,12 @@ CREATE INDEX ON hnsw_test.sorted USING hnsw (v vector_cosine_ops);
 WITH found AS (SELECT hnsw_test.nearest('hnsw_test.sorted', '<=>', v::text, 1000, true) AS d FROM hnsw_test.sorted WHERE id <= 60)
 SELECT sum(cardinality(d)), count(*) FILTER (WHERE d <> hnsw_test.sorted(d)) AS not_in_order FROM found;
 DROP TABLE hnsw_test.sorted;
+-- where its distances are hardly more than what they are rounded by, too
+CREATE TABLE hnsw_test.sorted AS SELECT i AS id, ARRAY(SELECT 1000 + sin(i * j * 0.7) + cos(i::float8 * i + j * j) FROM generate_series(1, 40) j)::vector(40) AS v FROM generate_series(1, 1000) i;
+CREATE INDEX ON hnsw_test.sorted USING hnsw (v vector_cosine_ops);
+WITH found AS (SELECT hnsw_test.nearest('hnsw_test.sorted', '<=>', v::text, 300, true) AS d FROM hnsw_test.sorted WHERE id <= 30)
+SELECT sum(cardinality(d)), count(*) FILTER (WHERE d <> hnsw_test.sorted(d)) AS not_in_order FROM found;
+DROP TABLE hnsw_test.sorted;
 
 -- a distance that rows must be within: all of them come, in order, and a scan ends with the last
 CREATE TABLE hnsw_test.near AS SELECT i AS id, i % 3 AS kind, ARRAY(SELECT sin(i * j * 0.7) + cos(i::float8 * i + j * j) FROM generate_series(1, 40) j)::vector(40) AS v FROM generate_series(1, 3000) i;
